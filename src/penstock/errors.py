@@ -1,0 +1,104 @@
+"""One root for every error a user can meet: facts are fields, the sentence is written from them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PenstockError(Exception):
+    """What went wrong, where, what was expected, what was found, and what to do.
+
+    Raise a subclass with facts; do not format a sentence yourself. `exit_code` is what the
+    command line returns (1 data, gate or operation failed; 2 wrong use or wrong declaration).
+    `retryable` says whether the same call may succeed later without a change by the user.
+
+    >>> str(PenstockError("The file has no header", where="a.csv:1", remedy="Declare `header: false`."))
+    'a.csv:1: The file has no header. Declare `header: false`.'
+    """
+
+    exit_code: ClassVar[int] = 1
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        expected: str | None = None,
+        found: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        self.what = what
+        self.where = where
+        self.expected = expected
+        self.found = found
+        self.remedy = remedy
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        head = self.what if self.where is None else f"{self.where}: {self.what}"
+        facts = [
+            f"{name} {value}"
+            for name, value in (("expected", self.expected), ("found", self.found))
+            if value is not None
+        ]
+        sentence = f"{head}: {', '.join(facts)}." if facts else f"{head.rstrip('.')}."
+        return sentence if self.remedy is None else f"{sentence} {self.remedy}"
+
+
+class UsageError(PenstockError):
+    """The command was called in a way that cannot work."""
+
+    exit_code = 2
+
+
+class DeclarationError(PenstockError):
+    """Something declared in the project is wrong; `problems` lists every one found."""
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, problems: tuple[PenstockError, ...] = (), **facts: str | None) -> None:
+        self.problems = problems
+        super().__init__(what, **facts)
+
+
+class SourceError(PenstockError):
+    """An input as a whole cannot be read (missing folder, corrupt file, changed incarnation)."""
+
+
+class SourceBusy(SourceError):
+    """An input is changing while it is read; nothing of it was taken."""
+
+    retryable = True
+
+
+class StorageError(PenstockError):
+    """Disk or catalogue refused (full, unreadable, failed fsync); nothing half done is visible."""
+
+
+class CommitConflict(PenstockError):
+    """Another writer moved a table since its head was loaded: re-read the position, then decide."""
+
+    retryable = True
+
+
+class Fenced(PenstockError):
+    """This writer's lease was taken over; it must stop and must not retry."""
+
+
+class LeaseHeld(PenstockError):
+    """Another process holds the lease; it is named."""
+
+    retryable = True
+
+
+class RolledBack(PenstockError):
+    """A table's snapshot and its position disagree: it was changed by hand. `doctor` offers what to do."""
+
+
+class GateFailed(PenstockError):
+    """A blocking check failed; gold was not changed."""
+
+
+class TransformFailed(PenstockError):
+    """A model did not build; gold was not changed."""

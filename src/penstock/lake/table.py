@@ -1,0 +1,86 @@
+"""What a table of the lake is, as values: columns with stable ids, heads, data files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """A column with its stable id (text, from the contract; the lake maps it to an Iceberg field id).
+
+    `type` is an Iceberg type in Iceberg's spelling: string, long, int, double, boolean, date,
+    timestamptz, binary, decimal(P,S), list<string>. A personal column carries no bounds in any file.
+    """
+
+    id: str
+    name: str
+    type: str
+    required: bool = False
+    doc: str = ""
+    personal: bool = False
+
+
+@dataclass(frozen=True)
+class Partition:
+    """`transform` of `column` (its name): identity, year, month, day or hour."""
+
+    column: str
+    transform: str
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """A table as it should be. `name` is `namespace.table`."""
+
+    name: str
+    columns: tuple[TableColumn, ...]
+    partitions: tuple[Partition, ...] = ()
+    doc: str = ""
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One data file of a snapshot. `path` is a plain absolute path or object URL that DuckDB can open."""
+
+    path: str
+    rows: int
+    bytes: int
+    bounds: Mapping[str, tuple[object, object]] = field(
+        default_factory=dict
+    )  # column name -> (lower, upper), where kept
+
+
+@dataclass(frozen=True)
+class FieldColumn:
+    """How to read one column by field id: the map that DuckDB's `read_parquet(schema=...)` wants."""
+
+    field_id: int
+    name: str
+    duckdb_type: str
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The files of one snapshot and the columns of its schema: all a reader needs. Empty tables have no files."""
+
+    table: str
+    snapshot_id: int | None
+    files: tuple[DataFile, ...]
+    columns: tuple[FieldColumn, ...]
+
+
+@dataclass(frozen=True)
+class Head:
+    """A table at the moment it was loaded. `metadata_location` is what a commit is compared with."""
+
+    name: str
+    metadata_location: str
+    snapshot_id: int | None
+    properties: Mapping[str, str]
+    summary: Mapping[str, str]  # of the current snapshot
+
+    def position(self, source: str) -> str | None:
+        """The position of `source` committed with this table's data, or None before the first."""
+        return self.properties.get(f"penstock.position.{source}")

@@ -1,0 +1,75 @@
+"""A project: everything declared in one folder, as one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from penstock.spec.contract import Contract
+from penstock.spec.source import Source
+
+
+class Severity(StrEnum):
+    ERROR = "error"  # blocks the release
+    WARN = "warn"  # is reported
+
+
+class CheckKind(StrEnum):
+    """threshold: one number compared with bounds. rows: a query whose rows are the violations.
+    reconcile: two queries whose results must be equal. freshness, references, uniqueness, score: made from contracts."""
+
+    THRESHOLD = "threshold"
+    ROWS = "rows"
+    RECONCILE = "reconcile"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of the gate. SQL sees `silver.*`, `quarantine.*` and the candidate `gold.*`."""
+
+    name: str
+    kind: CheckKind
+    severity: Severity
+    sql: str
+    against: str | None  # reconcile: the second query
+    minimum: str | None  # threshold: inclusive bounds, as decimal text
+    maximum: str | None
+    description: str
+    path: Path
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long things stay readable. A release is dropped when it is both older than `releases_for` and not
+    among the last `releases_keep`; a snapshot when no release, reader or `snapshots_for` needs it."""
+
+    releases_keep: int = 30
+    releases_for: timedelta = timedelta(days=30)
+    snapshots_for: timedelta = timedelta(hours=1)
+    raw_quarantine_for: timedelta = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Project:
+    """All declarations of one folder. `fingerprint` covers contracts, sources, checks and models."""
+
+    root: Path
+    name: str
+    tenant: str
+    description: str
+    contracts: Mapping[str, Contract]  # by dataset
+    sources: Mapping[str, Source]  # by name
+    checks: tuple[Check, ...]
+    models: Path | None  # folder of the dbt project, if there is one
+    models_fingerprint: str
+    retention: Retention
+    quality_target: float  # per cent
+    quality_alert: float
+    fingerprint: str
+
+    def sources_of(self, dataset: str) -> tuple[Source, ...]:
+        return tuple(source for source in self.sources.values() if source.dataset == dataset)

@@ -1,0 +1,133 @@
+"""Clock, disk and ids as small protocols, and the real ones.
+
+Everything that the input does not determine comes in through a `World`, so a test can stop the
+clock, tear a write or drop what was not synced. Only `runtime` makes the real world.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import BinaryIO, Protocol
+
+
+class Clock(Protocol):
+    """What time it is (aware UTC), how long something took (seconds), and waiting (seconds)."""
+
+    def now(self) -> datetime: ...
+    def monotonic(self) -> float: ...
+    def sleep(self, seconds: float) -> None: ...
+
+
+class Ids(Protocol):
+    """New identifiers, unique without coordination."""
+
+    def new(self) -> str: ...
+
+
+class Disk(Protocol):
+    """The storage seam: every durable file of the lake is written through it.
+
+    A file is durable after `sync` (its content and its entry in the directory). `transaction`
+    marks the one atomic point of a catalogue commit. Paths are absolute and local.
+    """
+
+    def create(self, path: str) -> BinaryIO:
+        """Open a new file for writing, with its folders; an existing file is an error (FileExistsError)."""
+
+    def sync(self, path: str) -> None:
+        """Make the file and every directory entry that leads to it durable."""
+
+    def rename(self, source: str, target: str) -> None:
+        """Replace `target` by `source` atomically and durably."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file; a missing one is not an error."""
+
+    def transaction(self, name: str) -> AbstractContextManager[None]:
+        """Surround the atomic point `name` (nothing is done by the real disk)."""
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class RandomIds:
+    def new(self) -> str:
+        return uuid.uuid4().hex
+
+
+class LocalDisk:
+    """The real disk. Folders made by `create` are synced up to the first that existed before."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, str] = {}
+
+    def create(self, path: str) -> BinaryIO:
+        folder = os.path.dirname(path)
+        if not os.path.isdir(folder):
+            self._made[folder] = _first_existing(folder)
+            os.makedirs(folder, exist_ok=True)
+        return open(path, "xb")
+
+    def sync(self, path: str) -> None:
+        _fsync(path)
+        folder = os.path.dirname(path)
+        _fsync(folder)
+        stop = self._made.pop(folder, None)
+        while stop is not None and folder != stop:
+            folder = os.path.dirname(folder)
+            _fsync(folder)
+
+    def rename(self, source: str, target: str) -> None:
+        os.replace(source, target)
+        _fsync(os.path.dirname(target))
+
+    def remove(self, path: str) -> None:
+        try:
+            os.remove(path)
+        except FileNotFoundError:
+            return
+
+    @contextmanager
+    def transaction(self, name: str) -> Iterator[None]:
+        yield
+
+
+def _first_existing(folder: str) -> str:
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def _fsync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True)
+class World:
+    """Clock, disk and ids, handed down from `runtime`."""
+
+    clock: Clock
+    disk: Disk
+    ids: Ids
+
+
+def real_world() -> World:
+    return World(clock=SystemClock(), disk=LocalDisk(), ids=RandomIds())
