@@ -1,0 +1,53 @@
+"""Columns are found by their id in the file, never by name or place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from penstock.sql.connection import connect
+from penstock.sql.scan import read_scan
+
+
+@dataclass(frozen=True)
+class Field:
+    field_id: int
+    name: str
+    duckdb_type: str
+
+
+def write(path: Path, **columns: tuple[int, pa.Array]) -> str:
+    schema = pa.schema(
+        [pa.field(name, array.type, metadata={"PARQUET:field_id": str(id)}) for name, (id, array) in columns.items()]
+    )
+    pq.write_table(pa.table([array for _, array in columns.values()], schema=schema), path)
+    return str(path)
+
+
+def test_a_renamed_and_an_added_column_are_read_by_id(tmp_path: Path) -> None:
+    old = write(tmp_path / "old's.parquet", qty=(1, pa.array([1, 2])), note=(2, pa.array(["x", "y"])))
+    new = write(
+        tmp_path / "new.parquet", note=(2, pa.array(["z"])), quantity=(1, pa.array([3])), e=(3, pa.array([0.5]))
+    )
+    sql = read_scan([old, new], [Field(3, "extra", "DOUBLE"), Field(1, "quantity", "BIGINT")])
+    rows = connect().execute(f"{sql} ORDER BY quantity").fetchall()
+    assert rows == [(None, 1), (None, 2), (0.5, 3)]
+
+
+def test_a_column_that_swapped_names_with_another_keeps_its_values(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.parquet", a=(1, pa.array([1])), b=(2, pa.array([2])))
+    assert connect().execute(read_scan([file], [Field(1, "b", "BIGINT"), Field(2, "a", "BIGINT")])).fetchall() == [
+        (1, 2)
+    ]
+
+
+def test_no_files_are_an_empty_relation_with_names_and_types() -> None:
+    found = connect().execute(read_scan([], [Field(1, "a b", "DECIMAL(10,2)"), Field(2, "t", "TIMESTAMPTZ")]))
+    assert [(name, str(kind)) for name, kind, *_ in found.description] == [
+        ("a b", "DECIMAL(10,2)"),
+        ("t", "TIMESTAMP WITH TIME ZONE"),
+    ]
+    assert found.fetchall() == []
