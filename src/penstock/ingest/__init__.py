@@ -1,0 +1,1 @@
+"""Pull: what is new at a source, and its rows as they were written. Reads and never writes."""

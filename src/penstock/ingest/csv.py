@@ -1,0 +1,113 @@
+"""CSV files as pieces of rows: the fast path wherever a block is clean, the careful one for the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from penstock.errors import SourceError
+from penstock.ingest.batch import Piece, string_rows
+from penstock.ingest.column import column_names
+from penstock.ingest.content import Content
+from penstock.ingest.csv_block import Block, BlockParser
+from penstock.ingest.csv_record import Dialect, Parsed, RecordParser
+from penstock.ingest.encoding import Encoding, open_encoding
+from penstock.ingest.malformed import Malformed
+from penstock.spec.source import Csv
+
+BLOCK_BYTES = 1 << 20
+
+
+class CsvReader:
+    """Reads one CSV file from its content; `where` names it in errors.
+
+    `columns` reads no further than the first record. An empty file has no columns and no rows.
+    """
+
+    def __init__(self, content: Content, csv: Csv, where: str, *, block_bytes: int = BLOCK_BYTES) -> None:
+        self._content = content
+        self._csv = csv
+        self._where = where
+        self._block_bytes = block_bytes
+        self._encoding = open_encoding(csv.encoding, where)
+        self._dialect = dialect(csv, self._encoding)
+        self._data = b""
+        self._final = False
+        self._line = 1
+        self._skipping = False
+
+    def columns(self) -> tuple[str, ...]:
+        """The columns' names: from the header, the declaration, or by position. To be called once, first."""
+        csv = self._csv
+        if not csv.header and csv.columns is not None:
+            return column_names(csv.columns)
+        parser = RecordParser(self._dialect, self._encoding, None)
+        parsed = Parsed()
+        while not parsed.rows and not parsed.malformed and not self._final:
+            self._more()
+            parsed = parser.parse(self._data, self._line, final=self._final, limit=1)
+        if parsed.malformed:
+            raise _no_header(self._where, parsed.malformed[0])
+        if not parsed.rows:
+            return ()
+        if csv.header:
+            self._advance(parsed.consumed, parsed.next_line)
+            return column_names(parsed.rows[0])
+        return column_names("" for _ in parsed.rows[0])
+
+    def pieces(self, columns: tuple[str, ...]) -> Iterator[Piece]:
+        """Everything after the header, in order."""
+        fast = BlockParser(self._dialect, self._encoding, len(columns))
+        careful = RecordParser(self._dialect, self._encoding, len(columns))
+        yield _piece(columns, Parsed())
+        while True:
+            block = None if self._skipping else fast.parse(self._data, self._line, final=self._final)
+            if block is not None:
+                self._advance(block.consumed, block.next_line)
+                yield _block_piece(columns, block)
+            elif self._data:
+                parsed = careful.parse(self._data, self._line, final=self._final, skipping=self._skipping)
+                self._skipping = parsed.skipping
+                self._advance(parsed.consumed, parsed.next_line)
+                if parsed.rows or parsed.malformed:
+                    yield _piece(columns, parsed)
+            if self._final:
+                return
+            self._more()
+
+    def _more(self) -> None:
+        chunk = self._content.read(self._block_bytes)
+        self._final = len(chunk) < self._block_bytes
+        self._data += self._encoding.feed(chunk, self._final)
+
+    def _advance(self, consumed: int, next_line: int) -> None:
+        self._data = self._data[consumed:]
+        self._line = next_line
+
+
+def dialect(csv: Csv, encoding: Encoding) -> Dialect:
+    """The declared delimiter and quote in the inner form of the encoding."""
+    return Dialect.of(encoding.to_inner(csv.delimiter), encoding.to_inner(csv.quote))
+
+
+def _block_piece(columns: tuple[str, ...], block: Block) -> Piece:
+    return Piece(string_rows(columns, block.rows.columns, pa.array(block.lines, pa.int64())))
+
+
+def _piece(columns: tuple[str, ...], parsed: Parsed) -> Piece:
+    values = zip(*parsed.rows, strict=True) if parsed.rows else ((),) * len(columns)
+    arrays = [pa.array(column, pa.string()) for column in values]
+    lines = pa.array(np.array(parsed.lines, dtype=np.int64))
+    return Piece(string_rows(columns, arrays, lines), parsed.malformed)
+
+
+def _no_header(where: str, line: Malformed) -> SourceError:
+    return SourceError(
+        "The header cannot be read",
+        where=f"{where}:{line.line}",
+        expected=line.expected,
+        found=line.found,
+        remedy="Correct the file, or `csv.delimiter`, `csv.quote` and `csv.encoding` of the source.",
+    )

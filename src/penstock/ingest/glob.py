@@ -1,0 +1,133 @@
+"""Globs over folders: which files a source's patterns name.
+
+`*`, `?` and `[...]` match within one name, `**` matches any number of folders, none included. Case
+counts. As in a shell, a name that begins with a dot is matched only by a pattern that begins with
+one, and `**` does not enter such folders. Files still being delivered (`.tmp`, `.part`, ...) are
+matched only by a pattern that ends so. Links are followed; a folder that contains itself through a
+link is entered once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import translate
+from pathlib import Path
+
+from penstock.errors import SourceError
+from penstock.ingest.file import unreadable
+
+PARTIAL = (".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".swp", "~")
+_WILD = re.compile(r"[*?\[]")
+
+Seen = frozenset[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Glob:
+    """A pattern split into the folder that its wildcards begin in and the segments below it."""
+
+    pattern: str
+    folder: Path
+    segments: tuple[str, ...]
+
+    @property
+    def wild(self) -> bool:
+        return any(_WILD.search(segment) for segment in self.segments)
+
+
+def parse_glob(pattern: str, root: Path) -> Glob:
+    """Split a pattern that is absolute or relative to `root`; `.` and `..` are resolved in the text.
+
+    >>> parse_glob("in/2024/**/*.csv", Path("/shop"))
+    Glob(pattern='in/2024/**/*.csv', folder=PosixPath('/shop/in/2024'), segments=('**', '*.csv'))
+    """
+    parts = Path(os.path.normpath(root.absolute() / pattern)).parts
+    wild = next((index for index, part in enumerate(parts) if _WILD.search(part)), len(parts))
+    fixed = min(wild, len(parts) - 1)
+    return Glob(pattern, Path(*parts[:fixed]), parts[fixed:])
+
+
+def base_folder(globs: Sequence[Glob]) -> Path:
+    """The longest folder common to the globs, without wildcards."""
+    return Path(os.path.commonpath([glob.folder for glob in globs]))
+
+
+def matches(glob: Glob) -> Iterator[Path]:
+    """Every file the glob names, in no particular order, some perhaps twice. A missing folder has none."""
+    if not os.path.isdir(glob.folder):
+        return iter(())
+    return _walk(glob.folder, glob.segments, frozenset())
+
+
+def _walk(folder: Path, segments: tuple[str, ...], seen: Seen) -> Iterator[Path]:
+    here = _identity(folder)
+    if here in seen and segments[0] == "**":
+        return
+    head, rest = segments[0], segments[1:]
+    if head == "**":
+        yield from _walk(folder, rest or ("*",), seen)
+        for entry in _entries(folder):
+            if not entry.name.startswith(".") and os.path.isdir(entry):
+                yield from _walk(folder / entry.name, segments, seen | {here})
+        return
+    for entry in _entries(folder):
+        if not _names(head, entry.name):
+            continue
+        if not rest:
+            if _is_delivery(entry) and not _partial(head, entry.name):
+                yield folder / entry.name
+        elif os.path.isdir(entry):
+            yield from _walk(folder / entry.name, rest, seen)
+
+
+def _names(segment: str, name: str) -> bool:
+    if name.startswith(".") and not segment.startswith("."):
+        return False
+    return re.match(translate(segment), name) is not None
+
+
+def _is_delivery(entry: os.DirEntry[str]) -> bool:
+    """A regular file, or a link that leads nowhere (to be reported, not passed over); no pipe, socket or device."""
+    return os.path.isfile(entry) or (entry.is_symlink() and not os.path.exists(entry))
+
+
+def _partial(segment: str, name: str) -> bool:
+    return any(name.endswith(end) and not segment.endswith(end) for end in PARTIAL)
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        raise unreadable(folder, error) from error
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    try:
+        status = folder.stat()
+    except OSError as error:
+        raise unreadable(folder, error) from error
+    return status.st_dev, status.st_ino
+
+
+def require(glob: Glob, *, known: bool) -> None:
+    """Refuse a glob whose folder is missing, or whose one named file is missing and was never taken."""
+    if not os.path.isdir(glob.folder):
+        raise SourceError(
+            "The folder of the source is missing",
+            where=str(glob.folder),
+            expected=f"a folder with files {'/'.join(glob.segments)}",
+            found="a file" if os.path.lexists(glob.folder) else "nothing",
+            remedy="Create it, correct `files`, or declare the source `optional`.",
+        )
+    named = glob.folder.joinpath(*glob.segments)
+    if not glob.wild and not known and not os.path.lexists(named):
+        raise SourceError(
+            "The file of the source is missing",
+            where=str(named),
+            remedy="Deliver it, correct `files`, or declare the source `optional`.",
+        )
