@@ -1,0 +1,126 @@
+"""One build: a copy of the warehouse, the models that have to run, their tests, and what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import duckdb
+
+from penstock.spec.project import Project
+from penstock.transform import warehouse
+from penstock.transform.dbt_engine import Dbt
+from penstock.transform.failure import check_models, check_released, check_sources
+from penstock.transform.graph import Graph, graph_of
+from penstock.transform.outcome import Held, Outcome, model_results, test_results
+from penstock.transform.result import Build, ModelInput, ModelKind, ModelResult
+from penstock.transform.selection import Change, Selection, change_of, select, signature
+from penstock.transform.state import InputState, NodeState, WarehouseState
+from penstock.transform.workspace import Limits, prepare
+from penstock.world import Clock
+
+_LAYOUT = "1"  # raise it when a warehouse made by an older version must not be built upon
+
+
+def engine() -> str:
+    """The versions that make a warehouse; one made by others is not built upon."""
+    return f"{_LAYOUT} dbt-core {version('dbt-core')} dbt-duckdb {version('dbt-duckdb')} duckdb {duckdb.__version__}"
+
+
+def build(
+    project: Project,
+    *,
+    inputs: Mapping[str, ModelInput],
+    base: Path | None,
+    target: Path,
+    clock: Clock,
+    log: Path,
+    limits: Limits | None = None,
+) -> Build:
+    """Bring the models of `project` up to `inputs` in `target`, starting from a copy of `base`.
+
+    `inputs` holds every silver dataset; `base` is the warehouse of the release built upon, None for none. A base
+    that is missing, damaged or made by other versions is left aside and everything is built from silver. `target` is
+    overwritten; when this raises it is half done and should be discarded. dbt works in the folder `dbt` beside
+    `target` and writes its log to `dbt.log` in the folder `log`.
+
+    Tests that fail are part of the result. Raises TransformFailed when a model does not build, DeclarationError when
+    the models cannot be read.
+    """
+    started = clock.monotonic()
+    limits = Limits() if limits is None else limits
+    if project.models is None:
+        return _nothing(project, inputs, target)
+    built = _start(base, target)
+    changes = {name: change_of(given, built.inputs.get(name) if built else None) for name, given in inputs.items()}
+    workspace = prepare(target.parent / "dbt", models=project.models, database=target, limits=limits)
+    dbt = Dbt(workspace, log=log)
+    graph = graph_of(dbt.parse(), workspace.variables)
+    check_sources(graph, inputs, workspace)
+    selection = select(graph, changes, built)
+    held = _make_ready(target, graph, selection, inputs, changes, limits)
+    ran = dbt.run([graph.nodes[id].selector for id in selection.run])
+    check_models(ran, graph, workspace)
+    tested = dbt.test([graph.nodes[id].selector for id in selection.tests])
+    outcome = Outcome(graph, workspace, selection, built, held, {one.id: one for one in (*ran, *tested)})
+    with warehouse.opened(target, limits=limits) as connection:
+        models = model_results(connection, outcome)
+        check_released(models)
+        tests = test_results(connection, outcome)
+        warehouse.write_state(connection, _state(project, graph, inputs, models))
+    return Build(database=target, models=models, tests=tests, seconds=clock.monotonic() - started)
+
+
+def _nothing(project: Project, inputs: Mapping[str, ModelInput], target: Path) -> Build:
+    """The warehouse of a project without models: its state alone."""
+    _start(None, target)
+    with warehouse.opened(target) as connection:
+        warehouse.write_state(connection, _state(project, Graph({}, {}), inputs, ()))
+    return Build(database=target, models=(), tests=(), seconds=0.0)
+
+
+def _start(base: Path | None, target: Path) -> WarehouseState | None:
+    """Put the base's copy in place, or nothing where there is no base to trust; what it was built from."""
+    built = None if base is None else warehouse.read_state(base)
+    if base is None or built is None or built.engine != engine():
+        warehouse.discard(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return None
+    warehouse.copy(base, target)
+    return built
+
+
+def _make_ready(
+    target: Path,
+    graph: Graph,
+    selection: Selection,
+    inputs: Mapping[str, ModelInput],
+    changes: Mapping[str, Change],
+    limits: Limits,
+) -> Mapping[str, Held]:
+    """Point the sources at the pinned files and drop what is to be made from nothing or is declared no more."""
+    with warehouse.opened(target, limits=limits) as connection:
+        warehouse.define_sources(connection, inputs, changes)
+        relations = warehouse.relations(connection)
+        declared = {node.table: node for node in graph.models}
+        stale = {table for table in relations if table not in declared}
+        rebuilt = {table for table, node in declared.items() if node.id in selection.rebuild}
+        warehouse.drop(connection, stale | rebuilt)
+        return {
+            node.id: Held(warehouse.count(connection, table), warehouse.last_row(connection, table))
+            for table, node in declared.items()
+            if node.kind is ModelKind.APPEND and table in relations and table not in rebuilt
+        }
+
+
+def _state(
+    project: Project, graph: Graph, inputs: Mapping[str, ModelInput], models: tuple[ModelResult, ...]
+) -> WarehouseState:
+    hashes = {model.unique_id: model.content_hash for model in models}
+    return WarehouseState(
+        engine=engine(),
+        models_fingerprint=project.models_fingerprint,
+        inputs={name: InputState(given.scan.snapshot_id, signature(given)) for name, given in inputs.items()},
+        nodes={node.id: NodeState(node.code, hashes.get(node.id)) for node in graph.nodes.values()},
+    )

@@ -1,0 +1,174 @@
+"""dbt in this process: the only module that imports it. Quiet, offline, without a traceback to the user."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner, dbtRunnerResult
+
+from penstock.errors import DeclarationError
+from penstock.transform.workspace import Workspace
+
+_HEADING = re.compile(r"(Runtime|Database|Compilation) Error in (model|test|seed|snapshot) ")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What dbt says of one node it ran. `status` is dbt's own word; `compiled` is where its SQL was written."""
+
+    id: str
+    status: str
+    seconds: float
+    message: str
+    failures: int
+    sql: str
+    compiled: Path | None
+
+
+class Dbt:
+    """Commands on one workspace. The manifest is parsed once and handed to the commands that follow."""
+
+    def __init__(self, workspace: Workspace, *, log: Path) -> None:
+        self._workspace = workspace
+        self._log = log
+        self._manifest: Any = None
+
+    def parse(self) -> Any:
+        """The manifest of the project; DeclarationError with file and reason when dbt cannot read it."""
+        result = self._invoke(["parse"])
+        if result.exception is not None or not result.success:
+            raise self._unreadable(result.exception)
+        self._manifest = result.result
+        return self._manifest
+
+    def run(self, selectors: Sequence[str]) -> tuple[Ran, ...]:
+        """Build the models, seeds and snapshots selected; one outcome each, in the order they finished."""
+        exclude = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
+        return self._outcomes(["build", *exclude], selectors)
+
+    def test(self, selectors: Sequence[str]) -> tuple[Ran, ...]:
+        """Run the tests selected, whatever the others say; one outcome each."""
+        return self._outcomes(["test"], selectors)
+
+    def docs(self) -> None:
+        """Write manifest, catalogue and the one-page site into the workspace's target folder."""
+        result = self._invoke(["docs", "generate", "--static"])
+        if result.exception is not None or not result.success:
+            raise self._unreadable(result.exception)
+
+    def _outcomes(self, command: Sequence[str], selectors: Sequence[str]) -> tuple[Ran, ...]:
+        if not selectors:
+            return ()
+        result = self._invoke([*command, "--select", *sorted(selectors)])
+        finished: Any = result.result
+        if finished is None:
+            raise self._unreadable(result.exception)
+        return tuple(_ran(one) for one in finished.results)
+
+    def _invoke(self, command: Sequence[str]) -> dbtRunnerResult:
+        folder = self._workspace.folder
+        with _quiet(), _environment({"DBT_ENGINE_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1"}):
+            try:
+                return dbtRunner(manifest=self._manifest).invoke(
+                    [
+                        "--quiet",
+                        "--no-print",
+                        "--no-use-colors",
+                        "--no-use-colors-file",
+                        "--no-send-anonymous-usage-stats",
+                        "--no-version-check",
+                        "--partial-parse",
+                        "--log-level",
+                        "none",
+                        "--log-level-file",
+                        "info",
+                        "--log-path",
+                        str(self._log.parent),
+                        "--no-write-json" if command[0] != "docs" else "--write-json",
+                        *command,
+                        "--project-dir",
+                        str(folder),
+                        "--profiles-dir",
+                        str(folder),
+                    ]
+                )
+            finally:
+                release_database()
+
+    def _unreadable(self, exception: BaseException | None) -> DeclarationError:
+        if isinstance(exception, KeyboardInterrupt):
+            raise exception
+        node = getattr(exception, "node", None)
+        path = getattr(node, "original_file_path", None)
+        return DeclarationError(
+            "The models cannot be read by dbt",
+            where=str(self._workspace.models if path is None else self._workspace.declared(path)),
+            found=message_of(exception),
+            remedy=f"Correct the file; dbt's own log is {self._log}.",
+        )
+
+
+def _ran(result: Any) -> Ran:
+    path = getattr(result.node, "compiled_path", None)
+    return Ran(
+        id=result.node.unique_id,
+        status=str(result.status),
+        seconds=float(result.execution_time),
+        message=message_of(result.message or ""),
+        failures=int(result.failures or 0),
+        sql=getattr(result.node, "compiled_code", None) or "",
+        compiled=None if path is None else Path(path),
+    )
+
+
+def message_of(exception: object) -> str:
+    """dbt's message in one line, without the heading that names the node and the footing that names the file."""
+    text = str(getattr(exception, "msg", None) or exception)
+    lines = [line.strip() for line in text.splitlines()]
+    kept = [line for line in lines if line and not _HEADING.match(line) and not line.startswith("compiled code at ")]
+    return " ".join(kept or lines)
+
+
+def release_database() -> None:
+    """Let go of the database file: dbt-duckdb keeps it open between commands."""
+    manager: Any = DuckDBConnectionManager
+    environment = manager._ENV
+    manager.close_all_connections()
+    if environment is not None:
+        environment.close()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    level = logging.root.level
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            logging.root.setLevel(level)
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

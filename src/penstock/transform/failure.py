@@ -1,0 +1,90 @@
+"""What can be wrong with models, said in the terms of the project."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+
+from penstock.errors import DeclarationError, PenstockError, TransformFailed
+from penstock.transform.dbt_engine import Ran
+from penstock.transform.graph import Graph
+from penstock.transform.result import GOLD, ModelInput, ModelResult
+from penstock.transform.workspace import Workspace
+
+_OPERATIONAL = {"_new", "_batch", "_ingested_at"}  # differ with the way files arrived
+
+
+def check_sources(graph: Graph, inputs: Mapping[str, ModelInput], workspace: Workspace) -> None:
+    """Every source that a model declares is a silver dataset of the project."""
+    problems = tuple(
+        _unknown_source(source, dataset, inputs, workspace)
+        for source, dataset in sorted(graph.sources.items())
+        if dataset not in inputs or source.split(".")[2] != "silver"
+    )
+    if problems:
+        raise DeclarationError("The models read what the project does not have", problems=problems)
+
+
+def _unknown_source(
+    source: str, dataset: str, inputs: Mapping[str, ModelInput], workspace: Workspace
+) -> DeclarationError:
+    near = difflib.get_close_matches(dataset, inputs, n=1)
+    return DeclarationError(
+        "A source is not a silver dataset",
+        where=str(workspace.models),
+        expected=f"one of silver.{{{', '.join(sorted(inputs))}}}",
+        found=".".join(source.split(".")[2:]),
+        remedy=f"Did you mean `{near[0]}`?" if near else "Declare a contract for it, or correct the source's name.",
+    )
+
+
+def check_models(ran: Sequence[Ran], graph: Graph, workspace: Workspace) -> None:
+    """Every model that was to be built was; otherwise TransformFailed names the first that was not."""
+    failed = [one for one in ran if one.status == "error"]
+    if not failed:
+        return
+    first = failed[0]
+    node = graph.nodes[first.id]
+    skipped = sum(1 for one in ran if one.status == "skipped")
+    others = [graph.nodes[one.id].name for one in failed[1:]]
+    also = f" `{'`, `'.join(others)}` failed too." if others else ""
+    compiled = "" if first.compiled is None else f" Its compiled SQL is {workspace.compiled(first.compiled)}."
+    raise TransformFailed(
+        f"The model `{node.name}` did not build",
+        where=str(workspace.declared(node.path)),
+        found=f"{first.message} ({skipped} models after it were not tried)" if skipped else first.message,
+        remedy=f"Correct it and run again; gold was not changed.{compiled}{also}",
+    )
+
+
+def check_released(models: Sequence[ModelResult]) -> None:
+    """Every column of gold has a type Iceberg knows, and none tells how files arrived."""
+    for model in models:
+        for column in model.columns if model.schema == GOLD else ():
+            if column.lake_type is None:
+                raise _refused(
+                    model,
+                    f"Column `{column.name}` has a type that cannot be released",
+                    expected="a type Iceberg knows",
+                    found=column.duckdb_type,
+                    remedy="Cast it, e.g. to BIGINT, DECIMAL(38,4), DOUBLE, VARCHAR, DATE or TIMESTAMPTZ.",
+                )
+            if column.name in _OPERATIONAL:
+                raise _refused(
+                    model,
+                    f"Column `{column.name}` tells how files arrived, and gold must not depend on that",
+                    remedy="Leave it out of the model.",
+                )
+
+
+def _refused(model: ModelResult, what: str, **facts: str | None) -> PenstockError:
+    return TransformFailed(f"{what} (model `{model.name}`)", where=str(model.path), **facts)
+
+
+def not_appended(model: str, path: str) -> TransformFailed:
+    """An append model lost rows it held."""
+    return TransformFailed(
+        f"The model `{model}` says that it appends, but rows of it went or changed place",
+        where=path,
+        remedy="Take the deleting hook out, or materialize it as a table.",
+    )

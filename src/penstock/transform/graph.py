@@ -1,0 +1,171 @@
+"""The models and tests of a dbt project as plain values: who reads whom, and a fingerprint of each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from penstock.transform.result import ModelKind
+
+
+class NodeType(StrEnum):
+    """The kinds of dbt node that a build deals with."""
+
+    MODEL = "model"
+    SEED = "seed"
+    SNAPSHOT = "snapshot"
+    TEST = "test"
+
+
+@dataclass(frozen=True)
+class Described:
+    """What is declared about a column."""
+
+    description: str = ""
+    id: str | None = None
+    classification: str | None = None
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node. `code` is a fingerprint of all that can change its rows, apart from the rows it reads.
+
+    `parents` are unique ids of nodes and of sources (`source.<project>.<schema>.<dataset>`).
+    """
+
+    id: str
+    type: NodeType
+    name: str
+    selector: str
+    schema: str
+    materialized: str
+    strategy: str | None
+    parents: tuple[str, ...]
+    code: str
+    path: str
+    description: str = ""
+    columns: Mapping[str, Described] = field(default_factory=dict)
+    tested: str | None = None  # of a test: the model it is declared on
+    tested_column: str | None = None
+    severity: str = "error"
+
+    @property
+    def kind(self) -> ModelKind:
+        appends = self.materialized == "incremental" and self.strategy == "append"
+        return ModelKind.APPEND if appends else ModelKind.REPLACE
+
+    @property
+    def table(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def stored(self) -> bool:
+        """Whether there is a table or view of it in the warehouse."""
+        return self.type is not NodeType.TEST and self.materialized != "ephemeral"
+
+
+@dataclass(frozen=True)
+class Graph:
+    """All enabled nodes by id, and the datasets the project reads, by the id of their source."""
+
+    nodes: Mapping[str, Node]
+    sources: Mapping[str, str]
+
+    @property
+    def models(self) -> tuple[Node, ...]:
+        return tuple(node for node in self.nodes.values() if node.stored)
+
+    @property
+    def tests(self) -> tuple[Node, ...]:
+        return tuple(node for node in self.nodes.values() if node.type is NodeType.TEST)
+
+    def downstream(self, roots: Iterable[str]) -> frozenset[str]:
+        """The roots and every node that reads one of them, directly or not; tests are no part of it."""
+        children: dict[str, list[str]] = {}
+        for node in self.nodes.values():
+            if node.type is not NodeType.TEST:
+                for parent in node.parents:
+                    children.setdefault(parent, []).append(node.id)
+        found: set[str] = set()
+        waiting = list(roots)
+        while waiting:
+            current = waiting.pop()
+            if current not in found:
+                found.add(current)
+                waiting.extend(children.get(current, ()))
+        return frozenset(found)
+
+
+def graph_of(manifest: Any, variables: Mapping[str, Any]) -> Graph:
+    """The graph of dbt's manifest. `variables` are the project's `vars`, for any model may read them."""
+    nodes = [
+        _node(node, manifest, variables) for node in manifest.nodes.values() if str(node.resource_type) in set(NodeType)
+    ]
+    sources = {source.unique_id: source.identifier for source in manifest.sources.values()}
+    return Graph(nodes={node.id: node for node in nodes}, sources=sources)
+
+
+def _node(node: Any, manifest: Any, variables: Mapping[str, Any]) -> Node:
+    config = node.config
+    return Node(
+        id=node.unique_id,
+        type=NodeType(str(node.resource_type)),
+        name=node.alias if str(node.resource_type) != NodeType.TEST else node.name,
+        selector=f"fqn:{'.'.join(node.fqn)}",
+        schema=node.schema,
+        materialized=str(config.materialized),
+        strategy=getattr(config, "incremental_strategy", None),
+        parents=tuple(getattr(node.depends_on, "nodes", ())),
+        code=_fingerprint(node, manifest, variables),
+        path=node.original_file_path,
+        description=node.description.strip(),
+        columns={name: _described(column) for name, column in node.columns.items()},
+        tested=getattr(node, "attached_node", None),
+        tested_column=getattr(node, "column_name", None),
+        severity=str(getattr(config, "severity", "error")).lower(),
+    )
+
+
+def _described(column: Any) -> Described:
+    meta = {**column.meta, **getattr(column.config, "meta", {})}
+    return Described(
+        description=" ".join(column.description.split()),
+        id=meta.get("id"),
+        classification=meta.get("classification"),
+    )
+
+
+_NO_ROWS = {"meta", "docs", "tags", "group", "access", "persist_docs", "description", "grants"}  # change no row
+
+
+def _fingerprint(node: Any, manifest: Any, variables: Mapping[str, Any]) -> str:
+    config = {name: value for name, value in node.config.to_dict().items() if name not in _NO_ROWS}
+    test = getattr(node, "test_metadata", None)
+    facts = {
+        "type": str(node.resource_type),
+        "code": node.raw_code,
+        "checksum": node.checksum.checksum if str(node.resource_type) == NodeType.SEED else None,
+        "config": config,
+        "test": None if test is None else [test.name, test.kwargs],
+        "relation": node.relation_name,
+        "macros": _macros(getattr(node.depends_on, "macros", ()), manifest),
+        "vars": variables,
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _macros(ids: Iterable[str], manifest: Any) -> dict[str, str]:
+    """The text of the project's and the engine's macros that are called, also by each other."""
+    texts: dict[str, str] = {}
+    waiting = list(ids)
+    while waiting:
+        macro = manifest.macros.get(waiting.pop())
+        if macro is None or macro.unique_id in texts or macro.package_name in ("dbt", "dbt_duckdb"):
+            continue
+        texts[macro.unique_id] = macro.macro_sql
+        waiting.extend(macro.depends_on.macros)
+    return texts

@@ -1,0 +1,30 @@
+{# Rows of the model in which one of the columns is null. One scan for many columns. #}
+{% test complete(model, columns) %}
+select *
+from {{ model }}
+where {% for column in columns %}{{ column }} is null{% if not loop.last %} or {% endif %}{% endfor %}
+{% endtest %}
+
+{# Rows of the model for which the expression is false; null passes, as in a check constraint. #}
+{% test holds(model, expression) %}
+select *
+from {{ model }}
+where not ({{ expression }})
+{% endtest %}
+
+{# Groups of rows that share the values of the columns. #}
+{% test unique_together(model, columns) %}
+select
+    {{ columns | join(', ') }},
+    count(*) as n_records
+from {{ model }}
+group by {{ columns | join(', ') }}
+having count(*) > 1
+{% endtest %}
+
+{# The whole row instead of the null alone, so that a report can name it. #}
+{% macro default__test_not_null(model, column_name) %}
+select *
+from {{ model }}
+where {{ column_name }} is null
+{% endmacro %}

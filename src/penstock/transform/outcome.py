@@ -1,0 +1,155 @@
+"""What a build left in the warehouse: a result for every model and for every test that ran."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import duckdb
+
+from penstock.transform import warehouse
+from penstock.transform.columns import lake_type
+from penstock.transform.dbt_engine import Ran
+from penstock.transform.failure import not_appended
+from penstock.transform.graph import Described, Graph, Node
+from penstock.transform.result import (
+    GOLD,
+    ModelColumn,
+    ModelKind,
+    ModelResult,
+    ModelStatus,
+    TestResult,
+    TestStatus,
+)
+from penstock.transform.selection import Selection
+from penstock.transform.state import WarehouseState
+from penstock.transform.workspace import Workspace
+
+_SAMPLE_ROWS = 5
+
+
+@dataclass(frozen=True)
+class Held:
+    """What an append model held before the build: number of rows, and the row id of the last."""
+
+    rows: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that is known when dbt is done."""
+
+    graph: Graph
+    workspace: Workspace
+    selection: Selection
+    built: WarehouseState | None
+    held: Mapping[str, Held]  # by id of the model
+    ran: Mapping[str, Ran]  # by id of the node
+
+
+def model_results(connection: duckdb.DuckDBPyConnection, outcome: Outcome) -> tuple[ModelResult, ...]:
+    """A result for every model, in the order of their names; those that did not run included."""
+    return tuple(
+        _model(connection, node, outcome) for node in sorted(outcome.graph.models, key=lambda node: node.table)
+    )
+
+
+def _model(connection: duckdb.DuckDBPyConnection, node: Node, outcome: Outcome) -> ModelResult:
+    status = _status(node, outcome)
+    before = None if outcome.built is None else outcome.built.nodes.get(node.id)
+    hash_before = None if before is None else before.content_hash
+    content = hash_before if status is ModelStatus.KEPT else _content_hash(connection, node)
+    rows = warehouse.count(connection, node.table)
+    held = outcome.held.get(node.id) if status is ModelStatus.APPENDED else None
+    if held is not None and warehouse.count(connection, node.table, until=held.last) != held.rows:
+        raise not_appended(node.name, str(outcome.workspace.declared(node.path)))
+    new_rows = 0 if status is ModelStatus.KEPT else rows - (0 if held is None else held.rows)
+    return ModelResult(
+        unique_id=node.id,
+        name=node.name,
+        schema=node.schema,
+        kind=node.kind,
+        status=status,
+        rows=rows,
+        new_rows=new_rows,
+        seconds=outcome.ran[node.id].seconds if node.id in outcome.ran else 0.0,
+        changed=_changed(status, new_rows, content, hash_before),
+        content_hash=content,
+        new_after=None if held is None else held.last,
+        columns=_columns(connection, node),
+        description=node.description,
+        tests=tuple(sorted(test.name for test in outcome.graph.tests if node.id in test.parents)),
+        path=outcome.workspace.declared(node.path),
+    )
+
+
+def _status(node: Node, outcome: Outcome) -> ModelStatus:
+    if node.id not in outcome.selection.run:
+        return ModelStatus.KEPT
+    return ModelStatus.APPENDED if node.id in outcome.held else ModelStatus.BUILT
+
+
+def _changed(status: ModelStatus, new_rows: int, content: str | None, before: str | None) -> bool:
+    match status:
+        case ModelStatus.KEPT:
+            return False
+        case ModelStatus.APPENDED:
+            return new_rows > 0
+        case ModelStatus.BUILT:
+            return content is None or content != before
+
+
+def _content_hash(connection: duckdb.DuckDBPyConnection, node: Node) -> str | None:
+    if node.schema != GOLD or node.kind is ModelKind.APPEND:
+        return None
+    return warehouse.content_hash(connection, node.table)
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, node: Node) -> tuple[ModelColumn, ...]:
+    return tuple(
+        _column(name, type, node.columns.get(name, Described()))
+        for name, type in warehouse.describe(connection, node.table)
+    )
+
+
+def _column(name: str, type: str, declared: Described) -> ModelColumn:
+    return ModelColumn(
+        name=name,
+        duckdb_type=type,
+        lake_type=lake_type(type),
+        description=declared.description,
+        id=name if declared.id is None else declared.id,
+        classification=declared.classification,
+    )
+
+
+def test_results(connection: duckdb.DuckDBPyConnection, outcome: Outcome) -> tuple[TestResult, ...]:
+    """A result for every test that ran, those that did not pass first, then by name."""
+    results = [_test(connection, test, outcome) for test in outcome.graph.tests if test.id in outcome.ran]
+    return tuple(sorted(results, key=lambda test: (test.status is TestStatus.PASS, test.name)))
+
+
+def _test(connection: duckdb.DuckDBPyConnection, test: Node, outcome: Outcome) -> TestResult:
+    ran = outcome.ran[test.id]
+    status = TestStatus(ran.status) if ran.status in set(TestStatus) else TestStatus.ERROR
+    has_rows = status in (TestStatus.FAIL, TestStatus.WARN)
+    model = outcome.graph.nodes.get(test.tested or next(iter(test.parents), ""))
+    return TestResult(
+        name=test.name,
+        model=None if model is None else model.table,
+        column=test.tested_column,
+        status=status,
+        severity=test.severity,
+        failures=ran.failures,
+        message=ran.message,
+        sql=ran.sql,
+        sample=_sample(connection, ran.sql) if has_rows else (),
+        path=outcome.workspace.declared(test.path),
+    )
+
+
+def _sample(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Mapping[str, str | None], ...]:
+    result = connection.execute(f"SELECT COLUMNS(*)::VARCHAR FROM (\n{sql}\n) ORDER BY ALL LIMIT {_SAMPLE_ROWS}")
+    names = [column[0] for column in result.description or ()]
+    return tuple(dict(zip(names, row, strict=True)) for row in result.fetchall())

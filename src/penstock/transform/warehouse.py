@@ -1,0 +1,215 @@
+"""The private warehouse: a DuckDB file that is a cache of one release, and the copy a build works on."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from penstock.errors import StorageError
+from penstock.sql.canonical import HashField, row_hash_expression
+from penstock.sql.connection import connect
+from penstock.sql.names import literal, quote
+from penstock.sql.scan import read_scan
+from penstock.transform.columns import logical_type
+from penstock.transform.result import ModelInput, ModelResult
+from penstock.transform.selection import Change
+from penstock.transform.state import WarehouseState
+from penstock.transform.workspace import DATABASE, Limits
+from penstock.world import Disk
+
+_STATE = f"{DATABASE}.penstock.state"
+_FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file
+
+
+def copy(base: Path, target: Path) -> None:
+    """Make `target` a copy of `base`, sharing its blocks where the file system can."""
+    discard(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with base.open("rb") as source, target.open("wb") as copied:
+            try:
+                fcntl.ioctl(copied.fileno(), _FICLONE, source.fileno())
+            except OSError as error:
+                if error.errno not in (errno.EOPNOTSUPP, errno.EXDEV, errno.ENOTTY, errno.EINVAL, errno.ENOSYS):
+                    raise
+                shutil.copyfileobj(source, copied, 1 << 20)
+    except OSError as error:
+        discard(target)
+        raise StorageError(
+            "The warehouse could not be copied", where=str(target), found=str(error), remedy="Free some disk space."
+        ) from error
+
+
+def discard(target: Path) -> None:
+    """Throw a copy away; nothing happens when there is none."""
+    for path in (target, target.with_name(target.name + ".wal")):
+        path.unlink(missing_ok=True)
+
+
+def promote(target: Path, warehouse: Path, disk: Disk) -> None:
+    """Make a finished copy the warehouse, durably and at once."""
+    disk.sync(str(target))
+    disk.rename(str(target), str(warehouse))
+
+
+@contextmanager
+def opened(
+    database: Path, *, limits: Limits | None = None, read_only: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with `database` attached as `warehouse`, the name its own views know it by."""
+    limits = Limits() if limits is None else limits
+    spill = database.parent / "spill"
+    connection = connect(memory_limit=limits.memory_limit, threads=limits.threads, temp_directory=spill)
+    try:
+        options = " (READ_ONLY)" if read_only else ""
+        try:
+            connection.execute(f"ATTACH {literal(str(database))} AS {quote(DATABASE)}{options}")
+        except (duckdb.Error, OSError) as error:
+            raise StorageError(
+                "The warehouse cannot be opened",
+                where=str(database),
+                found=str(error).splitlines()[0],
+                remedy="It is a cache: remove it, and it is built again from silver.",
+            ) from error
+        yield connection
+        if not read_only:
+            connection.execute(f"CHECKPOINT {quote(DATABASE)}")
+    finally:
+        connection.close()
+
+
+def read_state(database: Path) -> WarehouseState | None:
+    """What the warehouse was built from; None when it is missing, damaged or not one of ours."""
+    if not database.exists():
+        return None
+    try:
+        with opened(database, read_only=True) as connection:
+            rows = connection.execute(f"SELECT content FROM {_STATE}").fetchall()
+            return WarehouseState.from_json(rows[0][0])
+    except (duckdb.Error, StorageError, ValueError, IndexError):
+        return None
+
+
+def write_state(connection: duckdb.DuckDBPyConnection, state: WarehouseState) -> None:
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {DATABASE}.penstock")
+    connection.execute(f"CREATE OR REPLACE TABLE {_STATE} (content VARCHAR)")
+    connection.execute(f"INSERT INTO {_STATE} VALUES (?)", [state.to_json()])
+
+
+def define_sources(
+    connection: duckdb.DuckDBPyConnection, inputs: Mapping[str, ModelInput], changes: Mapping[str, Change]
+) -> None:
+    """Make the views `silver.<dataset>` over the pinned files, with `_new` true for rows added since the base."""
+    connection.execute(f"DROP SCHEMA IF EXISTS {DATABASE}.silver CASCADE")
+    connection.execute(f"CREATE SCHEMA {DATABASE}.silver")
+    for dataset, given in inputs.items():
+        connection.execute(f"CREATE VIEW {DATABASE}.silver.{quote(dataset)} AS {_source(given, changes[dataset])}")
+
+
+def _source(given: ModelInput, change: Change) -> str:
+    everything = [file.path for file in given.scan.files]
+    added = _added(given, change)
+    parts = [
+        (False, [path for path in everything if path not in added]),
+        (True, [path for path in everything if path in added]),
+    ]
+    return " UNION ALL ".join(
+        f"SELECT *, {literal(new)} AS _new FROM ({read_scan(files, given.scan.columns)})"
+        for new, files in parts
+        if files or not (new or everything)
+    )
+
+
+def _added(given: ModelInput, change: Change) -> frozenset[str]:
+    match change:
+        case Change.NONE:
+            return frozenset()
+        case Change.ADDED if given.added is not None:
+            return frozenset(file.path for file in given.added.files)
+        case _:
+            return frozenset(file.path for file in given.scan.files)
+
+
+def relations(connection: duckdb.DuckDBPyConnection) -> Mapping[str, str]:
+    """What the warehouse holds besides sources and state: `schema.name` -> TABLE or VIEW."""
+    rows = connection.execute(
+        "SELECT schema_name || '.' || table_name, 'TABLE' FROM duckdb_tables()"
+        " WHERE database_name = $1 AND schema_name NOT IN ('silver', 'penstock')"
+        " UNION ALL SELECT schema_name || '.' || view_name, 'VIEW' FROM duckdb_views()"
+        " WHERE database_name = $1 AND schema_name NOT IN ('silver', 'penstock') AND NOT internal",
+        [DATABASE],
+    ).fetchall()
+    return dict(rows)
+
+
+def drop(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
+    """Drop tables and views by `schema.name`; those that are not there are passed over."""
+    held = relations(connection)
+    for table in tables:
+        if table in held:
+            connection.execute(f"DROP {held[table]} {relation(table)}")
+
+
+def relation(table: str) -> str:
+    """`schema.name` as a quoted, qualified SQL name."""
+    schema, name = table.split(".", 1)
+    return f"{quote(DATABASE)}.{quote(schema)}.{quote(name)}"
+
+
+def describe(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[tuple[str, str], ...]:
+    """Names and DuckDB types of the columns, in order."""
+    rows = connection.execute(f"DESCRIBE {relation(table)}").fetchall()
+    return tuple((row[0], row[1]) for row in rows)
+
+
+def count(connection: duckdb.DuckDBPyConnection, table: str, *, until: int | None = None) -> int:
+    """Number of rows, of a table also of those up to a row id."""
+    older = "" if until is None else f" WHERE rowid <= {until}"
+    return int(connection.execute(f"SELECT count(*) FROM {relation(table)}{older}").fetchall()[0][0])
+
+
+def last_row(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    """The highest row id of a table, -1 when it is empty. Rows added later have higher ones."""
+    return int(connection.execute(f"SELECT coalesce(max(rowid), -1) FROM {relation(table)}").fetchall()[0][0])
+
+
+def content_hash(connection: duckdb.DuckDBPyConnection, table: str) -> str:
+    """A hash of the rows whatever their order: their number and the exact sums of two limbs of each row's hash.
+
+    The row's hash is the canonical one; columns go by name. Two tables of equal content have equal hashes in any
+    version of the engine.
+    """
+    columns = describe(connection, table)
+    fields = [HashField(name, logical_type(type), _hashable(name, type)) for name, type in columns]
+    shape = ", ".join(f"{name} {type}" for name, type in columns)
+    limbs = ", ".join(
+        f"coalesce(sum(CAST('0x' || substr(hash, {start}, 16) AS UBIGINT)), 0)" for start in (1, 17, 33, 49)
+    )
+    row = connection.execute(
+        f"SELECT sha256(concat_ws(' ', {literal(shape)}, count(*), {limbs}))"
+        f" FROM (SELECT {row_hash_expression('', fields)} AS hash FROM {relation(table)})"
+    ).fetchall()[0]
+    return str(row[0])
+
+
+def _hashable(name: str, type: str) -> str:
+    return f"hex({quote(name)})" if type == "BLOB" else quote(name)
+
+
+@contextmanager
+def rows(database: Path, model: ModelResult, *, only_new: bool = False) -> Iterator[pa.RecordBatchReader]:
+    """The rows of a built model, in batches, while the context is open.
+
+    `only_new` leaves out what the base already held; of a model that was built from nothing that is every row.
+    """
+    names = ", ".join(quote(column.name) for column in model.columns)
+    since = f" WHERE rowid > {model.new_after}" if only_new and model.new_after is not None else ""
+    with opened(database, read_only=True) as connection:
+        yield connection.execute(f"SELECT {names} FROM {relation(model.table)}{since}").to_arrow_reader(100_000)
