@@ -20,6 +20,7 @@ help:  ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name does; do printf '  make %-12s %s\n' "$$name" "$$does"; done
 
 setup: $(READY)  ## Create .venv from requirements.lock (done once)
+	@echo "$(VENV) is ready"
 
 $(READY): requirements.lock pyproject.toml tools/find_python
 	@found=$$(sh tools/find_python) || exit 2; \
