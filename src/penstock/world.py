@@ -25,7 +25,7 @@ class Clock(Protocol):
 
 
 class Ids(Protocol):
-    """New identifiers, unique without coordination."""
+    """New identifiers of 32 hex digits, unique without coordination."""
 
     def new(self) -> str: ...
 

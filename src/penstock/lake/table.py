@@ -72,6 +72,27 @@ class Scan:
 
 
 @dataclass(frozen=True)
+class Changes:
+    """What came between two snapshots of a table, `since` excluded and `until` included.
+
+    When files were removed, or `since` has expired, the added files alone do not lead from one to
+    the other: read all of `until` instead.
+    """
+
+    table: str
+    since: int | None
+    until: int | None
+    added: Scan
+    removed: bool
+    expired: bool
+
+    @property
+    def appended_only(self) -> bool:
+        """Whether the added files are the whole difference."""
+        return not self.removed and not self.expired
+
+
+@dataclass(frozen=True)
 class Head:
     """A table at the moment it was loaded. `metadata_location` is what a commit is compared with."""
 

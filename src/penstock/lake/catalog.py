@@ -1,0 +1,160 @@
+"""The catalogue: PyIceberg's SQL catalogue in one SQLite file, with the lake's own tables beside it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyiceberg.catalog import MetastoreCatalog
+from pyiceberg.catalog.sql import IcebergNamespaceProperties, SqlCatalog
+from pyiceberg.io import FileIO
+from pyiceberg.typedef import EMPTY_DICT, Properties
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from penstock.errors import StorageError, UsageError
+
+CATALOG_NAME = "penstock"
+CATALOG_FILE = "catalog.db"
+LAYOUT = "1"
+_BUSY_SECONDS = 30
+_OWN_TABLES = (
+    """CREATE TABLE IF NOT EXISTS penstock_lake (
+        key TEXT PRIMARY KEY,
+        value TEXT NOT NULL)""",
+    """CREATE TABLE IF NOT EXISTS penstock_lease (
+        name TEXT PRIMARY KEY,
+        epoch INTEGER NOT NULL,
+        holder TEXT NOT NULL,
+        used_at TEXT NOT NULL,
+        last_commit TEXT NOT NULL DEFAULT '')""",
+    """CREATE TABLE IF NOT EXISTS penstock_record (
+        kind TEXT NOT NULL,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        committed_at TEXT NOT NULL,
+        PRIMARY KEY (kind, key))""",
+    """CREATE TABLE IF NOT EXISTS penstock_condemned (
+        path TEXT PRIMARY KEY,
+        content TEXT NOT NULL,
+        since_ms INTEGER NOT NULL)""",
+)
+
+
+class LakeCatalog(SqlCatalog):
+    """PyIceberg's SqlCatalog over our SQLite connection and our FileIO.
+
+    Everything stock PyIceberg needs is in the file, so `SqlCatalog("penstock", uri="sqlite:///...")`
+    opens it too, with its own FileIO. Writers here begin with `BEGIN IMMEDIATE` (`write`), because
+    Python's sqlite3 and SQLAlchemy otherwise begin a transaction only at the first change, after the
+    statements that were meant to guard it.
+    """
+
+    def __init__(self, root: Path, io: FileIO) -> None:
+        self.root = root
+        self.file_io = io
+        MetastoreCatalog.__init__(self, CATALOG_NAME, warehouse=str(root / "lake"))
+        self.engine = _engine(root / CATALOG_FILE)
+        with catalogue_errors(root):
+            self._init_catalog()
+            with self.write() as db:
+                for statement in _OWN_TABLES:
+                    db.execute(text(statement))
+
+    def _load_file_io(self, properties: Properties = EMPTY_DICT, location: str | None = None) -> FileIO:
+        return self.file_io
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction that holds the write lock from its first statement; committed at the end."""
+        with self.engine.connect().execution_options(penstock_begin="IMMEDIATE") as db, db.begin():
+            yield db
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with self.engine.connect() as db:
+            yield db
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def ensure_namespace(db: Connection, namespace: str) -> None:
+    """Register a namespace as PyIceberg does, inside the caller's transaction."""
+    row = {"catalog_name": CATALOG_NAME, "namespace": namespace, "property_key": "exists"}
+    known = select(IcebergNamespaceProperties.namespace).filter_by(**row)
+    if db.execute(known).first() is None:
+        db.execute(insert(IcebergNamespaceProperties).values(**row, property_value="true"))
+
+
+def check_home(catalog: LakeCatalog, root: Path) -> None:
+    """Refuse a data directory that was moved: table files name each other by absolute path."""
+    home = recorded_home(catalog)
+    here = os.path.realpath(root)
+    if home is None:
+        with catalogue_errors(root), catalog.write() as db:
+            facts = [{"key": "root", "value": here}, {"key": "layout", "value": LAYOUT}]
+            db.execute(text("INSERT OR IGNORE INTO penstock_lake (key, value) VALUES (:key, :value)"), facts)
+    elif home != here:
+        raise UsageError(
+            "The data directory was moved; its tables still point to the old place",
+            where=here,
+            expected=home,
+            found=here,
+            remedy="Move it back, or let `penstock doctor` rewrite the paths.",
+        )
+
+
+def recorded_home(catalog: LakeCatalog) -> str | None:
+    """The absolute path under which the lake was created or last relocated."""
+    with catalogue_errors(catalog.root), catalog.read() as db:
+        return db.execute(text("SELECT value FROM penstock_lake WHERE key = 'root'")).scalar()
+
+
+@contextmanager
+def catalogue_errors(root: Path) -> Iterator[None]:
+    """Turn a refusal of SQLite into a StorageError that says what to do."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        raise StorageError(
+            "The catalogue of the data directory cannot be used",
+            where=str(root / CATALOG_FILE),
+            found=str(cause),
+            remedy=_remedy(str(cause)),
+        ) from error
+
+
+def _remedy(message: str) -> str:
+    if "locked" in message or "busy" in message:
+        return "Another program holds it open for writing: close that, then run again."
+    if "full" in message:
+        return "Free space on the disk that holds the data directory, then run again: nothing was committed."
+    if "not a database" in message or "malformed" in message:
+        return "The file is damaged or not a catalogue: restore it from a backup, or choose another --data-dir."
+    return "Check that this user may read and write the data directory."
+
+
+def _engine(path: Path) -> Engine:
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool)
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _configure(connection: sqlite3.Connection, _: object) -> None:
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin(connection: Connection) -> None:
+    mode = connection.get_execution_options().get("penstock_begin", "DEFERRED")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if mode == "IMMEDIATE" else "BEGIN DEFERRED")

@@ -1,0 +1,171 @@
+"""The change of one table in a commit to come: rows added, files removed, positions moved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pyarrow as pa
+from pyiceberg.io import FileIO
+from pyiceberg.manifest import DataFile as IcebergFile
+from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
+from pyiceberg.table.snapshots import (
+    Operation,
+    Snapshot,
+    SnapshotSummaryCollector,
+    Summary,
+    update_snapshot_summaries,
+)
+from pyiceberg.table.update import (
+    AddSnapshotUpdate,
+    SetPropertiesUpdate,
+    SetSnapshotRefUpdate,
+    TableUpdate,
+    update_table_metadata,
+)
+
+from penstock.errors import CommitConflict
+from penstock.lake.datafile import DataFileWriter
+from penstock.lake.manifests import ManifestChange, ManifestReader, ManifestWriting
+from penstock.lake.staging import Staging
+from penstock.lake.table import DataFile, Head
+from penstock.lake.tables import MetadataFiles, millis, next_location
+
+POSITION = "penstock.position."
+TOKEN = "penstock.token"
+
+
+@dataclass
+class TableChange:
+    """What one commit does to one table; becomes visible with the commit.
+
+    A change with neither rows nor removals still makes a snapshot: the position moves.
+    """
+
+    head: Head
+    base: TableMetadata
+    staging: Staging
+    token: str
+    io: FileIO
+    files: MetadataFiles
+    manifests: ManifestReader
+    _added: list[IcebergFile] = field(default_factory=list)
+    _removed: set[str] = field(default_factory=set)
+    _summary: dict[str, str] = field(default_factory=dict)
+    _properties: dict[str, str] = field(default_factory=dict)
+
+    def append(self, rows: pa.Table | pa.RecordBatchReader) -> int:
+        """Write rows to new data files, durable at return; gives the number of rows.
+
+        Columns may come in any order, but their names must be those of the table.
+        """
+        count = 0
+        for file in self._writer.write(rows):
+            self._added.append(file)
+            count += file.record_count
+        return count
+
+    def remove(self, files: Iterable[DataFile]) -> None:
+        """Take whole data files out of the table (rows to keep of them must be appended again)."""
+        self._removed.update(file.path for file in files)
+
+    def position(self, source: str, value: str) -> None:
+        """The position of `source` that this table's data has reached with this commit."""
+        self._properties[POSITION + source] = value
+
+    def summary(self, key: str, value: str) -> None:
+        """A fact `penstock.<key>` in the snapshot's summary."""
+        self._summary[f"penstock.{key}"] = value
+
+    def property(self, key: str, value: str) -> None:
+        """A table property, kept until it is set again."""
+        self._properties[key] = value
+
+    def staged(self) -> tuple[str, TableMetadata]:
+        """Write manifests and metadata, durable at return; gives their location and content."""
+        return self._staged
+
+    @cached_property
+    def _staged(self) -> tuple[str, TableMetadata]:
+        snapshot = self._snapshot()
+        updates: list[TableUpdate] = [AddSnapshotUpdate(snapshot=snapshot), main_branch(snapshot.snapshot_id)]
+        if self._properties:
+            updates.insert(0, SetPropertiesUpdate(updates=self._properties))
+        metadata = update_table_metadata(self.base, tuple(updates), metadata_location=self.head.metadata_location)
+        location = self.staging.wrote(next_location(self.base, self.head.metadata_location, self.staging.id))
+        self.files.write(location, metadata)
+        return location, metadata
+
+    @cached_property
+    def _writer(self) -> DataFileWriter:
+        return DataFileWriter(self.base, self.staging.world.disk, self.staging.file_name, self.staging.wrote)
+
+    def _snapshot(self) -> Snapshot:
+        snapshot_id = _new_snapshot_id(self.base, self.staging)
+        writing = ManifestWriting(
+            io=self.io,
+            reader=self.manifests,
+            metadata=self.base,
+            snapshot_id=snapshot_id,
+            stage_id=self.staging.id,
+            new_location=lambda name: self.staging.wrote(f"{self.base.location}/metadata/{name}"),
+        )
+        change = ManifestChange(self._added, frozenset(self._removed))
+        manifest_list, removed = writing.write(change)
+        self._check_removed(removed)
+        return Snapshot.model_validate(
+            {
+                "snapshot-id": snapshot_id,
+                "parent-snapshot-id": self.head.snapshot_id,
+                "sequence-number": self.base.next_sequence_number(),
+                "timestamp-ms": millis(self.staging.world.clock),
+                "manifest-list": manifest_list,
+                "summary": self._snapshot_summary(removed),
+                "schema-id": self.base.current_schema_id,
+            }
+        )
+
+    def _check_removed(self, removed: list[IcebergFile]) -> None:
+        if missing := self._removed - {file.file_path for file in removed}:
+            raise CommitConflict(
+                "Files to remove are not in the table any more",
+                where=self.head.name,
+                found=", ".join(sorted(missing)[:3]),
+                remedy="Run again: the files are planned anew.",
+            )
+
+    def _snapshot_summary(self, removed: list[IcebergFile]) -> Summary:
+        collector = SnapshotSummaryCollector()
+        schema, specs = self.base.schema(), self.base.specs()
+        for file in self._added:
+            collector.add_file(file, schema, self.base.spec())
+        for file in removed:
+            collector.remove_file(file, schema, specs[file.spec_id])
+        operation = Operation.APPEND
+        if removed:
+            operation = Operation.OVERWRITE if self._added else Operation.DELETE
+        own = positions({**self.base.properties, **self._properties}) | self._summary | {TOKEN: self.token}
+        summary = Summary(operation=operation, **collector.build(), **own)
+        current = self.base.current_snapshot()
+        return update_snapshot_summaries(summary, None if current is None else current.summary)
+
+
+def positions(properties: Mapping[str, str]) -> dict[str, str]:
+    """The entries that say how far each source has come."""
+    return {key: value for key, value in properties.items() if key.startswith(POSITION)}
+
+
+def main_branch(snapshot_id: int) -> SetSnapshotRefUpdate:
+    """The update that makes a snapshot the current one."""
+    return SetSnapshotRefUpdate.model_validate(
+        {"ref-name": MAIN_BRANCH, "type": SnapshotRefType.BRANCH, "snapshot-id": snapshot_id}
+    )
+
+
+def _new_snapshot_id(metadata: TableMetadata, staging: Staging) -> int:
+    taken = {snapshot.snapshot_id for snapshot in metadata.snapshots}
+    while (candidate := int(staging.world.ids.new()[:16], 16) >> 1) in taken or candidate == 0:
+        continue
+    return candidate

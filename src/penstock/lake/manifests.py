@@ -1,0 +1,225 @@
+"""Manifests and manifest lists: read once and kept, written small, merged so that their number stays low."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from pyiceberg.avro.codecs import AvroCompressionCodec
+from pyiceberg.exceptions import ValidationException
+from pyiceberg.io import FileIO
+from pyiceberg.manifest import DataFile as IcebergFile
+from pyiceberg.manifest import (
+    ManifestContent,
+    ManifestEntry,
+    ManifestEntryStatus,
+    ManifestFile,
+    read_manifest_list,
+    write_manifest,
+    write_manifest_list,
+)
+from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.snapshots import Snapshot
+
+from penstock.errors import StorageError
+
+_TIERS = (10, 100)
+_CACHED_ENTRIES = 200_000
+_CODEC: AvroCompressionCodec = "deflate"
+T = TypeVar("T")
+
+
+@dataclass
+class ManifestReader:
+    """Live entries of manifests and lists of manifests. Both kinds of file never change, so they are kept.
+
+    Not safe for concurrent use; every Lake has its own.
+    """
+
+    io: FileIO
+    _entries: OrderedDict[str, tuple[ManifestEntry, ...]] = field(default_factory=OrderedDict)
+    _lists: OrderedDict[str, tuple[ManifestFile, ...]] = field(default_factory=OrderedDict)
+    _held: int = 0
+
+    def manifests(self, snapshot: Snapshot) -> tuple[ManifestFile, ...]:
+        return self.listed(snapshot.manifest_list)
+
+    def listed(self, location: str) -> tuple[ManifestFile, ...]:
+        if location not in self._lists:
+            self._lists[location] = _reading(location, lambda: tuple(read_manifest_list(self.io.new_input(location))))
+            if len(self._lists) > 200:
+                self._lists.popitem(last=False)
+        self._lists.move_to_end(location)
+        return self._lists[location]
+
+    def entries(self, manifest: ManifestFile) -> tuple[ManifestEntry, ...]:
+        """The live entries (added or existing), with their sequence numbers."""
+        path = manifest.manifest_path
+        if path not in self._entries:
+            entries = _reading(path, lambda: tuple(manifest.fetch_manifest_entry(self.io, discard_deleted=True)))
+            self._entries[path] = entries
+            self._held += len(entries)
+        self._entries.move_to_end(path)
+        found = self._entries[path]
+        while self._held > _CACHED_ENTRIES and len(self._entries) > 1:
+            _, dropped = self._entries.popitem(last=False)
+            self._held -= len(dropped)
+        return found
+
+
+def _reading(path: str, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except FileNotFoundError as error:
+        raise StorageError(
+            "A metadata file of a table is gone",
+            where=path,
+            remedy="If the table moved on meanwhile, repeat the command; otherwise restore the data directory.",
+        ) from error
+    except (OSError, ValueError, ValidationException) as error:
+        raise StorageError("A metadata file of a table cannot be read", where=path, found=str(error)) from error
+
+
+@dataclass(frozen=True)
+class ManifestChange:
+    """What one commit does to the files of a table: files added, and the paths of files removed."""
+
+    added: Sequence[IcebergFile]
+    removed: frozenset[str]
+
+
+@dataclass(frozen=True)
+class ManifestWriting:
+    """Writes the manifests and the manifest list of one new snapshot.
+
+    `new_location(name)` gives the place of a metadata file and remembers it, so that the files of a
+    commit that loses can be removed.
+    """
+
+    io: FileIO
+    reader: ManifestReader
+    metadata: TableMetadata
+    snapshot_id: int
+    stage_id: str
+    new_location: Callable[[str], str]
+    _numbers: list[int] = field(default_factory=list)
+
+    def write(self, change: ManifestChange) -> tuple[str, list[IcebergFile]]:
+        """The location of the new manifest list, and the files found and removed."""
+        current = self.metadata.current_snapshot()
+        present = [] if current is None else list(self.reader.manifests(current))
+        kept, rewritten, removed = self._without(present, change.removed)
+        merged = self._with(kept, change.added)
+        return self._write_list(merged + rewritten), removed
+
+    def _without(
+        self, present: Iterable[ManifestFile], paths: frozenset[str]
+    ) -> tuple[list[ManifestFile], list[ManifestFile], list[IcebergFile]]:
+        """Manifests that stay as they are, manifests rewritten without `paths`, and the files that went."""
+        kept, rewritten, removed = [], [], []
+        for manifest in present:
+            if not (manifest.has_added_files() or manifest.has_existing_files()):
+                continue
+            entries = self.reader.entries(manifest) if paths else ()
+            gone = [entry for entry in entries if entry.data_file.file_path in paths]
+            if not gone:
+                kept.append(manifest)
+                continue
+            stay = [entry for entry in entries if entry.data_file.file_path not in paths]
+            deleted = [_entry(ManifestEntryStatus.DELETED, entry, self.snapshot_id) for entry in gone]
+            rewritten.append(self._write_manifest(manifest.partition_spec_id, [*map(_existing, stay), *deleted]))
+            removed += [entry.data_file for entry in gone]
+        return kept, rewritten, removed
+
+    def _with(self, kept: list[ManifestFile], added: Sequence[IcebergFile]) -> list[ManifestFile]:
+        """The manifests after adding files, small ones taken into the new one when they have become many."""
+        if not added:
+            return kept
+        spec_id = self.metadata.default_spec_id
+        absorbed = to_absorb([manifest for manifest in kept if _is_ours(manifest, spec_id)])
+        old = [_existing(entry) for manifest in absorbed for entry in self.reader.entries(manifest)]
+        new = [_added(file, self.snapshot_id) for file in added]
+        gone = {manifest.manifest_path for manifest in absorbed}
+        rest = [manifest for manifest in kept if manifest.manifest_path not in gone]
+        return [self._write_manifest(spec_id, [*old, *new]), *rest]
+
+    def _write_manifest(self, spec_id: int, entries: Iterable[ManifestEntry]) -> ManifestFile:
+        self._numbers.append(len(self._numbers))
+        location = self.new_location(f"{self.stage_id}-m{self._numbers[-1]}.avro")
+        writer = write_manifest(
+            format_version=self.metadata.format_version,
+            spec=self.metadata.specs()[spec_id],
+            schema=self.metadata.schema(),
+            output_file=self.io.new_output(location),
+            snapshot_id=self.snapshot_id,
+            avro_compression=_CODEC,
+        )
+        with writer:
+            for entry in entries:
+                writer.add_entry(entry)
+        return writer.to_manifest_file()
+
+    def _write_list(self, manifests: list[ManifestFile]) -> str:
+        location = self.new_location(f"snap-{self.snapshot_id}-0-{self.stage_id}.avro")
+        current = self.metadata.current_snapshot()
+        writer = write_manifest_list(
+            format_version=self.metadata.format_version,
+            output_file=self.io.new_output(location),
+            snapshot_id=self.snapshot_id,
+            parent_snapshot_id=None if current is None else current.snapshot_id,
+            sequence_number=self.metadata.next_sequence_number(),
+            avro_compression=_CODEC,
+        )
+        with writer:
+            writer.add_manifests(manifests)
+        return location
+
+
+def to_absorb(manifests: Sequence[ManifestFile]) -> list[ManifestFile]:
+    """The manifests that the next one takes in, so that a list has at most 9 small and 9 middling ones.
+
+    Merging costs at most some hundred entries, whatever the length of the history: that keeps the
+    slowest commit as flat as the median. Full manifests (100 files or more) are left alone.
+    """
+    absorbed: list[ManifestFile] = []
+    lower = 0
+    for upper in _TIERS:
+        peers = [manifest for manifest in manifests if lower <= _live(manifest) < upper]
+        if len(peers) >= _TIERS[0] - 1:
+            absorbed += peers
+        lower = upper
+    return absorbed
+
+
+def _live(manifest: ManifestFile) -> int:
+    return (manifest.added_files_count or 0) + (manifest.existing_files_count or 0)
+
+
+def _is_ours(manifest: ManifestFile, spec_id: int) -> bool:
+    return manifest.content == ManifestContent.DATA and manifest.partition_spec_id == spec_id
+
+
+def _added(file: IcebergFile, snapshot_id: int) -> ManifestEntry:
+    return ManifestEntry.from_args(
+        status=ManifestEntryStatus.ADDED,
+        snapshot_id=snapshot_id,
+        sequence_number=None,
+        file_sequence_number=None,
+        data_file=file,
+    )
+
+
+def _existing(entry: ManifestEntry) -> ManifestEntry:
+    return _entry(ManifestEntryStatus.EXISTING, entry, entry.snapshot_id)
+
+
+def _entry(status: ManifestEntryStatus, entry: ManifestEntry, snapshot_id: int | None) -> ManifestEntry:
+    return ManifestEntry.from_args(
+        status=status,
+        snapshot_id=snapshot_id,
+        sequence_number=entry.sequence_number,
+        file_sequence_number=entry.file_sequence_number,
+        data_file=entry.data_file,
+    )

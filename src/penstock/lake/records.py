@@ -1,0 +1,139 @@
+"""Looking at a lake without opening it: heads, records and sizes by plain SQLite and JSON, in milliseconds."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from penstock.errors import StorageError
+
+_CATALOG_FILE = "catalog.db"
+_BUSY_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class StoredRecord:
+    """A row of penstock_record: what was committed (or noted) under a key, and when (aware UTC)."""
+
+    kind: str
+    key: str
+    value: Mapping[str, Any]
+    committed_at: datetime
+
+
+@dataclass(frozen=True)
+class TableSummary:
+    """What `status` says of a table: rows, current snapshot (None before the first), live files and their bytes."""
+
+    rows: int
+    snapshot: int | None
+    files: int
+    bytes: int
+    properties: Mapping[str, str]
+    summary: Mapping[str, str]
+
+
+def exists(root: Path) -> bool:
+    """Whether there is a lake below `root`."""
+    return (root / _CATALOG_FILE).is_file()
+
+
+def read_heads(root: Path) -> dict[str, str]:
+    """Table name -> metadata location, sorted by name; empty when there is no lake."""
+    query = (
+        "SELECT table_namespace || '.' || table_name, metadata_location FROM iceberg_tables"
+        " WHERE catalog_name = 'penstock' ORDER BY 1"
+    )
+    return dict(_query(root, query, ()))
+
+
+def read_records(root: Path, kind: str) -> list[dict[str, Any]]:
+    """The values of all records of a kind, oldest first; each with its `key` and `committed_at` added."""
+    return [
+        {**record.value, "key": record.key, "committed_at": record.committed_at.isoformat()}
+        for record in stored_records(root, kind)
+    ]
+
+
+def stored_records(root: Path, kind: str) -> list[StoredRecord]:
+    """All records of a kind in the order in which they were written."""
+    query = "SELECT kind, key, value, committed_at FROM penstock_record WHERE kind = ? ORDER BY rowid"
+    return [
+        StoredRecord(row[0], row[1], json.loads(row[2]), datetime.fromisoformat(row[3]))
+        for row in _query(root, query, (kind,))
+    ]
+
+
+def put_record(root: Path, kind: str, key: str, value: Mapping[str, object], *, at: datetime) -> None:
+    """Write a record outside a commit (a run's history, a gate's outcome); an earlier one with the key gives way."""
+    statement = (
+        "INSERT INTO penstock_record (kind, key, value, committed_at) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value, committed_at = excluded.committed_at"
+    )
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
+    with _errors(root), closing(_connect(root, "rw")) as db:
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA secure_delete = ON")
+        db.execute(statement, (kind, key, text, at.isoformat(timespec="milliseconds")))
+
+
+def delete_records(root: Path, kind: str, keys: list[str]) -> None:
+    """Forget records, for instance of releases beyond their retention."""
+    with _errors(root), closing(_connect(root, "rw")) as db:
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA secure_delete = ON")
+        db.executemany("DELETE FROM penstock_record WHERE kind = ? AND key = ?", [(kind, key) for key in keys])
+
+
+def read_table_summary(metadata_location: str) -> TableSummary:
+    """Rows, snapshot, files and bytes of a table, from its metadata file alone."""
+    path = metadata_location.removeprefix("file://")
+    try:
+        metadata = json.loads(Path(path).read_bytes())
+    except (OSError, ValueError) as error:
+        raise StorageError("The metadata of a table cannot be read", where=path, found=str(error)) from error
+    current = metadata.get("current-snapshot-id")
+    found = (one for one in metadata.get("snapshots", []) if one["snapshot-id"] == current)
+    snapshot: dict[str, Any] = next(found, {})
+    summary: dict[str, str] = snapshot.get("summary", {})
+    return TableSummary(
+        rows=int(summary.get("total-records", "0")),
+        snapshot=None if current in (None, -1) else int(current),
+        files=int(summary.get("total-data-files", "0")),
+        bytes=int(summary.get("total-files-size", "0")),
+        properties=metadata.get("properties", {}),
+        summary=summary,
+    )
+
+
+def _query(root: Path, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+    if not exists(root):
+        return []
+    with _errors(root), closing(_connect(root, "ro")) as db:
+        return db.execute(query, values).fetchall()
+
+
+def _connect(root: Path, mode: str) -> sqlite3.Connection:
+    path = quote(os.path.abspath(root / _CATALOG_FILE))
+    return sqlite3.connect(f"file:{path}?mode={mode}", uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+
+
+@contextmanager
+def _errors(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StorageError(
+            "The catalogue of the data directory cannot be read",
+            where=str(root / _CATALOG_FILE),
+            found=str(error),
+            remedy="Check that it is the data directory of this project and that this user may read it.",
+        ) from error

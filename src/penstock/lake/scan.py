@@ -1,0 +1,144 @@
+"""Planning: which files a snapshot has, how to read them by field id, and what came between two snapshots."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import pyarrow.parquet as pq
+from pyiceberg.conversions import from_bytes
+from pyiceberg.manifest import DataFile as IcebergFile
+from pyiceberg.manifest import FileFormat, ManifestContent
+from pyiceberg.schema import Schema
+from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.snapshots import Snapshot
+from pyiceberg.types import PrimitiveType
+
+from penstock.errors import StorageError, UsageError
+from penstock.lake.io import local_path
+from penstock.lake.manifests import ManifestReader
+from penstock.lake.table import Changes, DataFile, FieldColumn, Scan
+from penstock.lake.types import duckdb_type
+
+_OWN_FILE = re.compile(r"[0-9a-f]{32}-\d{5}\.parquet")
+
+
+class Bounds(Mapping[str, tuple[object, object]]):
+    """Column name -> (lower, upper), decoded when asked for. Texts and bytes are cut: lower down, upper up."""
+
+    def __init__(self, file: IcebergFile, schema: Schema) -> None:
+        self._file = file
+        self._fields = {
+            field.name: field
+            for field in schema.fields
+            if field.field_id in (file.lower_bounds or {}) and field.field_id in (file.upper_bounds or {})
+        }
+
+    def __getitem__(self, name: str) -> tuple[object, object]:
+        field = self._fields[name]
+        kind = field.field_type
+        if not isinstance(kind, PrimitiveType):
+            raise KeyError(name)
+        low, high = self._file.lower_bounds[field.field_id], self._file.upper_bounds[field.field_id]
+        return from_bytes(kind, low), from_bytes(kind, high)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Plans from manifests that are kept in memory; refuses what cannot be read by field id alone."""
+
+    manifests: ManifestReader
+
+    def scan(self, name: str, metadata: TableMetadata, snapshot_id: int | None) -> Scan:
+        """All files of a snapshot (the current one by default) with the columns of its schema."""
+        snapshot = snapshot_of(name, metadata, snapshot_id)
+        schema = _schema_of(metadata, snapshot)
+        files = () if snapshot is None else tuple(self._files(name, snapshot, schema).values())
+        return Scan(name, None if snapshot is None else snapshot.snapshot_id, files, columns_of(schema))
+
+    def changes(self, name: str, metadata: TableMetadata, since: int | None, until: int | None) -> Changes:
+        """What is in `until` and was not in `since`; everything when `since` is None or expired."""
+        target = snapshot_of(name, metadata, until)
+        schema = _schema_of(metadata, target)
+        after = {} if target is None else self._files(name, target, schema)
+        base = None if since is None else metadata.snapshot_by_id(since)
+        before = {} if base is None else self._files(name, base, schema)
+        added = tuple(file for path, file in after.items() if path not in before)
+        reached = None if target is None else target.snapshot_id
+        return Changes(
+            table=name,
+            since=since,
+            until=reached,
+            added=Scan(name, reached, added, columns_of(schema)),
+            removed=any(path not in after for path in before),
+            expired=since is not None and base is None,
+        )
+
+    def _files(self, name: str, snapshot: Snapshot, schema: Schema) -> dict[str, DataFile]:
+        files: dict[str, DataFile] = {}
+        for manifest in self.manifests.manifests(snapshot):
+            if manifest.content != ManifestContent.DATA:
+                raise StorageError(
+                    "The table has row-level deletes, which the lake does not read",
+                    where=name,
+                    found=manifest.manifest_path,
+                    remedy="Rewrite the files in the engine that wrote the deletes (compaction), then run again.",
+                )
+            for entry in self.manifests.entries(manifest):
+                file = entry.data_file
+                _check_readable(name, file)
+                path = local_path(file.file_path)
+                files[path] = DataFile(path, file.record_count, file.file_size_in_bytes, Bounds(file, schema))
+        return files
+
+
+def snapshot_of(name: str, metadata: TableMetadata, snapshot_id: int | None) -> Snapshot | None:
+    if snapshot_id is None:
+        return metadata.current_snapshot()
+    snapshot = metadata.snapshot_by_id(snapshot_id)
+    if snapshot is None:
+        raise UsageError(
+            "The snapshot is not there any more",
+            where=name,
+            found=str(snapshot_id),
+            remedy="It expired under the declared retention; choose a newer one.",
+        )
+    return snapshot
+
+
+def columns_of(schema: Schema) -> tuple[FieldColumn, ...]:
+    return tuple(FieldColumn(field.field_id, field.name, duckdb_type(field.field_type)) for field in schema.fields)
+
+
+def _schema_of(metadata: TableMetadata, snapshot: Snapshot | None) -> Schema:
+    if snapshot is None or snapshot == metadata.current_snapshot() or snapshot.schema_id is None:
+        return metadata.schema()
+    return metadata.schema_by_id(snapshot.schema_id) or metadata.schema()
+
+
+def _check_readable(name: str, file: IcebergFile) -> None:
+    """A file without field ids would be read as NULL. Ours have them; a foreign one is asked."""
+    path = local_path(file.file_path)
+    if _OWN_FILE.fullmatch(path.rsplit("/", 1)[-1]):
+        return
+    if file.file_format != FileFormat.PARQUET:
+        raise StorageError("A data file is not Parquet", where=path, found=str(file.file_format))
+    try:
+        arrow = pq.read_schema(path)
+    except (OSError, ValueError) as error:
+        raise StorageError(f"A data file of {name} cannot be read", where=path, found=str(error)) from error
+    without = [field.name for field in arrow if b"PARQUET:field_id" not in (field.metadata or {})]
+    if without:
+        raise StorageError(
+            f"A data file of {name} has no field ids; its columns would be read as empty",
+            where=path,
+            found=f"no id for {', '.join(without)}",
+            remedy="Remove the file from the table, or rewrite it with an Iceberg writer.",
+        )
