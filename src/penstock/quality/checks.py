@@ -1,0 +1,56 @@
+"""Running all checks of the gate."""
+
+from __future__ import annotations
+
+import re
+
+import duckdb
+
+from penstock.errors import PenstockError
+from penstock.quality.declared import declared_rules
+from penstock.quality.implied import implied_rules
+from penstock.quality.result import MASK, CheckResult, Status
+from penstock.quality.rule import Outcome, Rule
+from penstock.quality.score import score_rules
+from penstock.spec.project import Project
+from penstock.world import Clock
+
+_VALUES_IN_MESSAGE = re.compile(r"'(?:[^']|'')*'")
+
+
+def run_checks(project: Project, connection: duckdb.DuckDBPyConnection, *, clock: Clock) -> tuple[CheckResult, ...]:
+    """Run every check; one that cannot be run is a result of status `error`, never an exception.
+
+    `connection` has the schemas silver and quarantine at the snapshots of the candidate, and the candidate
+    gold. Declared checks come first, in their order, then those the contracts imply, then the scores.
+    """
+    rules = (*declared_rules(project), *implied_rules(project, now=clock.now()), *score_rules(project))
+    return tuple(_run(rule, connection, clock) for rule in rules)
+
+
+def _run(rule: Rule, connection: duckdb.DuckDBPyConnection, clock: Clock) -> CheckResult:
+    started = clock.monotonic()
+    try:
+        outcome = rule.run(connection)
+    except (duckdb.Error, PenstockError) as error:
+        outcome = Outcome(Status.ERROR, None, f"{rule.where}: {_sentence(error)}")
+    return CheckResult(
+        name=rule.name,
+        kind=rule.kind,
+        severity=rule.severity,
+        status=outcome.status,
+        value=outcome.value,
+        expected=rule.expected,
+        message=outcome.message,
+        sample=outcome.sample,
+        seconds=clock.monotonic() - started,
+        fingerprint=rule.fingerprint,
+        where=rule.where,
+        description=rule.description,
+    )
+
+
+def _sentence(error: Exception) -> str:
+    """The database's own message; one about a value quotes it, so what is quoted is masked."""
+    message = str(error)
+    return _VALUES_IN_MESSAGE.sub(f"'{MASK}'", message) if isinstance(error, duckdb.DataError) else message

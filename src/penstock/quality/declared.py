@@ -1,0 +1,92 @@
+"""The checks declared in `checks/`: thresholds, violating rows, reconciliations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import duckdb
+
+from penstock.quality.masking import personal_columns
+from penstock.quality.query import number, one_value, sample
+from penstock.quality.reconcile import reconcile
+from penstock.quality.result import Kind, Status
+from penstock.quality.rule import Outcome, Rule
+from penstock.spec.project import Check, CheckKind, Project
+
+
+def declared_rules(project: Project) -> tuple[Rule, ...]:
+    """One rule per declared check, in the order of the project."""
+    personal = personal_columns(project)
+    return tuple(_rule(check, personal) for check in project.checks)
+
+
+def _rule(check: Check, personal: frozenset[str]) -> Rule:
+    return Rule(
+        name=check.name,
+        kind=Kind(check.kind.value),
+        severity=check.severity,
+        expected=_expected(check),
+        fingerprint=check.fingerprint,
+        where=str(check.path),
+        description=check.description,
+        run=_runner(check, personal),
+    )
+
+
+def _runner(check: Check, personal: frozenset[str]) -> Callable[[duckdb.DuckDBPyConnection], Outcome]:
+    match check.kind:
+        case CheckKind.THRESHOLD:
+            return lambda connection: _threshold(check, connection)
+        case CheckKind.ROWS:
+            return lambda connection: _violations(check, connection, personal)
+        case CheckKind.RECONCILE:
+            return lambda connection: reconcile(connection, check.sql, check.against or "", personal=personal)
+
+
+def _expected(check: Check) -> str:
+    if check.kind is CheckKind.THRESHOLD:
+        return bounds_text(check.minimum, check.maximum)
+    return "no row" if check.kind is CheckKind.ROWS else "the same result from both queries"
+
+
+def _threshold(check: Check, connection: duckdb.DuckDBPyConnection) -> Outcome:
+    found = number(one_value(connection, check.sql))
+    if found is None:
+        return Outcome(Status.FAIL, None, "there is no number: the query gave NULL")
+    value = format(found, "f") if found.is_finite() else str(found)
+    if within(found, check.minimum, check.maximum):
+        return Outcome(Status.PASS, value, f"{value} is {bounds_text(check.minimum, check.maximum)}")
+    return Outcome(Status.FAIL, value, f"{value} is not {bounds_text(check.minimum, check.maximum)}")
+
+
+def _violations(check: Check, connection: duckdb.DuckDBPyConnection, personal: frozenset[str]) -> Outcome:
+    found = sample(connection, check.sql, personal)
+    if found.rows == 0:
+        return Outcome(Status.PASS, "0", "no row breaks the rule")
+    rows = "1 row breaks the rule" if found.rows == 1 else f"{found.rows:,} rows break the rule"
+    return Outcome(Status.FAIL, str(found.rows), rows, found.sample)
+
+
+def within(value: Decimal, minimum: str | None, maximum: str | None) -> bool:
+    """Whether a number lies within inclusive bounds, compared exactly; NaN lies nowhere.
+
+    >>> within(Decimal("0.1"), "0.1", None), within(Decimal("NaN"), None, None)
+    (True, False)
+    """
+    if value.is_nan():
+        return False
+    return (minimum is None or value >= Decimal(minimum)) and (maximum is None or value <= Decimal(maximum))
+
+
+def bounds_text(minimum: str | None, maximum: str | None) -> str:
+    """Inclusive bounds as a phrase.
+
+    >>> bounds_text("1", None)
+    'at least 1'
+    """
+    if minimum is not None and maximum is not None:
+        return f"exactly {minimum}" if minimum == maximum else f"between {minimum} and {maximum}"
+    if minimum is not None:
+        return f"at least {minimum}"
+    return f"at most {maximum}" if maximum is not None else "any number"

@@ -1,0 +1,144 @@
+"""The checks that the contracts imply: references, uniqueness of keys, freshness."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+import duckdb
+
+from penstock.quality.masking import personal_columns
+from penstock.quality.query import relations, sample
+from penstock.quality.result import Kind, Status
+from penstock.quality.rule import Outcome, Rule
+from penstock.spec.contract import Contract, Reference
+from penstock.spec.project import Project, Severity
+from penstock.sql.names import quote
+
+
+def implied_rules(project: Project, *, now: datetime) -> tuple[Rule, ...]:
+    """References, uniqueness and freshness of every contract, by dataset. `now` is aware."""
+    personal = personal_columns(project)
+    contracts = [project.contracts[name] for name in sorted(project.contracts)]
+    return tuple(rule for contract in contracts for rule in _rules(contract, personal, now))
+
+
+def _rules(contract: Contract, personal: frozenset[str], now: datetime) -> Iterator[Rule]:
+    for reference in contract.references:
+        yield _reference_rule(contract, reference, personal)
+    if contract.key:
+        yield _uniqueness_rule(contract, personal)
+    if contract.freshness is not None:
+        yield _freshness_rule(contract, contract.freshness, now)
+
+
+def _reference_rule(contract: Contract, reference: Reference, personal: frozenset[str]) -> Rule:
+    columns, target = ", ".join(reference.columns), f"{reference.dataset} ({', '.join(reference.to)})"
+    return Rule(
+        name=f"references.{contract.dataset}.{'_'.join(reference.columns)}",
+        kind=Kind.REFERENCES,
+        severity=Severity.WARN,
+        expected="no row waits for its reference",
+        fingerprint=_fingerprint(contract, Kind.REFERENCES, columns),
+        where=str(contract.path),
+        description=f"{columns} of {contract.dataset} names a row of {target}",
+        run=lambda connection: _waiting(connection, contract, reference, personal),
+    )
+
+
+def _waiting(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, reference: Reference, personal: frozenset[str]
+) -> Outcome:
+    """Rows whose reference has not arrived: pending for as long as it takes, never wrong. A null refers to nothing."""
+    if not _has(connection, contract.dataset):
+        return Outcome(Status.PASS, "0", "there are no rows yet")
+    found = sample(connection, _waiting_sql(connection, contract, reference), personal)
+    if found.rows == 0:
+        return Outcome(Status.PASS, "0", "every reference has arrived")
+    oldest = found.sample[0]["_ingested_at"]
+    message = f"{_rows(found.rows)} for a row of {reference.dataset} that has not arrived; the oldest since {oldest}"
+    return Outcome(Status.PENDING, str(found.rows), message, found.sample)
+
+
+def _waiting_sql(connection: duckdb.DuckDBPyConnection, contract: Contract, reference: Reference) -> str:
+    shown = ", ".join(f"waiting.{quote(name)}" for name in (*reference.columns, "_file", "_line", "_ingested_at"))
+    given = " AND ".join(f"waiting.{quote(column)} IS NOT NULL" for column in reference.columns)
+    query = f"SELECT {shown} FROM {_silver(contract.dataset)} AS waiting WHERE {given}"
+    if _has(connection, reference.dataset):
+        pairs = zip(reference.columns, reference.to, strict=True)
+        same = " AND ".join(f"target.{quote(to)} = waiting.{quote(column)}" for column, to in pairs)
+        query += f" AND NOT EXISTS (SELECT 1 FROM {_silver(reference.dataset)} AS target WHERE {same})"
+    return f"{query} ORDER BY waiting._ingested_at, waiting._file, waiting._line"
+
+
+def _uniqueness_rule(contract: Contract, personal: frozenset[str]) -> Rule:
+    key = ", ".join(contract.key)
+    return Rule(
+        name=f"uniqueness.{contract.dataset}",
+        kind=Kind.UNIQUENESS,
+        severity=Severity.ERROR,
+        expected="every key names one row",
+        fingerprint=_fingerprint(contract, Kind.UNIQUENESS, key),
+        where=str(contract.path),
+        description=f"{key} names one row of {contract.dataset}, over all time",
+        run=lambda connection: _doubled(connection, contract, personal),
+    )
+
+
+def _doubled(connection: duckdb.DuckDBPyConnection, contract: Contract, personal: frozenset[str]) -> Outcome:
+    if not _has(connection, contract.dataset):
+        return Outcome(Status.PASS, "0", "there are no rows yet")
+    key = ", ".join(quote(column) for column in contract.key)
+    places = "list(_file || ':' || _line ORDER BY _file, _line)[1:3]"
+    sql = (
+        f"SELECT {key}, count(*) AS _rows, {places} AS _places FROM {_silver(contract.dataset)}"
+        f" GROUP BY {key} HAVING count(*) > 1 ORDER BY {key}"
+    )
+    found = sample(connection, sql, personal)
+    if found.rows == 0:
+        return Outcome(Status.PASS, "0", "every key names one row")
+    keys = "1 key names" if found.rows == 1 else f"{found.rows:,} keys name"
+    return Outcome(Status.FAIL, str(found.rows), f"{keys} more than one row", found.sample)
+
+
+def _freshness_rule(contract: Contract, allowed: timedelta, now: datetime) -> Rule:
+    return Rule(
+        name=f"freshness.{contract.dataset}",
+        kind=Kind.FRESHNESS,
+        severity=Severity.WARN,
+        expected=f"a row within {allowed}",
+        fingerprint=_fingerprint(contract, Kind.FRESHNESS, str(allowed)),
+        where=str(contract.path),
+        description=f"the newest row of {contract.dataset} arrived within {allowed}",
+        run=lambda connection: _age(connection, contract, allowed, now),
+    )
+
+
+def _age(connection: duckdb.DuckDBPyConnection, contract: Contract, allowed: timedelta, now: datetime) -> Outcome:
+    """Counted from arrival, so a backfill of old facts is fresh; a clock that was set back is no reason to warn."""
+    newest = None
+    if _has(connection, contract.dataset):
+        sql = f"SELECT max(_ingested_at) FROM {_silver(contract.dataset)}"
+        newest = connection.execute(sql).fetchall()[0][0]
+    if newest is None:
+        return Outcome(Status.FAIL, None, "no row has ever arrived")
+    age = now - newest
+    status = Status.PASS if age <= allowed else Status.FAIL
+    return Outcome(status, str(age), f"the newest row arrived {newest:%Y-%m-%d %H:%M:%S} UTC, {age} ago")
+
+
+def _has(connection: duckdb.DuckDBPyConnection, dataset: str) -> bool:
+    return f"silver.{dataset}" in relations(connection)
+
+
+def _silver(dataset: str) -> str:
+    return f"silver.{quote(dataset)}"
+
+
+def _rows(count: int) -> str:
+    return "1 row waits" if count == 1 else f"{count:,} rows wait"
+
+
+def _fingerprint(contract: Contract, kind: Kind, detail: str) -> str:
+    return sha256("\x00".join((contract.fingerprint, kind.value, detail)).encode()).hexdigest()

@@ -1,0 +1,75 @@
+"""What a check of the gate found, as a frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from penstock.spec.project import Severity
+
+SAMPLE_ROWS = 5
+MASK = "***"
+
+
+class Kind(StrEnum):
+    """What a check compares: the first three are declared in `checks/`, the others follow from the contracts."""
+
+    THRESHOLD = "threshold"  # one number within bounds
+    ROWS = "rows"  # a query whose rows are the violations
+    RECONCILE = "reconcile"  # two queries with the same result
+    REFERENCES = "references"  # rows whose referenced row has not arrived
+    UNIQUENESS = "uniqueness"  # a key names one row, over all time
+    FRESHNESS = "freshness"  # how long ago the newest row arrived
+    SCORE = "score"  # share of rows that met their contract
+
+
+class Status(StrEnum):
+    """pass: holds. fail: does not hold. error: the check itself could not be run, which counts as a failure.
+    pending: rows still wait for others that may yet arrive; reported, and never a reason to stop."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    ERROR = "error"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check after it was run.
+
+    `value` and `expected` are text for people, `sample` holds up to five of the rows that broke the rule
+    as text by column, with personal values masked. `where` is the file that declares the rule.
+    """
+
+    name: str
+    kind: Kind
+    severity: Severity
+    status: Status
+    value: str | None
+    expected: str
+    message: str
+    sample: tuple[Mapping[str, str | None], ...]
+    seconds: float
+    fingerprint: str
+    where: str
+    description: str = ""
+
+    @property
+    def blocks(self) -> bool:
+        """Whether this result keeps gold from being released."""
+        return self.severity is Severity.ERROR and self.status in (Status.FAIL, Status.ERROR)
+
+    def as_record(self) -> dict[str, object]:
+        """As JSON values: what a release or a refused release remembers of it. Samples are left out, for
+        records outlive the rows they would quote."""
+        return {
+            "name": self.name,
+            "kind": self.kind.value,
+            "severity": self.severity.value,
+            "status": self.status.value,
+            "value": self.value,
+            "expected": self.expected,
+            "message": self.message,
+            "fingerprint": self.fingerprint,
+        }

@@ -1,0 +1,102 @@
+"""The quality score: the share of rows that met their contract.
+
+    score = 100 * accepted / (accepted + quarantined)
+
+`accepted` is the rows of silver, `quarantined` the rows of quarantine that are still open. The score of the
+whole project adds up the rows of all datasets, so a dataset weighs as much as it has rows. Rows that were
+duplicates, lost to a better version or were left out by a declared rule are neither. Without any row there is
+no score. It is rounded down at the fourth digit, so 100 means that not one row is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
+from hashlib import sha256
+
+import duckdb
+
+from penstock.quality.query import relations
+from penstock.quality.result import Kind, Status
+from penstock.quality.rule import Outcome, Rule
+from penstock.spec.project import Project, Severity
+from penstock.sql.names import quote
+
+_DIGITS = Decimal("0.0001")
+
+
+@dataclass(frozen=True)
+class Score:
+    """Rows of one dataset, or of several together, that met and that broke their contract."""
+
+    accepted: int
+    quarantined: int
+
+    def __add__(self, other: Score) -> Score:
+        return Score(self.accepted + other.accepted, self.quarantined + other.quarantined)
+
+    @property
+    def value(self) -> Decimal | None:
+        """Per cent, four digits, rounded down; None without rows.
+
+        >>> Score(accepted=99_999, quarantined=1).value
+        Decimal('99.9990')
+        """
+        rows = self.accepted + self.quarantined
+        return None if rows == 0 else (Decimal(100 * self.accepted) / rows).quantize(_DIGITS, rounding=ROUND_DOWN)
+
+
+def overall(scores: Iterable[Score]) -> Score:
+    """All rows together."""
+    return sum(scores, Score(0, 0))
+
+
+def measure(connection: duckdb.DuckDBPyConnection, dataset: str) -> Score:
+    """Count a dataset's rows in silver and in open quarantine; a table that is not there has none."""
+    known = relations(connection)
+    accepted = _count(connection, f"silver.{quote(dataset)}") if f"silver.{dataset}" in known else 0
+    refused = f"quarantine.{quote(dataset)} WHERE status = 'open'"
+    return Score(accepted, _count(connection, refused) if f"quarantine.{dataset}" in known else 0)
+
+
+def score_rules(project: Project) -> tuple[Rule, ...]:
+    """One rule per dataset, by name, and one for all together.
+
+    Below the target is a warning, below the alert bound is a louder one; neither keeps gold back, for the rows
+    in it did meet their contracts. A project that wants that declares a threshold check.
+    """
+    datasets = sorted(project.contracts)
+    each = tuple(_rule(project, f"score.{name}", [name], str(project.contracts[name].path)) for name in datasets)
+    return (*each, _rule(project, "score", datasets, str(project.root))) if datasets else ()
+
+
+def _rule(project: Project, name: str, datasets: Sequence[str], where: str) -> Rule:
+    target, alert = Decimal(str(project.quality_target)), Decimal(str(project.quality_alert))
+    return Rule(
+        name=name,
+        kind=Kind.SCORE,
+        severity=Severity.WARN,
+        expected=f"at least {target:f} %",
+        fingerprint=sha256(f"{name}\x00{target}\x00{alert}".encode()).hexdigest(),
+        where=where,
+        description=f"rows of {', '.join(datasets)} that met their contract",
+        run=lambda connection: judge(overall(measure(connection, one) for one in datasets), target, alert),
+    )
+
+
+def judge(score: Score, target: Decimal, alert: Decimal) -> Outcome:
+    """The score beside its two bounds, in per cent."""
+    value = score.value
+    if value is None:
+        return Outcome(Status.PASS, None, "there are no rows yet")
+    counted = f"{score.quarantined:,} of {score.accepted + score.quarantined:,} rows are in quarantine: {value:f} %"
+    if value < alert:
+        return Outcome(Status.FAIL, f"{value:f}", f"ALERT: {counted}, below the alert bound of {alert:f} %")
+    if value < target:
+        return Outcome(Status.FAIL, f"{value:f}", f"{counted}, below the target of {target:f} %")
+    return Outcome(Status.PASS, f"{value:f}", counted)
+
+
+def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
+    return int(connection.execute(f"SELECT count(*) FROM {relation}").fetchall()[0][0])

@@ -1,0 +1,63 @@
+"""No sampled row shows a personal value, whatever the query calls it."""
+
+from __future__ import annotations
+
+import pytest
+from quality_shapes import BOOKS, LOANS, NOW, StoppedClock, check, library, project
+
+from penstock.quality.checks import run_checks
+from penstock.quality.masking import hidden_columns, personal_columns
+from penstock.quality.result import MASK
+from penstock.spec.project import CheckKind
+
+SECRET = "ada@example.org"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT mail FROM silver.loans",
+        "SELECT * FROM silver.loans",
+        "SELECT MAIL AS city FROM silver.loans",
+        "SELECT lower(mail) FROM silver.loans",
+        "SELECT 'x' || mail AS x FROM silver.loans",
+        "SELECT m FROM (SELECT mail AS m FROM silver.loans) s",
+        "WITH w AS (SELECT mail AS m FROM silver.loans) SELECT m || '' AS n FROM w",
+        "WITH w(a, b) AS (SELECT loan_id, mail FROM silver.loans) SELECT b FROM w",
+        "SELECT b FROM (SELECT loan_id, mail FROM silver.loans) s(a, b)",
+        "SELECT loan_id::VARCHAR AS n FROM silver.loans UNION ALL SELECT mail FROM silver.loans",
+        "SELECT l FROM silver.loans AS l",
+        "SELECT loans AS everything FROM silver.loans",
+        "SELECT list(mail) AS found FROM silver.loans",
+        "SELECT max(mail) AS found FROM silver.loans",
+        "SELECT CASE WHEN true THEN mail END FROM silver.loans",
+        "SELECT (SELECT max(mail) FROM silver.loans) AS found",
+        "SELECT COLUMNS('ma.*') AS found FROM silver.loans",
+        "SELECT loan_id, value FROM (SELECT loan_id, mail FROM silver.loans) UNPIVOT (value FOR name IN (mail))",
+        "SELECT row FROM quarantine.loans",
+        "FROM silver.loans",
+    ],
+)
+def test_a_personal_value_never_leaves_by_a_sample(sql):
+    connection = library([(1, 2, SECRET)])
+    connection.execute("INSERT INTO quarantine.loans VALUES ('open', ?)", [SECRET])
+    declared = check(CheckKind.ROWS, sql)
+    results = run_checks(project(declared, contracts=(LOANS, BOOKS)), connection, clock=StoppedClock(NOW))
+    assert int(results[0].value) >= 1, results[0].message
+    assert SECRET not in str(results)
+    assert MASK in str(results[0].sample)
+
+
+def test_columns_that_are_not_personal_are_shown():
+    sql = "SELECT loan_id, count(DISTINCT mail) AS readers, book_id + 1 AS next FROM silver.loans GROUP BY ALL"
+    assert hidden_columns(sql, ["loan_id", "readers", "next"], frozenset({"mail"})) == frozenset()
+
+
+def test_sql_that_cannot_be_understood_shows_nothing():
+    assert hidden_columns("SELECT FROM WHERE", ["a", "b"], frozenset()) == {"a", "b"}
+
+
+def test_a_personal_key_is_shown_because_silver_holds_its_pseudonym():
+    keyed = project(contracts=(LOANS,)).contracts["loans"]
+    assert "mail" in personal_columns(project(contracts=(keyed,)))
+    assert "loan_id" not in personal_columns(project(contracts=(keyed,)))
