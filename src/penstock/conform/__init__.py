@@ -1,0 +1,1 @@
+"""Is this row what the contract says: contract -> SQL over a batch -> accepted, rejected with reasons, duplicates."""

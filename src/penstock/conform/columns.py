@@ -1,0 +1,129 @@
+"""Which source column feeds which contract column, and what silver's columns are."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from penstock.spec.contract import Classification, Column, Contract, LogicalType
+from penstock.spec.source import Reading
+
+SYSTEM = ("_tenant", "_source", "_file", "_line", "_file_id", "_ingested_at", "_batch")
+ROW_HASH = "_row_hash"
+OPENED = "_opened"
+DECIMAL_PRECISION = 38
+DECIMAL_SCALE = 9
+
+_SQL_TYPES = {
+    LogicalType.STRING: "VARCHAR",
+    LogicalType.INTEGER: "BIGINT",
+    LogicalType.NUMBER: "DOUBLE",
+    LogicalType.BOOLEAN: "BOOLEAN",
+    LogicalType.DATE: "DATE",
+    LogicalType.TIMESTAMP: "TIMESTAMPTZ",
+}
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """`sources`: contract column -> source columns that may hold it, the first with a value counts.
+
+    `missing`: contract columns without one. `unknown`: source columns that feed none, in their order.
+    """
+
+    sources: Mapping[str, tuple[str, ...]]
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def resolve(contract: Contract, reading: Reading, available: Sequence[str]) -> Resolution:
+    """Find contract columns among the columns of a delivery: by mapping, by name, by alias, and when none is there,
+    by name or alias ignoring case, blanks and punctuation (`Unit Price` for `unit_price`), if only one matches.
+
+    Several can be there when deliveries of before and after a rename stand in one table.
+    System columns (`_line` and so on) are neither sources nor unknown.
+    """
+    names = [name for name in available if name not in SYSTEM]
+    mapping = dict(reading.mapping)
+    claimed = set(mapping.values())
+    exact = {column.name: _exact(column, mapping, names, claimed) for column in contract.columns}
+    claimed |= {name for found in exact.values() for name in found}
+    loose = _loose_names(names, claimed)
+    sources = {column.name: exact[column.name] or _loose(column, loose) for column in contract.columns}
+    used = {name for found in sources.values() for name in found}
+    return Resolution(
+        sources={name: found for name, found in sources.items() if found},
+        missing=tuple(name for name, found in sources.items() if not found),
+        unknown=tuple(name for name in names if name not in used),
+    )
+
+
+def sql_type(column: Column) -> str:
+    """The DuckDB type of the column's values before any pseudonym.
+
+    >>> sql_type(Column(id="a", name="a", type=LogicalType.DECIMAL, precision=18, scale=4))
+    'DECIMAL(18,4)'
+    """
+    if column.type is LogicalType.DECIMAL:
+        precision, scale = decimal_size(column)
+        return f"DECIMAL({precision},{scale})"
+    return _SQL_TYPES[column.type]
+
+
+def decimal_size(column: Column) -> tuple[int, int]:
+    """(digits in all, digits after the point) of a decimal column."""
+    precision = DECIMAL_PRECISION if column.precision is None else column.precision
+    scale = min(DECIMAL_SCALE, precision) if column.scale is None else column.scale
+    return precision, scale
+
+
+def has_opened(contract: Contract) -> bool:
+    """Whether silver keeps the lowest order of a key: there is a key, an order and a horizon."""
+    return bool(contract.key) and contract.dedupe.order_by is not None and contract.dedupe.horizon is not None
+
+
+def pseudonym_domains(contract: Contract, others: Mapping[str, Contract] | None = None) -> dict[str, str]:
+    """Columns that silver holds as pseudonyms, each with the column id whose value it is.
+
+    Personal key columns, and personal columns that refer to a personal key of another dataset
+    (`others`, by dataset): both get the same domain, so they still join.
+    """
+    personal = {column.name: column.id for column in contract.columns if _is_personal(column)}
+    domains = {name: personal[name] for name in contract.key if name in personal}
+    for reference in contract.references:
+        target = (others or {}).get(reference.dataset)
+        if target is None:
+            continue
+        targets = pseudonym_domains(target)
+        for mine, theirs in zip(reference.columns, reference.to, strict=True):
+            if mine in personal and theirs in targets:
+                domains[mine] = targets[theirs]
+    return domains
+
+
+def _is_personal(column: Column) -> bool:
+    return column.classification is Classification.PERSONAL
+
+
+def _exact(column: Column, mapping: Mapping[str, str], names: Sequence[str], claimed: set[str]) -> tuple[str, ...]:
+    wanted = [mapping.get(column.name)]
+    wanted += [name for name in (column.name, *column.aliases) if name not in claimed]
+    return tuple(dict.fromkeys(name for name in wanted if name is not None and name in names))
+
+
+def _loose_names(names: Sequence[str], claimed: set[str]) -> dict[str, str]:
+    """Free names by their loose form, without those that share one."""
+    free = {name: _folded(name) for name in names if name not in claimed}
+    counts = Counter(free.values())
+    return {folded: name for name, folded in free.items() if counts[folded] == 1}
+
+
+def _loose(column: Column, loose: Mapping[str, str]) -> tuple[str, ...]:
+    wanted = (_folded(name) for name in (column.name, *column.aliases))
+    return tuple(dict.fromkeys(loose[name] for name in wanted if name in loose))
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).casefold()
