@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,17 @@ from penstock.errors import DeclarationError
 from penstock.transform.workspace import Workspace
 
 _HEADING = re.compile(r"(Runtime|Database|Compilation) Error in (model|test|seed|snapshot) ")
+_SILENCE = [
+    "--quiet",
+    "--no-print",
+    "--no-use-colors",
+    "--no-use-colors-file",
+    "--no-send-anonymous-usage-stats",
+    "--no-version-check",
+    "--partial-parse",
+    "--log-level=none",
+    "--log-level-file=info",
+]
 
 
 @dataclass(frozen=True)
@@ -37,11 +48,14 @@ class Ran:
 
 
 class Dbt:
-    """Commands on one workspace. The manifest is parsed once and handed to the commands that follow."""
+    """Commands on one workspace. The manifest is parsed once and handed to the commands that follow.
+
+    `log` is the folder of dbt's own log. The warehouse file is open only while a command runs.
+    """
 
     def __init__(self, workspace: Workspace, *, log: Path) -> None:
         self._workspace = workspace
-        self._log = log
+        self._log = log.resolve()
         self._manifest: Any = None
 
     def parse(self) -> Any:
@@ -77,32 +91,12 @@ class Dbt:
         return tuple(_ran(one) for one in finished.results)
 
     def _invoke(self, command: Sequence[str]) -> dbtRunnerResult:
-        folder = self._workspace.folder
-        with _quiet(), _environment({"DBT_ENGINE_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1"}):
+        folder = str(self._workspace.folder)
+        places = ["--project-dir", folder, "--profiles-dir", folder, "--log-path", str(self._log)]
+        written = "--write-json" if command[0] == "docs" else "--no-write-json"
+        with _quiet(), _own_settings():
             try:
-                return dbtRunner(manifest=self._manifest).invoke(
-                    [
-                        "--quiet",
-                        "--no-print",
-                        "--no-use-colors",
-                        "--no-use-colors-file",
-                        "--no-send-anonymous-usage-stats",
-                        "--no-version-check",
-                        "--partial-parse",
-                        "--log-level",
-                        "none",
-                        "--log-level-file",
-                        "info",
-                        "--log-path",
-                        str(self._log.parent),
-                        "--no-write-json" if command[0] != "docs" else "--write-json",
-                        *command,
-                        "--project-dir",
-                        str(folder),
-                        "--profiles-dir",
-                        str(folder),
-                    ]
-                )
+                return dbtRunner(manifest=self._manifest).invoke([*_SILENCE, written, *command, *places])
             finally:
                 release_database()
 
@@ -115,7 +109,7 @@ class Dbt:
             "The models cannot be read by dbt",
             where=str(self._workspace.models if path is None else self._workspace.declared(path)),
             found=message_of(exception),
-            remedy=f"Correct the file; dbt's own log is {self._log}.",
+            remedy=f"Correct the file; dbt's own log is {self._log / 'dbt.log'}.",
         )
 
 
@@ -161,14 +155,11 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
+def _own_settings() -> Iterator[None]:
+    """Hide dbt's settings of the user's shell (a full refresh, another target); `DBT_ENV_` names are the models' own."""
+    hidden = [name for name in os.environ if name.startswith("DBT_") and not name.startswith("DBT_ENV_")]
+    before = {name: os.environ.pop(name) for name in hidden}
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        os.environ.update(before)

@@ -55,13 +55,14 @@ class Limits:
     threads: int = 2
 
 
-def prepare(folder: Path, *, models: Path, database: Path, limits: Limits) -> Workspace:
+def prepare(folder: Path, *, models: Path, database: Path, limits: Limits, read_only: bool = False) -> Workspace:
     """Write or refresh the workspace in `folder`; files that did not change keep their time, so dbt's parse stays."""
+    folder, models, database = folder.resolve(), models.resolve(), database.resolve()
     declared = _read_project(models / "dbt_project.yml")
     folder.mkdir(parents=True, exist_ok=True)
     _link_entries(folder, models)
     _write(folder / "dbt_project.yml", yaml.safe_dump(_with_ours(declared), sort_keys=True))
-    _write(folder / "profiles.yml", yaml.safe_dump(_profile(database, folder, limits), sort_keys=True))
+    _write(folder / "profiles.yml", yaml.safe_dump(_profile(database, folder, limits, read_only), sort_keys=True))
     _copy_macros(folder / _OURS)
     return Workspace(folder=folder, models=models, database=database, variables=declared.get("vars") or {})
 
@@ -96,7 +97,7 @@ def _with_ours(declared: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _profile(database: Path, folder: Path, limits: Limits) -> dict[str, Any]:
+def _profile(database: Path, folder: Path, limits: Limits, read_only: bool) -> dict[str, Any]:
     """An in-memory database with the warehouse attached under a fixed name: views stay right when the file moves."""
     output = {
         "type": "duckdb",
@@ -104,7 +105,7 @@ def _profile(database: Path, folder: Path, limits: Limits) -> dict[str, Any]:
         "database": DATABASE,
         "schema": "main",
         "threads": limits.threads,
-        "attach": [{"path": str(database), "alias": DATABASE}],
+        "attach": [{"path": str(database), "alias": DATABASE, "read_only": read_only}],
         "config_options": {
             "memory_limit": limits.memory_limit,
             "threads": limits.threads,
