@@ -25,6 +25,14 @@ MALFORMED_SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True)
+class Piece:
+    """What a reader has ready: rows with `_line`, lines that are none."""
+
+    rows: pa.Table
+    malformed: Sequence[Malformed] = field(default=())
+
+
+@dataclass(frozen=True)
 class Batch:
     """Rows of one file, and its lines that are no rows.
 
@@ -36,13 +44,9 @@ class Batch:
     rows: pa.Table
     malformed: pa.Table
 
-
-@dataclass(frozen=True)
-class Piece:
-    """What a reader has ready: rows with `_line`, lines that are none."""
-
-    rows: pa.Table
-    malformed: Sequence[Malformed] = field(default=())
+    @classmethod
+    def of(cls, piece: Piece) -> Batch:
+        return cls(piece.rows, malformed_table(piece.malformed))
 
 
 def string_rows(names: Sequence[str], columns: Sequence[pa.Array | pa.ChunkedArray], lines: pa.Array) -> pa.Table:
@@ -75,7 +79,7 @@ def batches(pieces: Iterable[Piece], *, batch_rows: int, verify: Callable[[], No
             yield held
         held = batch
     verify()
-    yield held if held is not None else Batch(string_rows((), (), pa.array([], pa.int64())), malformed_table(()))
+    yield held if held is not None else Batch.of(Piece(string_rows((), (), pa.array([], pa.int64()))))
 
 
 def _cut(pieces: Iterable[Piece], batch_rows: int) -> Iterator[Batch]:
@@ -100,5 +104,7 @@ def _cut(pieces: Iterable[Piece], batch_rows: int) -> Iterator[Batch]:
 
 
 def _concat(tables: Sequence[pa.Table]) -> pa.Table:
-    """One table; a column that a piece does not have is None there."""
-    return pa.concat_tables(tables, promote_options="default") if len(tables) > 1 else tables[0]
+    """One table; a column that an earlier piece did not have yet is None there."""
+    if len(tables) == 1:
+        return tables[0]
+    return pa.concat_tables(tables, promote_options="default").select(tables[-1].column_names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,7 @@ from penstock.ingest.content import Content
 from penstock.ingest.csv_block import Block, BlockParser
 from penstock.ingest.csv_record import Dialect, Parsed, RecordParser
 from penstock.ingest.encoding import Encoding, open_encoding
-from penstock.ingest.malformed import Malformed
+from penstock.ingest.malformed import Fault, Malformed
 from penstock.spec.source import Csv
 
 BLOCK_BYTES = 1 << 20
@@ -85,6 +85,26 @@ class CsvReader:
     def _advance(self, consumed: int, next_line: int) -> None:
         self._data = self._data[consumed:]
         self._line = next_line
+
+
+def csv_lines(csv: Csv, raw: Sequence[tuple[int, bytes]], columns: tuple[str, ...]) -> Piece:
+    """Lines of their own, by number, each as one record of `columns`."""
+    taken = Parsed()
+    for number, line in raw:
+        encoding = open_encoding(csv.encoding, f"line {number}")
+        parser = RecordParser(dialect(csv, encoding), encoding, len(columns))
+        parsed = parser.parse(encoding.feed(line, True), number, final=True)
+        if len(parsed.rows) == 1 and not parsed.malformed:
+            taken.rows.append(parsed.rows[0])
+            taken.lines.append(number)
+        elif parsed.malformed:
+            fault = parsed.malformed[0]
+            taken.malformed.append(Malformed(number, line, fault.fault, fault.expected, fault.found))
+        else:
+            taken.malformed.append(
+                Malformed(number, line, Fault.FIELD_COUNT, "one record", f"{len(parsed.rows)} records")
+            )
+    return _piece(columns, taken)
 
 
 def dialect(csv: Csv, encoding: Encoding) -> Dialect:

@@ -49,7 +49,7 @@ class BlockParser:
         """The whole records at the start of `data`, which begins at a record's start on line `line`."""
         end = len(data) if final else data.rfind(LF) + 1
         block = data if end == len(data) else data[:end]
-        if not self._single_bytes or not block or len(block) > MAX_RECORD or b"\0" in block:
+        if not self._names or not self._single_bytes or not block or len(block) > MAX_RECORD or b"\0" in block:
             return None
         returns = block.count(CR)
         if returns and returns != block.count(b"\r\n"):
