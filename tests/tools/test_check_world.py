@@ -35,6 +35,14 @@ def test_the_world_itself_may_read_the_clock(tmp_path: Path) -> None:
     assert list(findings(tmp_path)) == []
 
 
+def test_a_progress_bar_may_use_a_stopwatch_but_not_the_clock(tmp_path: Path) -> None:
+    write(tmp_path, "cli/progress.py", "import time\nx = time.monotonic()\n")
+    assert list(findings(tmp_path)) == []
+
+    write(tmp_path, "cli/progress.py", "import time\nx = time.time()\n")
+    assert len(list(findings(tmp_path))) == 1
+
+
 def test_what_the_input_determines_is_allowed(tmp_path: Path) -> None:
     write(tmp_path, "lake/commit.py", "import uuid\nfrom datetime import UTC, datetime\nx = uuid.UUID(int=1)\n")
     write(tmp_path, "load/bronze.py", "def stamp(world):\n    return world.clock.now()\n")
