@@ -1,0 +1,1 @@
+"""The road: position, batch, bronze, conform, silver and quarantine."""

@@ -1,0 +1,274 @@
+"""Files to bronze: rows as read, malformed lines to quarantine and the file ledger, in one commit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from hashlib import sha256
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from penstock.conform.columns import resolve
+from penstock.conform.counts import Counts
+from penstock.errors import SourceError
+from penstock.ingest.batch import Batch
+from penstock.ingest.discovery import Discovery
+from penstock.ingest.file import FoundFile
+from penstock.ingest.reading import header, read_file
+from penstock.lake.change import TableChange
+from penstock.lake.lake import Lake
+from penstock.lake.lease import Lease
+from penstock.lake.ledger import ledger_spec
+from penstock.lake.table import TableSpec
+from penstock.load.conservation import check_conserved
+from penstock.load.ledger import Entry, entry_table
+from penstock.load.tables import arrow_schema, bronze_name, bronze_spec, quarantine_spec
+from penstock.spec.contract import Contract, Evolution
+from penstock.spec.project import Project
+from penstock.spec.source import Source
+from penstock.world import World
+
+BYTES_PER_COMMIT = 512 * 1024 * 1024
+FILES_PER_COMMIT = 5_000
+
+Observe = Callable[[int, int], None]
+"""Called with (rows, bytes) as they are read."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One bronze commit: `counts.accepted` rows entered bronze, `quarantined` lines could not be read."""
+
+    source: str
+    batch: int
+    files: tuple[str, ...]
+    counts: Counts
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file that was not taken as a whole, and why."""
+
+    path: str
+    error: SourceError
+
+
+def take(
+    lake: Lake,
+    project: Project,
+    source: Source,
+    discovery: Discovery,
+    *,
+    lease: Lease,
+    world: World,
+    observe: Observe,
+) -> Iterator[Taken | Refused]:
+    """Commit the new files of `source` to bronze, several files a commit, in path order."""
+    contract = project.contracts[source.dataset]
+    accepted: list[FoundFile] = []
+    headers: dict[str, None] = {}
+    for file in discovery.new:
+        try:
+            headers |= dict.fromkeys(_columns(contract, source, file))
+        except SourceError as error:
+            yield Refused(file.path, error)
+            continue
+        accepted.append(file)
+    if not accepted:
+        return
+    before = lake.spec(bronze_name(source.name))
+    columns = () if before is None else (column.name for column in before.columns if not column.name.startswith("_"))
+    bronze = bronze_spec(contract, source, tuple(dict.fromkeys(columns) | headers))
+    for group in _groups(accepted):
+        yield from _take_group(_Taking(lake, project, source, bronze, lease, world, observe), group)
+
+
+def _take_group(taking: _Taking, group: list[FoundFile]) -> Iterator[Taken | Refused]:
+    """Commit `group`; a file that turns out unreadable is refused and the rest is taken without it."""
+    while group:
+        try:
+            yield taking.run(group)
+            return
+        except _Unreadable as unreadable:
+            yield Refused(unreadable.file.path, unreadable.error)
+            group = [file for file in group if file is not unreadable.file]
+
+
+class _Unreadable(Exception):
+    def __init__(self, file: FoundFile, error: SourceError) -> None:
+        self.file = file
+        self.error = error
+        super().__init__(str(error))
+
+
+def _columns(contract: Contract, source: Source, file: FoundFile) -> tuple[str, ...]:
+    """The columns of a file; a contract that is frozen refuses a file with columns it does not name."""
+    names = header(source, file)
+    unknown = resolve(contract, source.reading, names).unknown
+    if unknown and contract.evolution is Evolution.FREEZE:
+        raise SourceError(
+            "The file has columns that the contract does not name, and its evolution is `freeze`",
+            where=str(file.absolute),
+            expected=", ".join(column.name for column in contract.columns),
+            found=", ".join(unknown),
+            remedy=f"Add them to {contract.path.name}, or declare another `penstock.evolution`.",
+        )
+    return names
+
+
+def _groups(files: Sequence[FoundFile]) -> Iterator[list[FoundFile]]:
+    group: list[FoundFile] = []
+    size = 0
+    for file in files:
+        if group and (size + file.size > BYTES_PER_COMMIT or len(group) == FILES_PER_COMMIT):
+            yield group
+            group, size = [], 0
+        group.append(file)
+        size += file.size
+    yield group
+
+
+@dataclass
+class _Taking:
+    """One commit in the making: heads first, then the position, then the rows."""
+
+    lake: Lake
+    project: Project
+    source: Source
+    bronze: TableSpec
+    lease: Lease
+    world: World
+    observe: Observe
+    read: int = 0
+    malformed: int = 0
+    done: list[Entry] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.contract = self.project.contracts[self.source.dataset]
+        self.schema = arrow_schema(self.bronze)
+        self.specs = (self.bronze, quarantine_spec(self.contract.dataset), ledger_spec(self.source.name))
+
+    def run(self, files: Sequence[FoundFile]) -> Taken:
+        started = self.world.clock.monotonic()
+        self.read = self.malformed = 0
+        self.done = []
+        bronze, quarantine, ledger = (self.lake.ensure(spec, lease=self.lease) for spec in self.specs)
+        batch = int(self.lake.position(bronze, self.source.name) or 0) + 1
+        ingested_at = self.world.clock.now()
+        with self.lake.stage(lease=self.lease, token=_token(self.source, batch, files)) as commit:
+            change = commit.table(bronze)
+            rows = self._rows(files, commit.table(quarantine), batch, ingested_at)
+            written = change.append(pa.RecordBatchReader.from_batches(self.schema, rows))
+            ledger_change = commit.table(ledger)
+            ledger_change.append(entry_table(self.done, batch=batch, ingested_at=ingested_at))
+            for moved in (change, ledger_change):
+                moved.position(self.source.name, str(batch))
+            counts = Counts(self.read, accepted=written, quarantined=self.malformed)
+            check_conserved(counts, where=bronze.name)
+            change.summary("counts", json.dumps(asdict(counts)))
+            facts = {"table": bronze.name, "batch": batch, "files": len(files), "at": ingested_at.isoformat()}
+            commit.record("batch", f"bronze/{self.source.name}/{batch:010d}", facts | asdict(counts))
+            commit.apply()
+        seconds = self.world.clock.monotonic() - started
+        return Taken(self.source.name, batch, tuple(file.path for file in files), counts, seconds)
+
+    def _rows(
+        self,
+        files: Sequence[FoundFile],
+        quarantine: TableChange,
+        batch: int,
+        ingested_at: datetime,
+    ) -> Iterator[pa.RecordBatch]:
+        for file in files:
+            system = _System(self.project.tenant, self.source.name, file, ingested_at, batch)
+            rows = malformed = 0
+            version = file.version
+            for part in _parts(self.source, file):
+                rows += part.rows.num_rows
+                malformed += part.malformed.num_rows
+                self.read += part.rows.num_rows + part.malformed.num_rows
+                version = _highest(version, part.rows, self.source.delivery.version_column)
+                if part.malformed.num_rows:
+                    quarantine.append(system.refused(part.malformed, self.source.fingerprint))
+                yield from system.complete(part.rows, self.schema).to_batches()
+                self.observe(part.rows.num_rows + part.malformed.num_rows, 0)
+            self.observe(0, file.size)
+            self.malformed += malformed
+            self.done.append(Entry(replace(file, version=version), rows, malformed))
+
+
+QUARANTINE_SCHEMA = arrow_schema(quarantine_spec("any"))
+
+
+@dataclass(frozen=True)
+class _System:
+    """The system columns that all rows of one file share."""
+
+    tenant: str
+    source: str
+    file: FoundFile
+    ingested_at: datetime
+    batch: int
+
+    def values(self) -> dict[str, object]:
+        return {
+            "_tenant": self.tenant,
+            "_source": self.source,
+            "_file": self.file.path,
+            "_file_id": self.file.file_id,
+            "_ingested_at": self.ingested_at,
+            "_batch": self.batch,
+        }
+
+    def complete(self, rows: pa.Table, schema: pa.Schema, **more: object) -> pa.Table:
+        """`rows` with every column of `schema`: system values, null where the file has no such column."""
+        constant = self.values() | more
+        arrays = [
+            rows[field.name].cast(field.type)
+            if field.name in rows.column_names
+            else pa.repeat(pa.scalar(constant.get(field.name), field.type), rows.num_rows)
+            for field in schema
+        ]
+        return pa.table(arrays, schema=schema)
+
+    def refused(self, malformed: pa.Table, fingerprint: str) -> pa.Table:
+        codes = malformed["code"].to_pylist()
+        facts = zip(codes, malformed["expected"].to_pylist(), malformed["found"].to_pylist(), strict=True)
+        reasons = [
+            json.dumps([{"code": code, "column": None, "expected": expected, "found": found}])
+            for code, expected, found in facts
+        ]
+        rows = pa.table(
+            {
+                "_line": malformed["_line"],
+                "raw": malformed["raw"],
+                "codes": pa.array([[code] for code in codes], pa.list_(pa.string())),
+                "reasons": pa.array(reasons, pa.string()),
+            }
+        )
+        return self.complete(rows, QUARANTINE_SCHEMA, stage="parse", status="open", contract=fingerprint)
+
+
+def _parts(source: Source, file: FoundFile) -> Iterator[Batch]:
+    try:
+        yield from read_file(source, file)
+    except SourceError as error:
+        raise _Unreadable(file, error) from error
+
+
+def _highest(version: str | None, rows: pa.Table, column: str | None) -> str | None:
+    if column is None or column not in rows.column_names:
+        return version
+    highest = pc.max(rows[column]).as_py()
+    candidates = [value for value in (version, highest) if value is not None]
+    return max(candidates, default=None)
+
+
+def _token(source: Source, batch: int, files: Sequence[FoundFile]) -> str:
+    """Made of content positions only, so that the same work has the same token."""
+    text = "\n".join([source.name, str(batch - 1), str(batch), *(file.file_id for file in files)])
+    return sha256(text.encode()).hexdigest()

@@ -1,0 +1,192 @@
+"""Bronze to silver and quarantine: pending bronze rows are conformed, in one commit with the bronze position."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from penstock.conform.counts import Counts
+from penstock.errors import RolledBack
+from penstock.lake.change import TableChange
+from penstock.lake.lake import Lake
+from penstock.lake.lease import Lease
+from penstock.lake.table import Head, Scan
+from penstock.load.conforming import Conforming, Waiting
+from penstock.load.conservation import check_conserved
+from penstock.load.ledger import known_files, replaced_files
+from penstock.load.tables import bronze_name, quarantine_name, quarantine_spec, silver_spec
+from penstock.spec.contract import Contract
+from penstock.spec.project import Project
+from penstock.spec.source import Source
+from penstock.sql.connection import connect
+from penstock.world import World
+
+ROWS_PER_COMMIT = 5_000_000
+RULES = "penstock.rules."
+NUMBER = "penstock.commit"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What conforming needs besides the declarations: the secret of pseudonyms, memory, and a folder to spill to."""
+
+    pseudonym_key: bytes
+    spill: Path
+    memory_limit: str = "1GB"
+
+
+@dataclass(frozen=True)
+class Settled:
+    """One silver commit. `replaced` rows left silver for better ones, `revived` earlier versions came back."""
+
+    dataset: str
+    counts: Counts
+    replaced: int
+    revived: int
+    rebuilt: bool
+    seconds: float
+
+
+def rules_fingerprint(contract: Contract, source: Source) -> str:
+    """Of everything that decides what a bronze row of `source` becomes in silver."""
+    text = f"{contract.fingerprint}\n{source.reading}\n{source.delivery}"
+    return sha256(text.encode()).hexdigest()
+
+
+def rebuild_reason(project: Project, contract: Contract, properties: Mapping[str, str]) -> str | None:
+    """Why all of bronze must be conformed again, or None: the rules that made silver's rows have changed."""
+    declared = {source.name: rules_fingerprint(contract, source) for source in project.sources_of(contract.dataset)}
+    applied = {key.removeprefix(RULES): value for key, value in properties.items() if key.startswith(RULES) and value}
+    gone = sorted(applied.keys() - declared.keys())
+    if gone:
+        return f"source {', '.join(gone)} is not declared any more"
+    changed = sorted(name for name, value in applied.items() if declared[name] != value)
+    return f"the contract or the reading of {', '.join(changed)} changed" if changed else None
+
+
+def settle(
+    lake: Lake, project: Project, contract: Contract, *, lease: Lease, world: World, settings: Settings
+) -> Iterator[Settled]:
+    """Conform until nothing is pending; each commit takes up to five million rows (a rebuild takes all in one)."""
+    lake.ensure(quarantine_spec(contract.dataset), lease=lease)
+    lake.ensure(silver_spec(contract, project.contracts), lease=lease)
+    while (step := _settle_once(lake, project, contract, lease, world, settings)) is not None:
+        yield step
+
+
+def _settle_once(
+    lake: Lake, project: Project, contract: Contract, lease: Lease, world: World, settings: Settings
+) -> Settled | None:
+    started = world.clock.monotonic()
+    silver = _head(lake, silver_spec(contract, project.contracts).name)
+    quarantine = _head(lake, quarantine_name(contract.dataset))
+    rebuild = rebuild_reason(project, contract, silver.properties) is not None
+    waiting = _waiting(lake, project, contract, silver, rebuild=rebuild)
+    if not rebuild and not any(part.pending for part in waiting):
+        return None
+    with (
+        connect(memory_limit=settings.memory_limit, temp_directory=settings.spill) as connection,
+        lake.stage(lease=lease, token=_token(contract, waiting, rebuild=rebuild)) as commit,
+    ):
+        work = Conforming(
+            connection,
+            contract,
+            contracts=project.contracts,
+            tenant=project.tenant,
+            pseudonym_key=settings.pseudonym_key,
+            silver=lake.scan_head(silver),
+            rebuild=rebuild,
+        )
+        outcome = work.conform(waiting)
+        change, refused = commit.table(silver), commit.table(quarantine)
+        accepted = outcome.write(change)
+        quarantined = outcome.write_rejected(refused, lake.scan_head(quarantine))
+        counts = outcome.counts(accepted=accepted, quarantined=quarantined)
+        check_conserved(counts, where=silver.name)
+        change.summary("counts", json.dumps(asdict(counts)))
+        number = _mark(change, refused, project, contract, waiting)
+        facts = {"table": silver.name, "at": world.clock.now().isoformat(), "rebuilt": rebuild}
+        facts |= {"replaced": outcome.replaced, "revived": outcome.revived}
+        commit.record("batch", f"silver/{contract.dataset}/{number:010d}", facts | asdict(counts))
+        commit.apply()
+    seconds = world.clock.monotonic() - started
+    return Settled(contract.dataset, counts, outcome.replaced, outcome.revived, rebuild, seconds)
+
+
+def _head(lake: Lake, name: str) -> Head:
+    head = lake.head(name)
+    if head is None:
+        raise KeyError(name)
+    return head
+
+
+def _waiting(lake: Lake, project: Project, contract: Contract, silver: Head, *, rebuild: bool) -> tuple[Waiting, ...]:
+    """What each source of the dataset has in bronze beyond silver's position, up to the rows of one commit."""
+    waiting = []
+    for source in project.sources_of(contract.dataset):
+        bronze = lake.head(bronze_name(source.name))
+        if bronze is None:
+            continue
+        done = int(lake.position(silver, f"bronze.{source.name}") or 0)
+        last = int(lake.position(bronze, source.name) or 0)
+        if last < done:
+            raise RolledBack(
+                "Bronze is behind what silver has already taken from it",
+                where=bronze.name,
+                expected=f"batch {done} or later",
+                found=f"batch {last}",
+                remedy="`penstock doctor` offers to restore the newest.",
+            )
+        scan = lake.scan_head(bronze)
+        since = 0 if rebuild else done
+        until = last if rebuild else _until(scan, since, last)
+        known = known_files(lake, source.name)
+        replaced = replaced_files(source, known, until=until)
+        newly = replaced - replaced_files(source, known, until=since)
+        waiting.append(Waiting(source, scan, since, until, replaced, newly))
+    return tuple(waiting)
+
+
+def _until(bronze: Scan, since: int, last: int) -> int:
+    """The last batch that still fits into one commit, at least one batch further."""
+    rows: dict[int, int] = {}
+    for file in bronze.files:
+        bounds = file.bounds.get("_batch")
+        batch = last if bounds is None else int(str(bounds[1]))
+        rows[batch] = rows.get(batch, 0) + file.rows
+    taken = 0
+    until = since
+    for batch in sorted(batch for batch in rows if since < batch <= last):
+        taken += rows[batch]
+        if taken > ROWS_PER_COMMIT and until > since:
+            return until
+        until = batch
+    return last
+
+
+def _mark(
+    change: TableChange, refused: TableChange, project: Project, contract: Contract, waiting: Sequence[Waiting]
+) -> int:
+    """Positions and rules in both tables; gives the number of this commit of the dataset."""
+    for part in waiting:
+        for moved in (change, refused):
+            moved.position(f"bronze.{part.source.name}", str(part.until))
+        change.property(RULES + part.source.name, rules_fingerprint(contract, part.source))
+    declared = {source.name for source in project.sources_of(contract.dataset)}
+    for key in change.head.properties:
+        if key.startswith(RULES) and key.removeprefix(RULES) not in declared:
+            change.property(key, "")
+            for moved in (change, refused):
+                moved.position(f"bronze.{key.removeprefix(RULES)}", "0")
+    number = int(change.head.properties.get(NUMBER, "0")) + 1
+    change.property(NUMBER, str(number))
+    return number
+
+
+def _token(contract: Contract, waiting: Sequence[Waiting], *, rebuild: bool) -> str:
+    """Made of content positions only, so that the same work has the same token."""
+    parts = [f"{part.source.name} {part.since} {part.until}" for part in waiting]
+    return sha256("\n".join([contract.dataset, str(rebuild), contract.fingerprint, *parts]).encode()).hexdigest()
