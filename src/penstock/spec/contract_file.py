@@ -1,0 +1,370 @@
+"""`contracts/*.yml`: one dataset each, in the Open Data Contract Standard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from penstock.spec import contract_keys as keys
+from penstock.spec.contract import Classification, Contract, Dedupe, LogicalType, PartitionField
+from penstock.spec.contract_column import DeclaredColumn, read_column
+from penstock.spec.contract_rules import DeclaredRule, row_rules
+from penstock.spec.document import Entries, Items, Node, Place, Scalar
+from penstock.spec.extensions import read_extensions
+from penstock.spec.fingerprint import fingerprint
+from penstock.spec.freshness import read_freshness
+from penstock.spec.odcs import judge_contract
+from penstock.spec.problems import Problems, did_you_mean
+from penstock.spec.references import DeclaredReference, read_references
+from penstock.spec.shape import Fields, Key
+
+_TIMES = (LogicalType.DATE, LogicalType.TIMESTAMP)
+
+
+@dataclass(frozen=True)
+class DeclaredContract:
+    """A contract as declared. Names are known even where the contract as a whole is wrong, so that other files
+    that speak of them are not blamed."""
+
+    path: Path
+    root: Fields
+    dataset: Fields
+    columns: tuple[DeclaredColumn, ...]
+    extensions: Fields | None
+    rules: tuple[DeclaredRule, ...]
+    references: tuple[DeclaredReference, ...]
+    key: tuple[str, ...]
+    partitions: tuple[PartitionField, ...]
+    freshness: timedelta | None
+
+    @property
+    def name(self) -> str | None:
+        return self.dataset.get(keys.DATASET)
+
+    @property
+    def place(self) -> Place:
+        return self.dataset.place(keys.DATASET)
+
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns if column.name is not None)
+
+    def column(self, name: str) -> DeclaredColumn | None:
+        return next((column for column in self.columns if column.name == name), None)
+
+
+def read_contract(root: Node, path: Path, problems: Problems) -> DeclaredContract | None:
+    """A contract judged by itself; references to other datasets are judged when all are read."""
+    judge_contract(root, problems)
+    fields = keys.CONTRACT.read(root, "", problems)
+    if fields is None:
+        return None
+    read_extensions(fields, keys.CUSTOM_PROPERTIES, None, problems)
+    datasets = fields.get(keys.SCHEMA)
+    if not datasets:
+        return None
+    if len(datasets) > 1:
+        problems.add(
+            datasets[1].node.place,
+            "The contract declares more than one dataset",
+            expected="one",
+            found=str(len(datasets)),
+            remedy="Give each dataset a file of its own.",
+        )
+        return None
+    return _declared(fields, datasets[0], path, problems)
+
+
+def make_contract(declared: DeclaredContract, *, tenant: str) -> Contract | None:
+    """The contract, or None when something about it was wrong."""
+    dataset, extensions = declared.dataset, declared.extensions
+    columns = tuple(column.column for column in declared.columns if column.column is not None)
+    if extensions is None or not declared.root.complete or len(columns) != len(declared.columns):
+        return None
+    section = extensions[keys.DEDUPE_KEY]
+    dedupe = Dedupe() if section is None else Dedupe(section[keys.ORDER_BY], section[keys.HORIZON])
+    rules = tuple(rule.rule for rule in _all_rules(declared))
+    evolution = extensions[keys.EVOLUTION_KEY]
+    meaning: dict[str, object] = {
+        "dataset": dataset[keys.DATASET],
+        "columns": [_silver_meaning(asdict(column), {"description"}) for column in columns],
+        "key": declared.key,
+        "dedupe": asdict(dedupe),
+        "evolution": evolution,
+        "partitions": [asdict(field) for field in declared.partitions],
+        "rules": [_silver_meaning(asdict(rule), {"description"}) for rule in rules],
+        "tenant": tenant,
+    }
+    return Contract(
+        dataset=dataset[keys.DATASET],
+        version=declared.root[keys.VERSION],
+        description=_description(declared),
+        owner=_owner(declared.root.get(keys.TEAM)),
+        columns=columns,
+        key=declared.key,
+        dedupe=dedupe,
+        evolution=evolution,
+        partitions=declared.partitions,
+        rules=rules,
+        references=tuple(reference.reference for reference in declared.references),
+        freshness=declared.freshness,
+        path=declared.path,
+        fingerprint=fingerprint("contract", meaning),
+    )
+
+
+def _silver_meaning(facts: dict[str, object], left_out: set[str]) -> dict[str, object]:
+    return {name: value for name, value in facts.items() if name not in left_out}
+
+
+def _declared(root: Fields, dataset: Fields, path: Path, problems: Problems) -> DeclaredContract:
+    columns = tuple(read_column(fields, problems) for fields in dataset.get(keys.COLUMNS) or ())
+    declared = DeclaredContract(
+        path=path,
+        root=root,
+        dataset=dataset,
+        columns=columns,
+        extensions=read_extensions(dataset, keys.CUSTOM_PROPERTIES, keys.OBJECT_EXTENSIONS, problems),
+        rules=row_rules(dataset, problems),
+        references=read_references(dataset, [column.fields for column in columns], problems),
+        key=_positioned(columns, keys.PRIMARY_KEY, keys.PRIMARY_KEY_POSITION, problems),
+        partitions=_partitions(columns, problems),
+        freshness=read_freshness(root, dataset, problems),
+    )
+    _refuse_shared(columns, problems)
+    _refuse_rule_names(_all_rules(declared), problems)
+    _judge_key(declared, problems)
+    _judge_dedupe(declared, problems)
+    return declared
+
+
+def _all_rules(declared: DeclaredContract) -> list[DeclaredRule]:
+    return [*(rule for column in declared.columns for rule in column.rules.rows), *declared.rules]
+
+
+def _description(declared: DeclaredContract) -> str:
+    own = declared.dataset[keys.DATASET_DESCRIPTION]
+    section = declared.root[keys.DESCRIPTION]
+    return own if own or section is None else section[keys.PURPOSE]
+
+
+def _owner(team: Node | None) -> str:
+    """The team's name; in contracts before v3.1 the member whose role is owner."""
+    if isinstance(team, Entries):
+        name = team.get("name")
+        return name.text if isinstance(name, Scalar) else ""
+    for member in team.items if isinstance(team, Items) else ():
+        if isinstance(member, Entries):
+            role, name = member.get("role"), member.get("username")
+            if isinstance(role, Scalar) and isinstance(name, Scalar) and role.text.lower() == "owner":
+                return name.text
+    return ""
+
+
+def _positioned(
+    columns: Iterable[DeclaredColumn], flag: Key[bool], position: Key[int], problems: Problems
+) -> tuple[str, ...]:
+    """Names of the flagged columns by their declared place, or as they stand when none has a place."""
+    flagged = [column for column in columns if column.fields.get(flag)]
+    for column in columns:
+        if column.fields.given(position) and column not in flagged and column.fields.get(position) != -1:
+            problems.add(
+                column.fields.key_place(position),
+                f"`{position.name}` is given without `{flag.name}`",
+                expected=f"`{flag.name}: true` beside it",
+                remedy="Add it, or remove the position.",
+            )
+    places = [place for column in flagged if (place := column.fields.get(position)) is not None and place != -1]
+    if places and sorted(places) != list(range(1, len(flagged) + 1)):
+        problems.add(
+            next(column.fields.place(position) for column in flagged if column.fields.given(position)),
+            f"`{position.name}` does not count from 1 to {len(flagged)}",
+            expected=", ".join(str(number) for number in range(1, len(flagged) + 1)),
+            found=", ".join(map(str, places)),
+            remedy="Number all of them, or none.",
+        )
+    ordered = sorted(flagged, key=lambda column: column.fields.get(position) or 0)
+    return tuple(name for column in ordered if (name := column.name) is not None)
+
+
+def _partitions(columns: tuple[DeclaredColumn, ...], problems: Problems) -> tuple[PartitionField, ...]:
+    names = _positioned(columns, keys.PARTITIONED, keys.PARTITION_KEY_POSITION, problems)
+    for column in columns:
+        if column.extensions is not None:
+            _judge_partition(column, column.extensions, problems)
+    by_name = {column.name: column for column in columns}
+    return tuple(
+        PartitionField(name, extensions.get(keys.PARTITION_KEY) or "identity")
+        for name in names
+        if (extensions := by_name[name].extensions) is not None
+    )
+
+
+def _judge_partition(column: DeclaredColumn, extensions: Fields, problems: Problems) -> None:
+    transform = extensions.get(keys.PARTITION_KEY) or "identity"
+    if extensions.given(keys.PARTITION_KEY) and not column.fields.get(keys.PARTITIONED):
+        problems.add(
+            extensions.key_place(keys.PARTITION_KEY),
+            "`penstock.partition` is given without `partitioned`",
+            expected="`partitioned: true` on the column",
+            remedy="Add it, or remove the property.",
+        )
+    if not column.fields.get(keys.PARTITIONED) or column.column is None:
+        return
+    place = column.fields.place(keys.PARTITIONED)
+    if column.column.classification is Classification.PERSONAL:
+        problems.add(
+            place,
+            "Silver cannot be partitioned by a personal column",
+            expected="a column that is not personal, as its values would stand in paths",
+            found=f"`{column.name}`",
+            remedy="Partition by another column.",
+        )
+    kind = column.column.type
+    wanted = {"hour": (LogicalType.TIMESTAMP,), "year": _TIMES, "month": _TIMES, "day": _TIMES}.get(transform)
+    if transform == "identity" and kind is LogicalType.NUMBER:
+        wanted = tuple(other for other in LogicalType if other is not LogicalType.NUMBER)
+    if wanted is not None and kind not in wanted:
+        problems.add(
+            extensions.place(keys.PARTITION_KEY) if extensions.given(keys.PARTITION_KEY) else place,
+            f"Silver cannot be partitioned by `{transform}` of a column of type {kind}",
+            expected=" or ".join(str(other) for other in wanted) if len(wanted) < 3 else "an exact type",
+            found=str(kind),
+            remedy="Choose another column or transform.",
+        )
+
+
+def _refuse_shared(columns: tuple[DeclaredColumn, ...], problems: Problems) -> None:
+    names: dict[str, Place] = {}
+    ids: dict[str, Place] = {}
+    for column in columns:
+        for key, seen in ((keys.COLUMN_NAME, names), (keys.COLUMN_ID, ids)):
+            _refuse_second(column.fields, key, seen, problems)
+    sources = dict(names)
+    for column in columns:
+        for alias in (column.extensions.get(keys.ALIASES_KEY) or ()) if column.extensions is not None else ():
+            place = (
+                column.extensions.place(keys.ALIASES_KEY) if column.extensions is not None else column.fields.node.place
+            )
+            if alias in sources:
+                problems.add(
+                    place,
+                    f"The alias `{alias}` already stands for a column",
+                    subject=alias,
+                    found=f"it on line {sources[alias].line}",
+                    remedy="Remove it from one of them.",
+                )
+            sources.setdefault(alias, place)
+
+
+def _refuse_second(fields: Fields, key: Key[str], seen: dict[str, Place], problems: Problems) -> None:
+    value = fields.get(key)
+    if value is None:
+        return
+    if value in seen:
+        problems.add(
+            fields.place(key),
+            f"The column {key.name} `{value}` stands twice",
+            found=f"the first on line {seen[value].line}",
+            remedy="Rename one of them." if key is keys.COLUMN_NAME else "Give each column its own id.",
+        )
+    seen.setdefault(value, fields.place(key))
+
+
+def _refuse_rule_names(rules: list[DeclaredRule], problems: Problems) -> None:
+    seen: dict[str, Place] = {}
+    for declared in rules:
+        first = seen.setdefault(declared.rule.name, declared.place)
+        if first is not declared.place:
+            problems.add(
+                declared.place,
+                f"The rule `{declared.rule.name}` stands twice",
+                found=f"the first on line {first.line}",
+                remedy="Rename one of them.",
+            )
+
+
+def _judge_key(declared: DeclaredContract, problems: Problems) -> None:
+    for name in declared.key:
+        column = declared.column(name)
+        if column is None or column.column is None:
+            continue
+        made = column.column
+        place = column.fields.place(keys.PRIMARY_KEY)
+        if not made.required:
+            problems.add(
+                column.fields.place(keys.REQUIRED),
+                f"The key column `{name}` may be absent",
+                subject="required",
+                expected="`required: true`",
+                remedy="Add it: a row without its key cannot be told from others.",
+            )
+        if made.type is LogicalType.NUMBER:
+            problems.add(
+                place,
+                f"The key column `{name}` is a 64-bit float, which is never exactly equal",
+                expected="an exact type",
+                remedy="Declare `physicalType: decimal(P,S)`, or a string.",
+            )
+        if made.classification is Classification.PERSONAL and made.type is not LogicalType.STRING:
+            problems.add(
+                place,
+                f"The personal key column `{name}` is replaced by a pseudonym, which is text",
+                expected="logicalType `string`",
+                found=str(made.type),
+                remedy="Change its type.",
+            )
+
+
+def _judge_dedupe(declared: DeclaredContract, problems: Problems) -> None:
+    section = None if declared.extensions is None else declared.extensions.get(keys.DEDUPE_KEY)
+    if section is None or declared.extensions is None:
+        return
+    if not any(column.fields.get(keys.PRIMARY_KEY) for column in declared.columns):
+        problems.add(
+            declared.extensions.key_place(keys.DEDUPE_KEY),
+            "Rows without a key are not de-duplicated",
+            expected="`primaryKey: true` on at least one column",
+            remedy="Declare the key, or remove `penstock.dedupe`.",
+        )
+    order_by = section.get(keys.ORDER_BY)
+    if section.given(keys.HORIZON) and not section.given(keys.ORDER_BY):
+        problems.add(
+            section.key_place(keys.HORIZON),
+            "A horizon needs a time to count from",
+            expected="`order_by` with a column of type date or timestamp",
+            remedy="Add `order_by`, or remove the horizon.",
+        )
+    if order_by is not None:
+        _judge_order(declared, section, order_by, problems)
+
+
+def _judge_order(declared: DeclaredContract, section: Fields, name: str, problems: Problems) -> None:
+    place = section.place(keys.ORDER_BY)
+    column = declared.column(name)
+    if column is None:
+        problems.add(
+            place,
+            f"`order_by` names no column of the contract: `{name}`",
+            remedy=did_you_mean(name, declared.column_names()) or "Name one of its columns.",
+        )
+        return
+    made = column.column
+    if made is None:
+        return
+    tests: tuple[tuple[bool, str, Callable[[], str]], ...] = (
+        (not made.required, "a required column", lambda: "one that may be absent"),
+        (made.classification is Classification.PERSONAL, "a column that is not personal", lambda: "a personal column"),
+        (section.given(keys.HORIZON) and made.type not in _TIMES, "a date or timestamp", lambda: str(made.type)),
+    )
+    for wrong, expected, found in tests:
+        if wrong:
+            problems.add(
+                place,
+                f"Versions cannot be ordered by `{name}`",
+                subject=expected,
+                expected=expected,
+                found=found(),
+                remedy="Choose another column, or change it.",
+            )

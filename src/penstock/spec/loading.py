@@ -1,0 +1,308 @@
+"""Loading a project: every declaration read, held against the others, and every problem reported at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
+
+from penstock.errors import DeclarationError
+from penstock.spec.agreement import judge_reference, judge_source
+from penstock.spec.check_file import CHECK_NAME, read_checks
+from penstock.spec.contract import Contract
+from penstock.spec.contract_file import DeclaredContract, make_contract, read_contract
+from penstock.spec.document import MAX_BYTES, Node, Place, parse_document
+from penstock.spec.fingerprint import fingerprint, folder_fingerprint
+from penstock.spec.problems import Problems, did_you_mean
+from penstock.spec.project import Check, Project
+from penstock.spec.project_file import (
+    PROJECT_DESCRIPTION,
+    PROJECT_NAME,
+    TENANT_KEY,
+    quality_of,
+    read_project_file,
+    retention_of,
+)
+from penstock.spec.shape import Fields, Key
+from penstock.spec.source import Source
+from penstock.spec.source_file import DATASET, SOURCE_NAME, make_source, read_source
+
+PROJECT_FILE = "penstock.yml"
+FOLDERS = ("contracts", "sources", "checks", "models")
+_ENDINGS = (".yml", ".yaml")
+
+T = TypeVar("T")
+
+
+def load_project(root: Path, *, environment: Mapping[str, str] | None = None) -> Project:
+    """The project declared in a folder.
+
+    `environment` stands for the process environment in `${NAME}` of declared paths. Raises
+    DeclarationError, whose `problems` hold every mistake found, each with file:line:column (relative
+    to `root`), what was expected, what was found and what to do.
+    """
+    loading = _Loading(Path(root), os.environ if environment is None else environment)
+    project = loading.project()
+    loading.problems.raise_any(str(root))
+    if project is None:
+        raise DeclarationError("The project could not be read", where=str(root), remedy="Report this as a defect.")
+    return project
+
+
+@dataclass
+class _Loading:
+    root: Path
+    environment: Mapping[str, str]
+    problems: Problems = field(default_factory=Problems)
+
+    def project(self) -> Project | None:
+        if not self._is_project():
+            return None
+        fields = self._document(self.root / PROJECT_FILE, lambda node, _: read_project_file(node, self.problems))
+        self._refuse_misnamed_folders()
+        contracts = list(self._documents("contracts", lambda node, path: read_contract(node, path, self.problems)))
+        sources = list(self._documents("sources", lambda node, path: (read_source(node, self.problems), path)))
+        checks = [check for file in self._documents("checks", self._checks) for check in file]
+        by_dataset = self._by_dataset(contracts)
+        self._judge_agreement(contracts, sources, by_dataset)
+        self._refuse_shared_names(sources, checks)
+        models, models_fingerprint = self._models()
+        tenant = "default" if fields is None else fields.get(TENANT_KEY) or "default"
+        made_contracts = self._make_contracts(by_dataset, tenant)
+        made_sources = self._make_sources(sources, made_contracts)
+        if len(self.problems) > 0 or fields is None:
+            return None
+        return _assembled(
+            self.root.resolve(),
+            fields,
+            made_contracts,
+            made_sources,
+            tuple(check for _, check in checks if check is not None),
+            (models, models_fingerprint),
+        )
+
+    def _is_project(self) -> bool:
+        remedy = "Go to the folder of the project, name it with `--project`, or begin one with `penstock init`."
+        place = Place(PROJECT_FILE)
+        try:
+            if not self.root.is_dir():
+                self.problems.add(place, "There is no such folder", found=f"`{self.root}`", remedy=remedy)
+            elif not (self.root / PROJECT_FILE).is_file():
+                self.problems.add(
+                    place,
+                    "The folder is not a project",
+                    expected=f"a file {PROJECT_FILE} in it",
+                    found=f"`{self.root}`",
+                    remedy=remedy,
+                )
+            else:
+                return True
+        except (OSError, ValueError) as error:
+            self._refuse_unreadable(place, error)
+        return False
+
+    def _refuse_unreadable(self, place: Place, error: Exception) -> None:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        self.problems.add(
+            place, "It cannot be read", found=reason, remedy="Check that it exists and that you may read it."
+        )
+
+    def _place(self, path: Path) -> Place:
+        return Place(path.relative_to(self.root).as_posix())
+
+    def _document(self, path: Path, read: Callable[[Node, Path], T | None]) -> T | None:
+        place = self._place(path)
+        try:
+            with path.open("rb") as stream:
+                data = stream.read(MAX_BYTES + 1)
+        except OSError as error:
+            self._refuse_unreadable(place, error)
+            return None
+        node = parse_document(data, place.file, self.problems)
+        return None if node is None else read(node, path.resolve())
+
+    def _documents(self, folder: str, read: Callable[[Node, Path], T | None]) -> Iterator[T]:
+        for path in self._files(self.root / folder):
+            value = self._document(path, read)
+            if value is not None:
+                yield value
+
+    def _files(self, folder: Path) -> list[Path]:
+        try:
+            if not folder.exists():
+                return []
+            paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+            kept = []
+            for path in paths:
+                if path.is_file() and path.suffix in _ENDINGS:
+                    kept.append(path)
+                elif path.suffix not in (".md", ".txt"):
+                    self.problems.add(
+                        self._place(path),
+                        "It is not read",
+                        expected=f"files ending in .yml, directly in {folder.name}/",
+                        found="a folder" if path.is_dir() else "another ending",
+                        remedy="Move or rename it.",
+                    )
+        except OSError as error:
+            self._refuse_unreadable(self._place(folder), error)
+            return []
+        return kept
+
+    def _refuse_misnamed_folders(self) -> None:
+        try:
+            names = sorted(path.name for path in self.root.iterdir() if path.is_dir())
+        except OSError as error:
+            self._refuse_unreadable(Place(PROJECT_FILE), error)
+            return
+        for name in names:
+            meant = did_you_mean(name, [folder for folder in FOLDERS if folder not in names])
+            if name not in FOLDERS and meant is not None:
+                self.problems.add(Place(name), "The folder is not read", remedy=f"{meant} Rename it.")
+
+    def _checks(self, node: Node, path: Path) -> tuple[tuple[Fields, Check | None], ...]:
+        return read_checks(node, path, self.problems)
+
+    def _by_dataset(self, contracts: list[DeclaredContract]) -> dict[str, DeclaredContract]:
+        found: dict[str, DeclaredContract] = {}
+        for contract in contracts:
+            if contract.name is None:
+                continue
+            if contract.name in found:
+                self.problems.add(
+                    contract.place,
+                    f"The dataset `{contract.name}` is declared twice",
+                    found=f"the first in {found[contract.name].place.file}",
+                    remedy="Rename one of them.",
+                )
+            found.setdefault(contract.name, contract)
+        return found
+
+    def _judge_agreement(
+        self,
+        contracts: list[DeclaredContract],
+        sources: list[tuple[Fields | None, Path]],
+        by_dataset: dict[str, DeclaredContract],
+    ) -> None:
+        for contract in contracts:
+            for reference in contract.references:
+                judge_reference(contract, reference, by_dataset, self.problems)
+        for fields, _ in sources:
+            if fields is not None:
+                judge_source(fields, by_dataset, self.problems)
+
+    def _refuse_shared_names(
+        self, sources: list[tuple[Fields | None, Path]], checks: list[tuple[Fields, Check | None]]
+    ) -> None:
+        self._refuse_twice("source", SOURCE_NAME, [fields for fields, _ in sources if fields is not None])
+        self._refuse_twice("check", CHECK_NAME, [fields for fields, _ in checks])
+
+    def _refuse_twice(self, what: str, key: Key[str], declared: list[Fields]) -> None:
+        seen: dict[str, Place] = {}
+        for fields in declared:
+            name = fields.get(key)
+            if name is None:
+                continue
+            place = fields.place(key)
+            first = seen.setdefault(name, place)
+            if first is not place:
+                self.problems.add(
+                    place,
+                    f"The {what} `{name}` is declared twice",
+                    found=f"the first at {first}",
+                    remedy="Rename one of them.",
+                )
+
+    def _models(self) -> tuple[Path | None, str]:
+        folder = self.root / "models"
+        try:
+            if not folder.exists():
+                return None, ""
+            if not (folder / "dbt_project.yml").is_file():
+                self.problems.add(
+                    Place("models"),
+                    "The folder is not a dbt project",
+                    expected="a file dbt_project.yml in it",
+                    remedy="Add the file, or remove the folder.",
+                )
+                return None, ""
+            return folder.resolve(), folder_fingerprint(folder)
+        except OSError as error:
+            self._refuse_unreadable(Place("models"), error)
+            return None, ""
+
+    def _make_contracts(self, by_dataset: dict[str, DeclaredContract], tenant: str) -> dict[str, Contract]:
+        made = {name: make_contract(declared, tenant=tenant) for name, declared in by_dataset.items()}
+        return {name: contract for name, contract in sorted(made.items()) if contract is not None}
+
+    def _make_sources(
+        self, sources: list[tuple[Fields | None, Path]], contracts: dict[str, Contract]
+    ) -> dict[str, Source]:
+        made = []
+        for fields, path in sources:
+            contract = None if fields is None else contracts.get(fields.get(DATASET) or "")
+            parents = () if contract is None else (contract.fingerprint,)
+            if fields is not None:
+                made.append(make_source(fields, path, self.environment, self.problems, parents=parents))
+        return {source.name: source for source in sorted(filter(None, made), key=lambda source: source.name)}
+
+
+def _assembled(
+    root: Path,
+    fields: Fields,
+    contracts: dict[str, Contract],
+    sources: dict[str, Source],
+    checks: tuple[Check, ...],
+    models: tuple[Path | None, str],
+) -> Project:
+    retention = retention_of(fields)
+    target, alert = quality_of(fields)
+    return Project(
+        root=root,
+        name=fields[PROJECT_NAME],
+        tenant=fields[TENANT_KEY],
+        description=fields[PROJECT_DESCRIPTION],
+        contracts=MappingProxyType(contracts),
+        sources=MappingProxyType(sources),
+        checks=checks,
+        models=models[0],
+        models_fingerprint=models[1],
+        retention=retention,
+        quality_target=target,
+        quality_alert=alert,
+        fingerprint=_fingerprint(fields, contracts, sources, checks, models[1]),
+    )
+
+
+def _fingerprint(
+    fields: Fields,
+    contracts: dict[str, Contract],
+    sources: dict[str, Source],
+    checks: tuple[Check, ...],
+    models_fingerprint: str,
+) -> str:
+    """Everything declared, descriptions and owners included: it says which declarations a release was made from."""
+    target, alert = quality_of(fields)
+    meaning = {
+        "name": fields[PROJECT_NAME],
+        "description": fields[PROJECT_DESCRIPTION],
+        "tenant": fields[TENANT_KEY],
+        "retention": asdict(retention_of(fields)),
+        "quality": {"target": target, "alert": alert},
+        "contracts": [_everything(asdict(contract)) for contract in contracts.values()],
+        "sources": [
+            {"description": source.description, "optional": source.optional, "settle": source.settle}
+            for source in sources.values()
+        ],
+        "checks": [check.description for check in checks],
+        "models": models_fingerprint,
+    }
+    declared: list[Contract | Source | Check] = [*contracts.values(), *sources.values(), *checks]
+    return fingerprint("project", meaning, [declaration.fingerprint for declaration in declared])
+
+
+def _everything(facts: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in facts.items() if name != "path"}
