@@ -1,0 +1,200 @@
+"""A small shop's silver: lines as plain tuples, Parquet files with field ids, and what a build makes of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from penstock.lake.table import DataFile, FieldColumn, Scan
+from penstock.spec.project import Project, Retention
+from penstock.transform import warehouse
+from penstock.transform.build import build
+from penstock.transform.result import Build, ModelInput, ModelResult
+
+MODELS = Path(__file__).parents[2] / "projects" / "online_retail" / "models"
+INGESTED = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Line(NamedTuple):
+    """A line of silver.order_lines with the place it was delivered at."""
+
+    invoice_no: str
+    stock_code: str
+    description: str | None
+    quantity: int
+    invoice_time: datetime
+    unit_price: Decimal
+    customer_id: int | None
+    country: str
+    file: str
+    line: int
+
+
+COLUMNS: Mapping[str, tuple[pa.DataType, str]] = {
+    "invoice_no": (pa.string(), "VARCHAR"),
+    "stock_code": (pa.string(), "VARCHAR"),
+    "description": (pa.string(), "VARCHAR"),
+    "quantity": (pa.int64(), "BIGINT"),
+    "invoice_time": (pa.timestamp("us", "UTC"), "TIMESTAMP WITH TIME ZONE"),
+    "unit_price": (pa.decimal128(18, 4), "DECIMAL(18,4)"),
+    "customer_id": (pa.int64(), "BIGINT"),
+    "country": (pa.string(), "VARCHAR"),
+    "_file": (pa.string(), "VARCHAR"),
+    "_line": (pa.int64(), "BIGINT"),
+    "_tenant": (pa.string(), "VARCHAR"),
+    "_source": (pa.string(), "VARCHAR"),
+    "_file_id": (pa.string(), "VARCHAR"),
+    "_ingested_at": (pa.timestamp("us", "UTC"), "TIMESTAMP WITH TIME ZONE"),
+    "_batch": (pa.int64(), "BIGINT"),
+}
+FIELDS = tuple(FieldColumn(number, name, type) for number, (name, (_, type)) in enumerate(COLUMNS.items(), 1))
+SCHEMA = pa.schema(
+    [
+        pa.field(name, type, metadata={"PARQUET:field_id": str(number)})
+        for number, (name, (type, _)) in enumerate(COLUMNS.items(), 1)
+    ]
+)
+
+
+class TickingClock:
+    """Never the machine's time."""
+
+    def __init__(self) -> None:
+        self._ticks = 0
+
+    def now(self) -> datetime:
+        return INGESTED
+
+    def monotonic(self) -> float:
+        self._ticks += 1
+        return float(self._ticks)
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError("a build does not wait")
+
+
+@dataclass
+class Silver:
+    """silver.order_lines: every `add` is one data file and one snapshot; `take_back` removes a file."""
+
+    folder: Path
+    files: list[DataFile] = field(default_factory=list)
+    snapshot: int = 0
+
+    def add(self, lines: Sequence[Line]) -> DataFile:
+        self.snapshot += 1
+        path = self.folder / f"{self.snapshot}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        system = ("default", "shop", "f" * 32, INGESTED + timedelta(days=self.snapshot), self.snapshot)
+        rows = [(*line, *system) for line in lines]
+        pq.write_table(pa.Table.from_pylist([dict(zip(COLUMNS, row, strict=True)) for row in rows], SCHEMA), path)
+        file = DataFile(str(path), len(lines), path.stat().st_size)
+        self.files.append(file)
+        return file
+
+    def take_back(self, file: DataFile) -> None:
+        self.snapshot += 1
+        self.files.remove(file)
+
+    def scan(self, files: Sequence[DataFile] | None = None) -> Scan:
+        return Scan("silver.order_lines", self.snapshot, tuple(self.files if files is None else files), FIELDS)
+
+    def everything(self) -> dict[str, ModelInput]:
+        return {"order_lines": ModelInput(self.scan())}
+
+    def since(self, snapshot: int, added: Sequence[DataFile]) -> dict[str, ModelInput]:
+        return {"order_lines": ModelInput(self.scan(), added=self.scan(added), since=snapshot)}
+
+
+def project(models: Path | None = MODELS) -> Project:
+    return Project(
+        root=Path("shop"),
+        name="shop",
+        tenant="default",
+        description="",
+        contracts={},
+        sources={},
+        checks=(),
+        models=models,
+        models_fingerprint="models",
+        retention=Retention(),
+        quality_target=99.0,
+        quality_alert=95.0,
+        fingerprint="project",
+    )
+
+
+def made(
+    cache: Path,
+    inputs: Mapping[str, ModelInput],
+    *,
+    base: Build | None = None,
+    models: Path | None = MODELS,
+    file: str = "building.duckdb",
+) -> Build:
+    """A build in `cache`; a base is first moved aside, as a released warehouse is."""
+    return build(
+        project(models),
+        inputs=inputs,
+        base=None if base is None else released(base),
+        target=cache / file,
+        clock=TickingClock(),
+        log=cache / "log",
+    )
+
+
+def released(build: Build) -> Path:
+    """The warehouse of a build after its release."""
+    path = build.database.with_name("released.duckdb")
+    if build.database.exists():
+        build.database.replace(path)
+    return path
+
+
+def gold(build: Build) -> dict[str, list[tuple[object, ...]]]:
+    """All rows of gold by model, sorted."""
+    return {model.name: rows_of(build.database, model) for model in build.gold}
+
+
+def rows_of(database: Path, model: ModelResult, *, only_new: bool = False) -> list[tuple[object, ...]]:
+    with warehouse.rows(database, model, only_new=only_new) as reader:
+        rows = [tuple(row.values()) for row in reader.read_all().to_pylist()]
+    return sorted(rows, key=repr)
+
+
+def status(build: Build) -> dict[str, str]:
+    return {model.name: str(model.status) for model in build.models}
+
+
+def some_lines(seed: int, count: int) -> list[Line]:
+    """Lines of a shop with everything odd about the real one: guests, cancellations, adjustments, codes that are
+    no product, texts that differ, customers that move, and lines that are the same but for their place."""
+    chance = random.Random(seed)
+    lines = []
+    for number in range(count):
+        back = chance.random() < 0.15
+        invoice = chance.randrange(count // 3 + 1)
+        code = chance.choice(["85123A", "71053", "22423", "84029e", "POST", "D", "M", "10002"])
+        lines.append(
+            Line(
+                invoice_no=chance.choices([f"C{invoice}" if back else str(invoice), f"A{invoice}"], [50, 1])[0],
+                stock_code=code,
+                description=chance.choice([f"{code} thing", f"{code} THING", None]),
+                quantity=-chance.randint(1, 5) if back else chance.randint(1, 40),
+                invoice_time=datetime(2025, 11, 1, 9, tzinfo=UTC) + timedelta(hours=chance.randrange(24 * 150)),
+                unit_price=Decimal(chance.randint(0, 99_999)) / 1000,
+                customer_id=chance.choice([None, *range(12346, 12366)]),
+                country=chance.choice(["United Kingdom", "France", "EIRE"]),
+                file=f"day-{number // 20}.csv",
+                line=number % 20 + 2,
+            )
+        )
+    return lines

@@ -1,0 +1,146 @@
+"""The warehouse file: copied, thrown away, promoted, and compared by content."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from penstock.errors import StorageError
+from penstock.sql.connection import connect
+from penstock.transform import warehouse
+from penstock.transform.state import WarehouseState
+from penstock.world import LocalDisk
+
+ROWS = st.lists(
+    st.tuples(
+        st.none() | st.integers(-(2**63), 2**63 - 1),
+        st.none() | st.text(max_size=5),
+        st.none() | st.decimals(-999, 999, places=2),
+    ),
+    max_size=6,
+)
+Row = tuple[int | None, str | None, Decimal | None]
+
+
+TABLE = "a BIGINT, b VARCHAR, c DECIMAL(5,2)"
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with connect(threads=1) as connection:
+        connection.execute("ATTACH ':memory:' AS warehouse")
+        connection.execute("CREATE SCHEMA warehouse.gold")
+        yield connection
+
+
+def hashed(connection: duckdb.DuckDBPyConnection, rows: Sequence[Row], columns: str = TABLE) -> str:
+    connection.execute(f"CREATE OR REPLACE TABLE warehouse.gold.t ({columns})")
+    if rows:
+        connection.executemany("INSERT INTO warehouse.gold.t VALUES (?, ?, ?)", [list(row) for row in rows])
+    return warehouse.content_hash(connection, "gold.t")
+
+
+@settings(max_examples=40)
+@given(left=ROWS, right=ROWS)
+def test_tables_have_one_content_hash_exactly_when_their_rows_are_the_same(
+    connection: duckdb.DuckDBPyConnection, left: list[Row], right: list[Row]
+) -> None:
+    same = sorted(left, key=repr) == sorted(right, key=repr)
+    assert (hashed(connection, left) == hashed(connection, right)) is same
+
+
+@settings(max_examples=40)
+@given(both=ROWS.flatmap(lambda rows: st.tuples(st.just(rows), st.permutations(rows))))
+def test_the_order_of_rows_does_not_touch_the_content_hash(
+    connection: duckdb.DuckDBPyConnection, both: tuple[list[Row], list[Row]]
+) -> None:
+    assert hashed(connection, both[0]) == hashed(connection, both[1])
+
+
+def test_a_row_twice_is_other_content_than_a_row_once(connection: duckdb.DuckDBPyConnection) -> None:
+    row: Row = (1, "a", None)
+    assert hashed(connection, [row, row]) != hashed(connection, [row])
+
+
+def test_a_renamed_or_wider_column_is_other_content(connection: duckdb.DuckDBPyConnection) -> None:
+    forms = [TABLE, "a BIGINT, x VARCHAR, c DECIMAL(5,2)", "a BIGINT, b VARCHAR, c DECIMAL(6,2)"]
+    assert len({hashed(connection, [], form) for form in forms}) == 3
+
+
+def test_the_content_hash_is_made_of_the_exact_sums_of_the_limbs_of_canonical_row_hashes(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    texts = ["0:,1:a,1:1,1:b,1:a,1:c,3:1.5,", "0:,1:b,0:,"]
+    row_hashes = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
+    sums = [sum(int(row_hash[at : at + 16], 16) for row_hash in row_hashes) for at in (0, 16, 32, 48)]
+    content = " ".join([TABLE, "2", *map(str, sums)])
+    assert hashed(connection, [(1, "a", Decimal("1.50")), (None, "", None)]) == (
+        hashlib.sha256(content.encode()).hexdigest()
+    )
+
+
+def written(path: Path) -> Path:
+    with warehouse.opened(path) as connection:
+        warehouse.write_state(connection, WarehouseState("engine", "models"))
+    return path
+
+
+def test_a_copy_holds_what_its_base_held_and_leaves_it_alone(tmp_path: Path) -> None:
+    base = written(tmp_path / "base.duckdb")
+    before = base.read_bytes()
+    target = tmp_path / "deep" / "copy.duckdb"
+    warehouse.copy(base, target)
+    with warehouse.opened(target) as connection:
+        connection.execute("CREATE TABLE warehouse.other (x INTEGER)")
+    assert warehouse.read_state(target) == WarehouseState("engine", "models")
+    assert base.read_bytes() == before
+
+
+def test_a_copy_that_cannot_be_made_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="could not be copied"):
+        warehouse.copy(tmp_path / "missing.duckdb", tmp_path / "copy.duckdb")
+    assert not (tmp_path / "copy.duckdb").exists()
+
+
+def test_discarding_takes_the_log_of_the_file_too_and_may_be_done_twice(tmp_path: Path) -> None:
+    target, log = tmp_path / "x.duckdb", tmp_path / "x.duckdb.wal"
+    target.touch()
+    log.touch()
+    warehouse.discard(target)
+    warehouse.discard(target)
+    assert not target.exists()
+    assert not log.exists()
+
+
+def test_a_promoted_copy_replaces_the_warehouse(tmp_path: Path) -> None:
+    target, place = written(tmp_path / "copy.duckdb"), tmp_path / "warehouse-7.duckdb"
+    place.write_text("the old one")
+    warehouse.promote(target, place, LocalDisk())
+    assert warehouse.read_state(place) is not None
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database", b"\x00" * 5000])
+def test_a_damaged_warehouse_has_no_state(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "damaged.duckdb"
+    path.write_bytes(content)
+    assert warehouse.read_state(path) is None
+
+
+def test_a_warehouse_that_is_not_there_has_no_state(tmp_path: Path) -> None:
+    assert warehouse.read_state(tmp_path / "missing.duckdb") is None
+    assert not (tmp_path / "missing.duckdb").exists()
+
+
+def test_opening_what_is_no_database_names_file_and_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.duckdb"
+    path.write_bytes(b"not a database")
+    with pytest.raises(StorageError, match=r"damaged\.duckdb: .* remove it"), warehouse.opened(path):
+        pass
