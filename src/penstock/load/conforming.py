@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import count
 
 import duckdb
 import pyarrow as pa
 
-from penstock.conform.batch import Conformer
+from penstock.conform.batch import Conformed, Conformer
 from penstock.conform.columns import pseudonym_domains
 from penstock.conform.counts import Counts
+from penstock.conform.dedupe import merge, recompute
+from penstock.conform.fates import count_fates
 from penstock.lake.change import TableChange
 from penstock.lake.table import DataFile, Scan
-from penstock.load.tables import arrow_schema, quarantine_spec
 from penstock.spec.contract import Contract
 from penstock.spec.source import Source
 from penstock.sql.names import literal, quote
 from penstock.sql.scan import read_scan
 
 ARROW_ROWS = 100_000
-ROW = "_source, _file_id, _line"  # the identity of a row in silver
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,16 @@ class Waiting:
     def pending(self) -> bool:
         return self.until > self.since
 
-    def files(self, since: int, until: int) -> list[str]:
-        """Data files that may hold rows of these batches."""
-        return [file.path for file in self.bronze.files if _overlaps(file, since, until)]
+    @property
+    def is_replaced(self) -> str:
+        """SQL: the row belongs to a file that a higher version has replaced."""
+        return f"(_file_id IN {_texts(self.replaced)})"
 
-    def rows(self, since: int, until: int) -> str:
-        """SELECT of the bronze rows of these batches."""
-        scan = read_scan(self.files(since, until), self.bronze.columns)
-        return f"SELECT * FROM ({scan}) WHERE _batch > {since} AND _batch <= {until}"
+    def rows(self, since: int) -> str:
+        """SELECT of the bronze rows after batch `since`, up to `until`."""
+        files = [file.path for file in self.bronze.files if _overlaps(file, since, self.until)]
+        scan = read_scan(files, self.bronze.columns)
+        return f"SELECT * FROM ({scan}) WHERE _batch > {since} AND _batch <= {self.until}"
 
 
 def _overlaps(file: DataFile, since: int, until: int) -> bool:
@@ -71,67 +75,96 @@ class Conforming:
     pseudonym_key: bytes
     silver: Scan
     rebuild: bool
+    numbers: Iterator[int] = field(default_factory=count)
 
     def conform(self, waiting: Sequence[Waiting]) -> Outcome:
         """Hold every pending row to the contract and decide what silver becomes."""
-        domains = pseudonym_domains(self.contract, self.contracts)
         counts = Counts()
         accepted: list[str] = []
         rejected: list[str] = []
         for number, part in enumerate(waiting):
-            incoming = f"incoming_{number}"
-            counts += Counts(rows_in=self._incoming(incoming, part), superseded=self._superseded(part))
-            conformer = Conformer(
-                self.contract,
-                part.source.reading,
-                tenant=self.tenant,
-                pseudonym_key=self.pseudonym_key,
-                domains=domains,
+            checked = self._check(f"incoming_{number}", part, since=part.since)
+            counts += Counts(
+                rows_in=self._number(f"SELECT count(*) FROM ({part.rows(part.since)})"),
+                superseded=self._number(f"SELECT count(*) FROM ({part.rows(part.since)}) WHERE {part.is_replaced}"),
+                filtered=checked.counts.filtered,
             )
-            checked = conformer.check(self.connection, incoming)
-            counts += Counts(filtered=checked.counts.filtered)
             accepted.append(checked.accepted)
             rejected.append(checked.rejected)
-        self._union("accepted", accepted)
-        self._union("rejected", rejected)
-        self._removed(waiting)
-        return Outcome(self, counts)
+        self._define("accepted", _union(accepted))
+        self._define("rejected", _union(rejected))
+        if self.contract.key:
+            return self._merged(waiting, counts)
+        self._make("leaving", f"SELECT _file_id, _line, _path FROM ({self._stored()}) WHERE {self._loses(waiting)}")
+        return Outcome(self, counts, inserted=("accepted",))
 
-    def _incoming(self, name: str, part: Waiting) -> int:
-        """Make the view of pending rows of standing files; gives the number of all pending rows."""
-        replaced = _texts(part.replaced)
-        self.connection.execute(
-            f"CREATE TEMP VIEW {quote(name)} AS SELECT * FROM ({part.rows(part.since, part.until)})"
-            f" WHERE _file_id NOT IN {replaced}"
+    def _check(self, name: str, part: Waiting, *, since: int) -> Conformed:
+        """Conform the rows after batch `since` that no newer file has replaced."""
+        self._define(name, f"SELECT * FROM ({part.rows(since)}) WHERE NOT {part.is_replaced}")
+        conformer = Conformer(
+            self.contract,
+            part.source.reading,
+            tenant=self.tenant,
+            pseudonym_key=self.pseudonym_key,
+            domains=pseudonym_domains(self.contract, self.contracts),
         )
-        return self._number(f"SELECT count(*) FROM ({part.rows(part.since, part.until)})")
+        return conformer.check(self.connection, name)
 
-    def _superseded(self, part: Waiting) -> int:
-        if not part.replaced:
-            return 0
-        rows = part.rows(part.since, part.until)
-        return self._number(f"SELECT count(*) FROM ({rows}) WHERE _file_id IN {_texts(part.replaced)}")
+    def _merged(self, waiting: Sequence[Waiting], counts: Counts) -> Outcome:
+        """One row per key: rows of keys that lose a replaced file are chosen anew from all that remains of them."""
+        keys = ", ".join(["_tenant", *map(quote, self.contract.key)])
+        stored = self._stored()
+        self._make("lost_keys", f"SELECT DISTINCT {keys} FROM ({stored}) WHERE {self._loses(waiting)}")
+        self._make("untouched", f"SELECT * FROM accepted ANTI JOIN lost_keys USING ({keys})")
+        self._make("touched", f"SELECT * FROM accepted SEMI JOIN lost_keys USING ({keys})")
+        self._make("stored", f"SELECT * FROM ({stored}) SEMI JOIN untouched USING ({keys})")
+        self._make("losing", f"SELECT * FROM ({stored}) SEMI JOIN lost_keys USING ({keys})")
+        merged = merge(self.connection, self.contract, "untouched", "stored", history=partial(self._history, waiting))
+        chosen = recompute(self.connection, self.contract, self._history(waiting, "lost_keys"), "losing")
+        fates = count_fates(
+            self.connection, self.contract, "touched", "losing", insert=chosen.insert, replaced=chosen.replaced
+        )
+        goes = _union([merged.replaced, chosen.replaced])
+        self._make(
+            "leaving",
+            f"SELECT _file_id, _line, _path FROM (SELECT * FROM stored UNION ALL SELECT * FROM losing)"
+            f" SEMI JOIN ({goes}) USING (_file_id, _line)",
+        )
+        decided = counts + replace(merged.counts + fates, rows_in=0, accepted=0)
+        revived = merged.revived + chosen.revived - fates.accepted
+        return Outcome(self, decided, inserted=(merged.insert, chosen.insert), revived=revived)
 
-    def _union(self, name: str, relations: Sequence[str]) -> None:
-        union = " UNION ALL ".join(f"SELECT * FROM {quote(relation)}" for relation in relations)
-        self.connection.execute(f"CREATE TEMP VIEW {quote(name)} AS {union}")
-
-    def _removed(self, waiting: Sequence[Waiting]) -> None:
-        """Silver rows of files that a higher version replaces, with the data file that holds them."""
-        conditions = [
-            f"(_source = {literal(part.source.name)} AND _file_id IN {_texts(part.newly_replaced)})"
-            for part in waiting
-            if part.newly_replaced
+    def _history(self, waiting: Sequence[Waiting], keys: str) -> str:
+        """A relation with every accepted version of `keys` in bronze, of all files that stand."""
+        if self._number(f"SELECT count(*) FROM {quote(keys)}") == 0:
+            return "accepted"
+        columns = ", ".join(["_tenant", *map(quote, self.contract.key)])
+        number = next(self.numbers)
+        versions = [
+            self._check(f"history_{number}_{index}", part, since=0).accepted for index, part in enumerate(waiting)
         ]
-        condition = "FALSE" if self.rebuild else " OR ".join(conditions) or "FALSE"
-        self.connection.execute(
-            f"CREATE TEMP TABLE removed AS SELECT * FROM ({self.silver_rows(origin='_path')}) WHERE {condition}"
-        )
+        name = f"versions_{number}"
+        self._make(name, f"SELECT * FROM ({_union(versions)}) SEMI JOIN {quote(keys)} USING ({columns})")
+        return name
 
-    def silver_rows(self, *, files: Iterable[str] | None = None, origin: str | None = None) -> str:
-        """SELECT of silver as it is, of some of its data files, or with the file that holds each row."""
-        paths = [file.path for file in self.silver.files] if files is None else list(files)
-        return read_scan(paths, self.silver.columns, origin=origin)
+    def _loses(self, waiting: Sequence[Waiting]) -> str:
+        """SQL: a silver row belongs to a file that a higher version has replaced since silver took it."""
+        sources = [part for part in waiting if part.newly_replaced and not self.rebuild]
+        conditions = [
+            f"(_source = {literal(part.source.name)} AND _file_id IN {_texts(part.newly_replaced)})" for part in sources
+        ]
+        return " OR ".join(conditions) or "FALSE"
+
+    def _stored(self) -> str:
+        """SELECT of silver as it is (nothing, when all of it is made anew), with the data file of each row."""
+        files = () if self.rebuild else self.silver.files
+        return read_scan([file.path for file in files], self.silver.columns, origin="_path")
+
+    def _define(self, name: str, query: str) -> None:
+        self.connection.execute(f"CREATE TEMP VIEW {quote(name)} AS {query}")
+
+    def _make(self, name: str, query: str) -> None:
+        self.connection.execute(f"CREATE TEMP TABLE {quote(name)} AS {query}")
 
     def _number(self, query: str) -> int:
         return int(self.connection.execute(query).fetchall()[0][0])
@@ -139,11 +172,14 @@ class Conforming:
 
 @dataclass
 class Outcome:
-    """What one pass decided. Counts are complete once it was written."""
+    """What one pass decided: relations of rows that enter silver, and the table `leaving` of those that go.
+
+    `revived` of the entering rows were in bronze before: earlier versions that stand again.
+    """
 
     work: Conforming
     decided: Counts
-    inserted: str = "accepted"
+    inserted: tuple[str, ...]
     revived: int = 0
 
     @property
@@ -151,26 +187,26 @@ class Outcome:
         """Rows that leave silver for better ones."""
         if self.work.rebuild:
             return sum(file.rows for file in self.work.silver.files)
-        return self._number("SELECT count(*) FROM removed")
+        return int(self.work.connection.execute("SELECT count(*) FROM leaving").fetchall()[0][0])
 
     def write(self, change: TableChange) -> int:
         """Append what enters silver and rewrite the data files that lose rows; gives the rows that entered."""
         columns = ", ".join(quote(column.name) for column in self.work.silver.columns)
-        written = change.append(self._reader(f"SELECT {columns} FROM {self.inserted}"))
+        written = change.append(self._reader(f"SELECT {columns} FROM ({_union(self.inserted)})"))
         losing = self._losing()
         if losing and not self.work.rebuild:
-            kept = self.work.silver_rows(files=[file.path for file in losing])
-            change.append(self._reader(f"SELECT {columns} FROM ({kept}) ANTI JOIN removed USING ({ROW})"))
+            kept = read_scan([file.path for file in losing], self.work.silver.columns)
+            change.append(self._reader(f"SELECT {columns} FROM ({kept}) ANTI JOIN leaving USING (_file_id, _line)"))
         change.remove(losing)
         return written
 
     def write_rejected(self, change: TableChange, quarantine: Scan) -> int:
         """Append refused rows; a rebuild judges all rows anew, so earlier verdicts of the contract go."""
+        names = ", ".join(quote(column.name) for column in quarantine.columns)
         if self.work.rebuild:
             kept = read_scan([file.path for file in quarantine.files], quarantine.columns)
-            change.append(self._reader(f"SELECT * FROM ({kept}) WHERE stage = 'parse'"))
+            change.append(self._reader(f"SELECT {names} FROM ({kept}) WHERE stage = 'parse'"))
             change.remove(quarantine.files)
-        names = ", ".join(quote(field.name) for field in QUARANTINE_SCHEMA)
         return change.append(self._reader(f"SELECT {names} FROM rejected"))
 
     def counts(self, *, accepted: int, quarantined: int) -> Counts:
@@ -181,17 +217,15 @@ class Outcome:
         """Data files of silver with a row that leaves."""
         if self.work.rebuild:
             return list(self.work.silver.files)
-        paths = {row[0] for row in self.work.connection.execute("SELECT DISTINCT _path FROM removed").fetchall()}
+        paths = {row[0] for row in self.work.connection.execute("SELECT DISTINCT _path FROM leaving").fetchall()}
         return [file for file in self.work.silver.files if file.path in paths]
 
     def _reader(self, query: str) -> pa.RecordBatchReader:
-        return self.work.connection.execute(query).to_arrow_reader(ARROW_ROWS)
-
-    def _number(self, query: str) -> int:
-        return int(self.work.connection.execute(query).fetchall()[0][0])
+        return self.work.connection.sql(query).to_arrow_reader(ARROW_ROWS)
 
 
-QUARANTINE_SCHEMA = arrow_schema(quarantine_spec("any"))
+def _union(relations: Iterable[str]) -> str:
+    return " UNION ALL ".join(f"SELECT * FROM {quote(relation)}" for relation in relations)
 
 
 def _texts(values: Iterable[str]) -> str:

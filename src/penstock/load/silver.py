@@ -109,11 +109,12 @@ def _settle_once(
         change.summary("counts", json.dumps(asdict(counts)))
         number = _mark(change, refused, project, contract, waiting)
         facts = {"table": silver.name, "at": world.clock.now().isoformat(), "rebuilt": rebuild}
-        facts |= {"replaced": outcome.replaced, "revived": outcome.revived}
+        replaced = outcome.replaced
+        facts |= {"replaced": replaced, "revived": outcome.revived}
         commit.record("batch", f"silver/{contract.dataset}/{number:010d}", facts | asdict(counts))
         commit.apply()
     seconds = world.clock.monotonic() - started
-    return Settled(contract.dataset, counts, outcome.replaced, outcome.revived, rebuild, seconds)
+    return Settled(contract.dataset, counts, replaced, outcome.revived, rebuild, seconds)
 
 
 def _head(lake: Lake, name: str) -> Head:

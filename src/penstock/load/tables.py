@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from penstock.conform.columns import OPENED, ROW_HASH, decimal_size, pseudonym_domains, resolve
+from penstock.conform.columns import OPENED, ROW_HASH, decimal_size, has_opened, pseudonym_domains, resolve
 from penstock.lake.table import Partition, TableColumn, TableSpec
 from penstock.lake.types import arrow_type
 from penstock.lake.types import iceberg_type as parse_type
@@ -96,7 +96,7 @@ def silver_spec(contract: Contract, contracts: Mapping[str, Contract]) -> TableS
         for column in contract.columns
     )
     extra: tuple[TableColumn, ...] = (ROW_HASH_COLUMN,) if contract.key else ()
-    if contract.key and contract.dedupe.horizon is not None and contract.dedupe.order_by is not None:
+    if has_opened(contract) and contract.dedupe.order_by is not None:
         opened = iceberg_type(contract.column(contract.dedupe.order_by))
         extra += (TableColumn(OPENED, OPENED, opened, doc="Lowest order of all versions of the key"),)
     partitions = tuple(Partition(field.column, field.transform) for field in contract.partitions)
