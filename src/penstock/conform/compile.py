@@ -136,10 +136,10 @@ def compile_plan(
             *SYSTEM,
             *(f"{sql} AS {name}" for name, sql in extra.items()),
         ),
-        violated=_violated(cells, rules, contract),
+        violated=_violated(cells, rules),
         discarded=_discarded(contract, reading, resolution),
         violations=(
-            *(violation for cell in cells for violation in _violations(cell, contract)),
+            *(violation for cell in cells for violation in _violations(cell)),
             *(_rule_violation(rule, cells) for rule in rules),
         ),
         row=_row([name for name in available if name not in SYSTEM]),
@@ -235,7 +235,7 @@ def _key_columns(contract: Contract, values: Mapping[str, str], tenant: str, pse
     return extra
 
 
-def _violated(cells: Sequence[_Cell], rules: Sequence[RowCheck], contract: Contract) -> str:
+def _violated(cells: Sequence[_Cell], rules: Sequence[RowCheck]) -> str:
     """Whether a row breaks any rule. Which rule of a type it is matters only for rejected rows."""
     unreadable = [f"({cell.text} IS NOT NULL AND {cell.value} IS NULL)" for cell in cells if cell.reader is not None]
     absent = [f"{cell.text} IS NULL" for cell in cells if cell.required]
@@ -244,7 +244,7 @@ def _violated(cells: Sequence[_Cell], rules: Sequence[RowCheck], contract: Contr
     return f"coalesce({' OR '.join([*unreadable, *absent, *constraints, *broken]) or 'FALSE'}, FALSE)"
 
 
-def _violations(cell: _Cell, contract: Contract) -> Iterator[Violation]:
+def _violations(cell: _Cell) -> Iterator[Violation]:
     name, none = cell.column.name, "CAST(NULL AS VARCHAR)"
     found = literal(HIDDEN) if cell.hidden else _shown(cell.text)
     if cell.required and cell.missing:

@@ -21,7 +21,72 @@ from penstock.sql.names import literal
 
 SHOWN = 200
 FUNCTIONS = frozenset(
-    ["abs", "ceil", "ceiling", "coalesce", "concat", "contains", "date_diff", "date_part", "date_sub", "date_trunc", "day", "dayofweek", "dayofyear", "ends_with", "epoch", "floor", "greatest", "hour", "if", "ifnull", "instr", "isfinite", "isnan", "least", "left", "length", "ln", "log", "log10", "lower", "lpad", "ltrim", "make_date", "minute", "mod", "month", "nullif", "position", "pow", "power", "quarter", "regexp_full_match", "regexp_matches", "replace", "right", "round", "rpad", "rtrim", "second", "sign", "sqrt", "starts_with", "strlen", "strpos", "substr", "substring", "suffix", "prefix", "trim", "trunc", "upper", "week", "weekday", "year"]
+    [
+        "abs",
+        "ceil",
+        "ceiling",
+        "coalesce",
+        "concat",
+        "contains",
+        "date_diff",
+        "date_part",
+        "date_sub",
+        "date_trunc",
+        "day",
+        "dayofweek",
+        "dayofyear",
+        "ends_with",
+        "epoch",
+        "floor",
+        "greatest",
+        "hour",
+        "if",
+        "ifnull",
+        "instr",
+        "isfinite",
+        "isnan",
+        "least",
+        "left",
+        "length",
+        "ln",
+        "log",
+        "log10",
+        "lower",
+        "lpad",
+        "ltrim",
+        "make_date",
+        "minute",
+        "mod",
+        "month",
+        "nullif",
+        "position",
+        "pow",
+        "power",
+        "quarter",
+        "regexp_full_match",
+        "regexp_matches",
+        "replace",
+        "right",
+        "round",
+        "rpad",
+        "rtrim",
+        "second",
+        "sign",
+        "sqrt",
+        "starts_with",
+        "strlen",
+        "strpos",
+        "substr",
+        "substring",
+        "suffix",
+        "prefix",
+        "trim",
+        "trunc",
+        "upper",
+        "week",
+        "weekday",
+        "year",
+    ]
 )
 _PLAIN = (
     exp.And, exp.Or, exp.Not, exp.Paren, exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Neg,
@@ -140,7 +205,7 @@ def _parse_declared(type: LogicalType, text: str) -> None:
             return
 
 
-def _check_node(node: exp.Expression, where: str) -> None:
+def _check_node(node: exp.Expr, where: str) -> None:
     if isinstance(node, _PLAIN):
         return
     name = _function_name(node)
@@ -153,7 +218,7 @@ def _check_node(node: exp.Expression, where: str) -> None:
         )
 
 
-def _function_name(node: exp.Expression) -> str | None:
+def _function_name(node: exp.Expr) -> str | None:
     """The function as DuckDB will see it; sqlglot's own name may differ."""
     if isinstance(node, exp.Anonymous):
         return str(node.this).lower()

@@ -183,12 +183,15 @@ def _zoned(local: str, absolute: str, zone: str, step: Callable[[int], str], out
     z = literal(zone)
     written, later, earlier, instant = (step(k) for k in range(4))
     before = f"({later} - INTERVAL 26 HOUR)"
+    resolved = (
+        f"CASE WHEN {written} IS NULL THEN {absolute} WHEN timezone({z}, {earlier}) = {written} THEN {earlier}"
+        f" WHEN timezone({z}, {later}) = {written} THEN {later} END"
+    )
     steps = (
         local,
         f"timezone({z}, {written})",
         f"timezone('UTC', {written} - (timezone({z}, {before}) - timezone('UTC', {before})))",
-        f"CASE WHEN {written} IS NULL THEN {absolute} WHEN timezone({z}, {earlier}) = {written} THEN {earlier}"
-        f" WHEN timezone({z}, {later}) = {written} THEN {later} END",
+        resolved,
     )
     bounded = _instant(steps, instant, outside, expected)
     skipped = f"({written} IS NOT NULL AND {instant} IS NULL)"
