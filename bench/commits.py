@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,8 +22,7 @@ from bench.process import run
 OURS, PLAIN = 2000, 600  # commits
 WINDOW = 100  # the first and the last so many are compared
 ROWS = 100  # rows a commit
-UPKEEP_EVERY = 100  # commits between two expiries, as a runtime would do
-METADATA_BAR = 300  # files; plain PyIceberg has three per commit
+METADATA_BAR = 100  # files; plain PyIceberg has three per commit
 PEER = "plain PyIceberg, 600 commits"
 
 
@@ -34,7 +32,6 @@ class Measured:
 
     ours: Sequence[float]
     plain: Sequence[float]
-    upkeep: Sequence[float]
     metadata_files: int
     plain_metadata_files: int
     peak_mb: float
@@ -57,7 +54,6 @@ class Measured:
                 PEER,
                 statistics.median(plain_last),
             ),
-            Figure("upkeep per 100 commits, median", statistics.median(self.upkeep), "ms"),
             Figure("metadata files", self.metadata_files, "files", METADATA_BAR, PEER, self.plain_metadata_files),
         ]
 
@@ -82,7 +78,6 @@ def measure(folder: Path) -> Measured:
     return Measured(
         ours=results["ours"]["commits"],
         plain=results["plain"]["commits"],
-        upkeep=results["ours"]["upkeep"],
         metadata_files=results["ours"]["metadata_files"],
         plain_metadata_files=results["plain"]["metadata_files"],
         peak_mb=peak,
@@ -101,12 +96,11 @@ def rows(number: int) -> pa.Table:
     )
 
 
-def _ours(folder: Path, count: int) -> Iterator[tuple[str, float]]:
+def _ours(folder: Path, count: int) -> Iterator[float]:
+    """A commit is timed with its upkeep: expiry is called after each, and does something every so often."""
     from penstock.lake.lake import Lake
-    from penstock.lake.upkeep import expire
-
     from penstock.lake.table import TableColumn, TableSpec
-    from penstock.spec.project import Retention
+    from penstock.lake.upkeep import Retention, expire
     from penstock.world import real_world
 
     columns = (
@@ -128,15 +122,12 @@ def _ours(folder: Path, count: int) -> Iterator[tuple[str, float]]:
             change.append(rows(number))
             change.position("bench", str(number + 1))
             commit.apply()
-            yield "commits", _milliseconds(started)
-            if number % UPKEEP_EVERY == UPKEEP_EVERY - 1:
-                started = time.perf_counter()
-                expire(lake, Retention(snapshots_for=timedelta()), {}, world.clock.now())
-                yield "upkeep", _milliseconds(started)
+            expire(lake, Retention(), lease=lease, pinned={}, now=world.clock.now())
+            yield _milliseconds(started)
     lake.close()
 
 
-def _plain(folder: Path, count: int) -> Iterator[tuple[str, float]]:
+def _plain(folder: Path, count: int) -> Iterator[float]:
     from pyiceberg.catalog.sql import SqlCatalog
 
     folder.mkdir(parents=True)
@@ -146,7 +137,7 @@ def _plain(folder: Path, count: int) -> Iterator[tuple[str, float]]:
     for number in range(count):
         started = time.perf_counter()
         catalog.load_table("silver.events").append(rows(number))
-        yield "commits", _milliseconds(started)
+        yield _milliseconds(started)
 
 
 def _milliseconds(started: float) -> float:
@@ -154,11 +145,9 @@ def _milliseconds(started: float) -> float:
 
 
 def main(name: str, folder: str, count: str, result: str) -> None:
-    taken: dict[str, list[float]] = {"commits": [], "upkeep": []}
-    for kind, milliseconds in {"ours": _ours, "plain": _plain}[name](Path(folder), int(count)):
-        taken[kind].append(milliseconds)
+    taken = list({"ours": _ours, "plain": _plain}[name](Path(folder), int(count)))
     files = sum(1 for path in Path(folder).rglob("metadata/*") if path.is_file())
-    Path(result).write_text(json.dumps({**taken, "metadata_files": files}), encoding="utf-8")
+    Path(result).write_text(json.dumps({"commits": taken, "metadata_files": files}), encoding="utf-8")
 
 
 if __name__ == "__main__":
