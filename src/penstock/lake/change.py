@@ -20,6 +20,7 @@ from pyiceberg.table.snapshots import (
 )
 from pyiceberg.table.update import (
     AddSnapshotUpdate,
+    RemovePropertiesUpdate,
     SetPropertiesUpdate,
     SetSnapshotRefUpdate,
     TableUpdate,
@@ -55,6 +56,7 @@ class TableChange:
     _removed: set[str] = field(default_factory=set)
     _summary: dict[str, str] = field(default_factory=dict)
     _properties: dict[str, str] = field(default_factory=dict)
+    _forgotten: set[str] = field(default_factory=set)
 
     def append(self, rows: pa.Table | pa.RecordBatchReader) -> int:
         """Write rows to new data files, durable at return; gives the number of rows.
@@ -75,6 +77,10 @@ class TableChange:
         """The position of `source` that this table's data has reached with this commit."""
         self._properties[POSITION + source] = value
 
+    def forget(self, source: str) -> None:
+        """This table no longer has a position of `source`."""
+        self._forgotten.add(POSITION + source)
+
     def summary(self, key: str, value: str) -> None:
         """A fact `penstock.<key>` in the snapshot's summary."""
         self._summary[f"penstock.{key}"] = value
@@ -92,7 +98,9 @@ class TableChange:
         snapshot = self._snapshot()
         updates: list[TableUpdate] = [AddSnapshotUpdate(snapshot=snapshot), main_branch(snapshot.snapshot_id)]
         if self._properties:
-            updates.insert(0, SetPropertiesUpdate(updates=self._properties))
+            updates.append(SetPropertiesUpdate(updates=self._properties))
+        if self._forgotten:
+            updates.append(RemovePropertiesUpdate(removals=sorted(self._forgotten)))
         metadata = update_table_metadata(self.base, tuple(updates), metadata_location=self.head.metadata_location)
         location = self.staging.wrote(next_location(self.base, self.head.metadata_location, self.staging.id))
         self.files.write(location, metadata)
@@ -146,7 +154,9 @@ class TableChange:
         operation = Operation.APPEND
         if removed:
             operation = Operation.OVERWRITE if self._added else Operation.DELETE
-        own = positions({**self.base.properties, **self._properties}) | self._summary | {TOKEN: self.token}
+        reached = positions({**self.base.properties, **self._properties})
+        own = {key: value for key, value in reached.items() if key not in self._forgotten}
+        own |= self._summary | {TOKEN: self.token}
         summary = Summary(operation=operation, **collector.build(), **own)
         current = self.base.current_snapshot()
         return update_snapshot_summaries(summary, None if current is None else current.summary)

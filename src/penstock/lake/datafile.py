@@ -70,7 +70,7 @@ class DataFileWriter:
             with writer:
                 writer.write_table(part.rows, row_group_size=_ROW_GROUP)
         footer = writer.writer.metadata
-        return IcebergFile.from_args(
+        file = IcebergFile.from_args(
             content=DataFileContent.DATA,
             file_path=path,
             file_format=FileFormat.PARQUET,
@@ -83,6 +83,8 @@ class DataFileWriter:
             key_metadata=None,
             **_metrics(footer, schema, personal),
         )
+        file.spec_id = self.metadata.default_spec_id
+        return file
 
 
 def arrow_schema(schema: Schema) -> pa.Schema:

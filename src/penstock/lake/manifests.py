@@ -26,7 +26,8 @@ from pyiceberg.table.snapshots import Snapshot
 from penstock.errors import StorageError
 
 _TIERS = (10, 100)
-_CACHED_ENTRIES = 200_000
+_CACHED_ENTRIES = 20_000
+_CACHED_LISTS = 200
 _CODEC: AvroCompressionCodec = "deflate"
 T = TypeVar("T")
 
@@ -48,25 +49,33 @@ class ManifestReader:
 
     def listed(self, location: str) -> tuple[ManifestFile, ...]:
         if location not in self._lists:
-            self._lists[location] = _reading(location, lambda: tuple(read_manifest_list(self.io.new_input(location))))
-            if len(self._lists) > 200:
-                self._lists.popitem(last=False)
+            found = _reading(location, lambda: tuple(read_manifest_list(self.io.new_input(location))))
+            self.keep_list(location, found)
         self._lists.move_to_end(location)
         return self._lists[location]
+
+    def keep_list(self, location: str, manifests: tuple[ManifestFile, ...]) -> None:
+        """Remember a list that was read or written."""
+        self._lists[location] = manifests
+        if len(self._lists) > _CACHED_LISTS:
+            self._lists.popitem(last=False)
 
     def entries(self, manifest: ManifestFile) -> tuple[ManifestEntry, ...]:
         """The live entries (added or existing), with their sequence numbers."""
         path = manifest.manifest_path
         if path not in self._entries:
-            entries = _reading(path, lambda: tuple(manifest.fetch_manifest_entry(self.io, discard_deleted=True)))
-            self._entries[path] = entries
-            self._held += len(entries)
+            found = _reading(path, lambda: tuple(manifest.fetch_manifest_entry(self.io, discard_deleted=True)))
+            self.keep_entries(path, found)
         self._entries.move_to_end(path)
-        found = self._entries[path]
+        return self._entries[path]
+
+    def keep_entries(self, path: str, entries: tuple[ManifestEntry, ...]) -> None:
+        """Remember live entries that were read or written."""
+        self._entries[path] = entries
+        self._held += len(entries)
         while self._held > _CACHED_ENTRIES and len(self._entries) > 1:
             _, dropped = self._entries.popitem(last=False)
             self._held -= len(dropped)
-        return found
 
 
 def _reading(path: str, read: Callable[[], T]) -> T:
@@ -145,7 +154,7 @@ class ManifestWriting:
         rest = [manifest for manifest in kept if manifest.manifest_path not in gone]
         return [self._write_manifest(spec_id, [*old, *new]), *rest]
 
-    def _write_manifest(self, spec_id: int, entries: Iterable[ManifestEntry]) -> ManifestFile:
+    def _write_manifest(self, spec_id: int, entries: Sequence[ManifestEntry]) -> ManifestFile:
         self._numbers.append(len(self._numbers))
         location = self.new_location(f"{self.stage_id}-m{self._numbers[-1]}.avro")
         writer = write_manifest(
@@ -159,6 +168,8 @@ class ManifestWriting:
         with writer:
             for entry in entries:
                 writer.add_entry(entry)
+        live = (entry for entry in entries if entry.status != ManifestEntryStatus.DELETED)
+        self.reader.keep_entries(location, tuple(self._as_read(entry) for entry in live))
         return writer.to_manifest_file()
 
     def _write_list(self, manifests: list[ManifestFile]) -> str:
@@ -174,7 +185,14 @@ class ManifestWriting:
         )
         with writer:
             writer.add_manifests(manifests)
+        self.reader.keep_list(location, tuple(writer.prepare_manifest(manifest) for manifest in manifests))
         return location
+
+    def _as_read(self, entry: ManifestEntry) -> ManifestEntry:
+        """An entry as a reader sees it: what this snapshot adds has inherited its sequence number."""
+        if entry.status == ManifestEntryStatus.ADDED:
+            entry.sequence_number = entry.file_sequence_number = self.metadata.next_sequence_number()
+        return entry
 
 
 def to_absorb(manifests: Sequence[ManifestFile]) -> list[ManifestFile]:
