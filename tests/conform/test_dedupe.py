@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
