@@ -28,7 +28,7 @@ select
     invoice_no, stock_code, nullif(description, '') as description,
     cast(quantity as bigint) as quantity,
     cast(invoice_date as timestamp) at time zone 'UTC' as invoice_time,
-    cast(unit_price as decimal(18, 4)) as unit_price,
+    cast(unit_price as decimal(12, 3)) as unit_price,
     cast(cast(customer_id as double) as bigint) as customer_id,
     country
 from raw.order_lines;
