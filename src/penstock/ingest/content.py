@@ -45,20 +45,24 @@ class Content:
     def _read_some(self, size: int) -> bytes:
         try:
             return bytes(self._stream.read(size))
-        except _BROKEN as error:
+        except (*_BROKEN, OSError) as error:
+            # Arrow reports a broken stream as an OSError without a number.
+            if isinstance(error, OSError) and error.errno is not None:
+                raise unreadable(self._file.absolute, error) from error
             raise SourceError(
                 "The compressed file is broken or cut short",
                 where=str(self._file.absolute),
                 found=str(error) or type(error).__name__,
                 remedy="Have it delivered again. Nothing of it was taken.",
             ) from error
-        except OSError as error:
-            raise unreadable(self._file.absolute, error) from error
 
 
 @contextmanager
 def open_content(file: FoundFile, compression: str | None) -> Iterator[Content]:
-    """The file's content. `compression` is gz, zst, or None: by the ending of its name."""
+    """The file's content. `compression` is gz, zst, or None: by the ending of its name.
+
+    A SourceError about a content that is not the one found becomes SourceBusy: half a file looks broken.
+    """
     with open_file(file.absolute) as opened:
         raw = _Hashing(cast(io.FileIO, opened))
         kind = compression or compression_of(file.path)
@@ -67,7 +71,14 @@ def open_content(file: FoundFile, compression: str | None) -> Iterator[Content]:
             stream = gzip.GzipFile(fileobj=io.BufferedReader(raw, HASH_BLOCK), mode="rb")
         elif kind == "zst":
             stream = pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")
-        yield Content(file, raw, stream)
+        content = Content(file, raw, stream)
+        try:
+            yield content
+        except SourceBusy:
+            raise
+        except SourceError:
+            content.verify()
+            raise
 
 
 def compression_of(path: str) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from penstock.errors import SourceError
 from penstock.ingest.file import FoundFile, KnownFile, file_id, hash_content, unreadable
-from penstock.ingest.glob import base_folder, matches, parse_glob, require
+from penstock.ingest.glob import base_folder, matches, parse_glob, require, require_match
 from penstock.spec.source import Delivery, Source
 from penstock.world import Clock
 
@@ -41,8 +41,9 @@ def discover(source: Source, root: Path, known: Sequence[KnownFile], clock: Cloc
     """Compare the source's folder with the ledger. `root` is the project's folder.
 
     The content is hashed unless size and time of change equal those of the last file taken under the
-    path and that time is more than two seconds past. A missing folder, or a missing file named
-    without wildcards, is a SourceError unless the source is optional; an empty folder is not.
+    path and that time is more than two seconds past. Unless the source is optional it is a SourceError
+    when a folder is missing, when a file named without wildcards is missing and was never taken, and
+    when nothing was ever taken and the folders hold only other things; an empty folder is none.
     """
     base = source_folder(source, root)
     present = _present(source, root, base, known)
@@ -106,14 +107,16 @@ class _Taken:
 
 def _present(source: Source, root: Path, base: Path, known: Sequence[KnownFile]) -> Mapping[str, Path]:
     known_paths = {file.path for file in known}
+    globs = [parse_glob(pattern, root) for pattern in source.globs]
     present: dict[str, Path] = {}
-    for pattern in source.globs:
-        glob = parse_glob(pattern, root)
+    for glob in globs:
         if not source.optional:
             named = _relative(glob.folder.joinpath(*glob.segments), base)
             require(glob, known=named in known_paths)
         for absolute in matches(glob):
             present[_relative(absolute, base)] = absolute
+    if not present and not known and not source.optional:
+        require_match(globs)
     return dict(sorted(present.items()))
 
 

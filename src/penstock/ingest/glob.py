@@ -114,6 +114,19 @@ def _identity(folder: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
+def require_match(globs: Sequence[Glob]) -> None:
+    """Refuse globs that name nothing although their folders hold files: most likely a slip of the pen."""
+    others = sorted(entry.name for glob in globs for entry in _entries(glob.folder) if not entry.name.startswith("."))
+    if others:
+        raise SourceError(
+            "No file of the source is there",
+            where=str(globs[0].folder),
+            expected=" or ".join(f"`{glob.pattern}`" for glob in globs),
+            found=f"{len(others)} other entries, the first `{others[0]}`",
+            remedy="Correct `files`, or declare the source `optional`.",
+        )
+
+
 def require(glob: Glob, *, known: bool) -> None:
     """Refuse a glob whose folder is missing, or whose one named file is missing and was never taken."""
     if not os.path.isdir(glob.folder):
