@@ -231,6 +231,8 @@ DATASET_SECTION = Section(
 
 # contract
 API_VERSION = required("apiVersion", _API_VERSION, "Version of the standard.")
+KIND: Key[str] = required("kind", Choice((("DataContract", "DataContract"),)), "`DataContract`.")
+CONTRACT_ID = required("id", WORDS, "Identifier of the contract, unique wherever it is published.")
 VERSION = required("version", WORDS, "Version of the contract.")
 PURPOSE = default("purpose", PROSE, "What the dataset is for; used when the dataset has no description.", "")
 DESCRIPTION_SECTION = Section("the description", (PURPOSE,), closed=False)
@@ -245,6 +247,6 @@ SLA = Section("a service level", (SLA_PROPERTY, SLA_VALUE, SLA_UNIT, SLA_ELEMENT
 SLA_PROPERTIES: Key[tuple[Fields, ...]] = default("slaProperties", Many(SLA), "Promises about the dataset.", ())
 CONTRACT = Section(
     "a data contract",
-    (API_VERSION, VERSION, DESCRIPTION, TEAM, SCHEMA, SLA_PROPERTIES, CUSTOM_PROPERTIES),
+    (API_VERSION, KIND, CONTRACT_ID, VERSION, DESCRIPTION, TEAM, SCHEMA, SLA_PROPERTIES, CUSTOM_PROPERTIES),
     closed=False,
 )

@@ -289,7 +289,7 @@ class Choice(Generic[T]):
     def read(self, node: Node, name: str, problems: Problems) -> T | None:
         if isinstance(node, Scalar) and isinstance(node.value, str):
             for word, value in self.words:
-                if node.value.lower() == word:
+                if node.value.lower() == word.lower():
                     return value
         words = [word for word, _ in self.words]
         problems.add(
