@@ -18,6 +18,7 @@ from penstock.spec.project import Project, Retention
 from penstock.transform import warehouse
 from penstock.transform.build import build
 from penstock.transform.result import Build, ModelInput, ModelResult
+from penstock.world import LocalDisk
 
 MODELS = Path(__file__).parents[2] / "projects" / "online_retail" / "models"
 INGESTED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -132,36 +133,35 @@ def project(models: Path | None = MODELS) -> Project:
     )
 
 
-def made(
-    cache: Path,
-    inputs: Mapping[str, ModelInput],
-    *,
-    base: Build | None = None,
-    models: Path | None = MODELS,
-    file: str = "building.duckdb",
-) -> Build:
-    """A build in `cache`; a base is first moved aside, as a released warehouse is."""
-    return build(
-        project(models),
-        inputs=inputs,
-        base=None if base is None else released(base),
-        target=cache / file,
-        clock=TickingClock(),
-        log=cache / "log",
-    )
+@dataclass(frozen=True)
+class Site:
+    """Where builds happen: one cache, as in a data directory, so that dbt parses only what changed."""
+
+    cache: Path
+    place: Path
+
+    def build(
+        self, inputs: Mapping[str, ModelInput], *, base: Path | None = None, models: Path | None = MODELS
+    ) -> Build:
+        return build(
+            project(models),
+            inputs=inputs,
+            base=base,
+            target=self.cache / "building.duckdb",
+            clock=TickingClock(),
+            log=self.cache / "log",
+        )
+
+    def release(self, build: Build) -> Path:
+        """Promote a build, as after its release; its place is its test's own."""
+        path = self.place / "warehouse.duckdb"
+        warehouse.promote(build.database, path, LocalDisk())
+        return path
 
 
-def released(build: Build) -> Path:
-    """The warehouse of a build after its release."""
-    path = build.database.with_name("released.duckdb")
-    if build.database.exists():
-        build.database.replace(path)
-    return path
-
-
-def gold(build: Build) -> dict[str, list[tuple[object, ...]]]:
+def gold(build: Build, database: Path | None = None) -> dict[str, list[tuple[object, ...]]]:
     """All rows of gold by model, sorted."""
-    return {model.name: rows_of(build.database, model) for model in build.gold}
+    return {model.name: rows_of(database or build.database, model) for model in build.gold}
 
 
 def rows_of(database: Path, model: ModelResult, *, only_new: bool = False) -> list[tuple[object, ...]]:

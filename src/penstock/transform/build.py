@@ -11,9 +11,9 @@ import duckdb
 from penstock.spec.project import Project
 from penstock.transform import warehouse
 from penstock.transform.dbt_engine import Dbt
-from penstock.transform.failure import check_models, check_released, check_sources
+from penstock.transform.failure import check_appending, check_models, check_released, check_sources
 from penstock.transform.graph import Graph, graph_of
-from penstock.transform.outcome import Held, Outcome, model_results, test_results
+from penstock.transform.outcome import Outcome, model_results, test_results
 from penstock.transform.result import Build, ModelInput, ModelKind, ModelResult
 from penstock.transform.selection import Change, Selection, change_of, select, signature
 from penstock.transform.state import InputState, NodeState, WarehouseState
@@ -58,6 +58,7 @@ def build(
     dbt = Dbt(workspace, log=log)
     graph = graph_of(dbt.parse(), workspace.variables)
     check_sources(graph, inputs, workspace)
+    check_appending(graph, workspace)
     selection = select(graph, changes, built)
     held = _make_ready(target, graph, selection, inputs, changes, limits)
     ran = dbt.run([graph.nodes[id].selector for id in selection.run])
@@ -98,8 +99,11 @@ def _make_ready(
     inputs: Mapping[str, ModelInput],
     changes: Mapping[str, Change],
     limits: Limits,
-) -> Mapping[str, Held]:
-    """Point the sources at the pinned files and drop what is to be made from nothing or is declared no more."""
+) -> Mapping[str, int]:
+    """Point the sources at the pinned files and drop what is to be made from nothing or is declared no more.
+
+    Returns the number of rows of every append model that stays.
+    """
     with warehouse.opened(target, limits=limits) as connection:
         warehouse.define_sources(connection, inputs, changes)
         relations = warehouse.relations(connection)
@@ -108,7 +112,7 @@ def _make_ready(
         rebuilt = {table for table, node in declared.items() if node.id in selection.rebuild}
         warehouse.drop(connection, stale | rebuilt)
         return {
-            node.id: Held(warehouse.count(connection, table), warehouse.last_row(connection, table))
+            node.id: warehouse.count(connection, table)
             for table, node in declared.items()
             if node.kind is ModelKind.APPEND and table in relations and table not in rebuilt
         }

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from penstock.errors import DeclarationError, PenstockError, TransformFailed
 from penstock.transform.dbt_engine import Ran
 from penstock.transform.graph import Graph
-from penstock.transform.result import GOLD, ModelInput, ModelResult
+from penstock.transform.result import GOLD, ModelInput, ModelKind, ModelResult
 from penstock.transform.workspace import Workspace
 
 _OPERATIONAL = {"_new", "_batch", "_ingested_at"}  # differ with the way files arrived
@@ -38,6 +38,21 @@ def _unknown_source(
     )
 
 
+def check_appending(graph: Graph, workspace: Workspace) -> None:
+    """An append model has no hooks: what one does to the rows could not be told from what is new."""
+    problems = tuple(
+        DeclarationError(
+            f"The model `{node.name}` only appends, so it cannot have hooks",
+            where=str(workspace.declared(node.path)),
+            remedy="Take the hooks out, or materialize it as a table.",
+        )
+        for node in graph.models
+        if node.kind is ModelKind.APPEND and node.has_hooks
+    )
+    if problems:
+        raise DeclarationError("The models cannot be built", problems=problems)
+
+
 def check_models(ran: Sequence[Ran], graph: Graph, workspace: Workspace) -> None:
     """Every model that was to be built was; otherwise TransformFailed names the first that was not."""
     failed = [one for one in ran if one.status == "error"]
@@ -52,9 +67,15 @@ def check_models(ran: Sequence[Ran], graph: Graph, workspace: Workspace) -> None
     raise TransformFailed(
         f"The model `{node.name}` did not build",
         where=str(workspace.declared(node.path)),
-        found=f"{first.message} ({skipped} models after it were not tried)" if skipped else first.message,
+        found=first.message + _not_tried(skipped),
         remedy=f"Correct it and run again; gold was not changed.{compiled}{also}",
     )
+
+
+def _not_tried(models: int) -> str:
+    if not models:
+        return ""
+    return f" ({models} model{'s' if models > 1 else ''} after it {'were' if models > 1 else 'was'} not tried)"
 
 
 def check_released(models: Sequence[ModelResult]) -> None:
@@ -79,12 +100,3 @@ def check_released(models: Sequence[ModelResult]) -> None:
 
 def _refused(model: ModelResult, what: str, **facts: str | None) -> PenstockError:
     return TransformFailed(f"{what} (model `{model.name}`)", where=str(model.path), **facts)
-
-
-def not_appended(model: str, path: str) -> TransformFailed:
-    """An append model lost rows it held."""
-    return TransformFailed(
-        f"The model `{model}` says that it appends, but rows of it went or changed place",
-        where=path,
-        remedy="Take the deleting hook out, or materialize it as a table.",
-    )

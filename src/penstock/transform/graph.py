@@ -52,6 +52,7 @@ class Node:
     tested: str | None = None  # of a test: the model it is declared on
     tested_column: str | None = None
     severity: str = "error"
+    has_hooks: bool = False
 
     @property
     def kind(self) -> ModelKind:
@@ -127,6 +128,7 @@ def _node(node: Any, manifest: Any, variables: Mapping[str, Any]) -> Node:
         tested=getattr(node, "attached_node", None),
         tested_column=getattr(node, "column_name", None),
         severity=str(getattr(config, "severity", "error")).lower(),
+        has_hooks=bool(getattr(config, "pre_hook", None) or getattr(config, "post_hook", None)),
     )
 
 

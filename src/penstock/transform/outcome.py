@@ -10,7 +10,6 @@ import duckdb
 from penstock.transform import warehouse
 from penstock.transform.columns import lake_type
 from penstock.transform.dbt_engine import Ran
-from penstock.transform.failure import not_appended
 from penstock.transform.graph import Described, Graph, Node
 from penstock.transform.result import (
     GOLD,
@@ -29,14 +28,6 @@ _SAMPLE_ROWS = 5
 
 
 @dataclass(frozen=True)
-class Held:
-    """What an append model held before the build: number of rows, and the row id of the last."""
-
-    rows: int
-    last: int
-
-
-@dataclass(frozen=True)
 class Outcome:
     """All that is known when dbt is done."""
 
@@ -44,7 +35,7 @@ class Outcome:
     workspace: Workspace
     selection: Selection
     built: WarehouseState | None
-    held: Mapping[str, Held]  # by id of the model
+    held: Mapping[str, int]  # rows that an append model holds of its base, by id
     ran: Mapping[str, Ran]  # by id of the node
 
 
@@ -62,9 +53,7 @@ def _model(connection: duckdb.DuckDBPyConnection, node: Node, outcome: Outcome) 
     content = hash_before if status is ModelStatus.KEPT else _content_hash(connection, node)
     rows = warehouse.count(connection, node.table)
     held = outcome.held.get(node.id) if status is ModelStatus.APPENDED else None
-    if held is not None and warehouse.count(connection, node.table, until=held.last) != held.rows:
-        raise not_appended(node.name, str(outcome.workspace.declared(node.path)))
-    new_rows = 0 if status is ModelStatus.KEPT else rows - (0 if held is None else held.rows)
+    new_rows = 0 if status is ModelStatus.KEPT else rows - (held or 0)
     return ModelResult(
         unique_id=node.id,
         name=node.name,
@@ -76,7 +65,7 @@ def _model(connection: duckdb.DuckDBPyConnection, node: Node, outcome: Outcome) 
         seconds=outcome.ran[node.id].seconds if node.id in outcome.ran else 0.0,
         changed=_changed(status, new_rows, content, hash_before),
         content_hash=content,
-        new_after=None if held is None else held.last,
+        held_rows=held,
         columns=_columns(connection, node),
         description=node.description,
         tests=tuple(sorted(test.name for test in outcome.graph.tests if node.id in test.parents)),

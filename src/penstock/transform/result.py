@@ -70,7 +70,7 @@ class ModelColumn:
 
 @dataclass(frozen=True)
 class ModelResult:
-    """One model after a build. `new_after` is the last row id of the base's rows where rows were appended.
+    """One model after a build. `held_rows` is the number of rows the base held where more were appended.
 
     `content_hash` stands for the rows without their order; of an append model it is None, for that is never
     skipped. `changed` is False when a reader could not tell the table from the base's.
@@ -86,7 +86,7 @@ class ModelResult:
     seconds: float
     changed: bool
     content_hash: str | None
-    new_after: int | None
+    held_rows: int | None
     columns: tuple[ModelColumn, ...]
     description: str
     tests: tuple[str, ...]  # names of the tests that hold it

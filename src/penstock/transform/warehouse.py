@@ -169,15 +169,9 @@ def describe(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[tuple[s
     return tuple((row[0], row[1]) for row in rows)
 
 
-def count(connection: duckdb.DuckDBPyConnection, table: str, *, until: int | None = None) -> int:
-    """Number of rows, of a table also of those up to a row id."""
-    older = "" if until is None else f" WHERE rowid <= {until}"
-    return int(connection.execute(f"SELECT count(*) FROM {relation(table)}{older}").fetchall()[0][0])
-
-
-def last_row(connection: duckdb.DuckDBPyConnection, table: str) -> int:
-    """The highest row id of a table, -1 when it is empty. Rows added later have higher ones."""
-    return int(connection.execute(f"SELECT coalesce(max(rowid), -1) FROM {relation(table)}").fetchall()[0][0])
+def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    """Number of rows."""
+    return int(connection.execute(f"SELECT count(*) FROM {relation(table)}").fetchall()[0][0])
 
 
 def content_hash(connection: duckdb.DuckDBPyConnection, table: str) -> str:
@@ -207,9 +201,10 @@ def _hashable(name: str, type: str) -> str:
 def rows(database: Path, model: ModelResult, *, only_new: bool = False) -> Iterator[pa.RecordBatchReader]:
     """The rows of a built model, in batches, while the context is open.
 
-    `only_new` leaves out what the base already held; of a model that was built from nothing that is every row.
+    `only_new` leaves out what the base already held; of a model that was built from nothing that is every row. (In a
+    table that only ever grows, row ids are 0, 1, 2, ... in the order of insertion.)
     """
     names = ", ".join(quote(column.name) for column in model.columns)
-    since = f" WHERE rowid > {model.new_after}" if only_new and model.new_after is not None else ""
+    since = f" WHERE rowid >= {model.held_rows}" if only_new and model.held_rows is not None else ""
     with opened(database, read_only=True) as connection:
-        yield connection.execute(f"SELECT {names} FROM {relation(model.table)}{since}").to_arrow_reader(100_000)
+        yield connection.sql(f"SELECT {names} FROM {relation(model.table)}{since}").to_arrow_reader(100_000)
