@@ -17,6 +17,14 @@ messages go to standard error. Exit codes: 0 everything is fine; 1 the data, the
 command or a declaration is wrong. A user's mistake is one sentence, never a traceback.
 """
 
+PROJECT_INTRO = """# Project format
+
+A project is a folder. `penstock.yml` makes it one; `contracts/`, `sources/` and `checks/` hold YAML files in UTF-8,
+`models/` a dbt project; each folder may be missing. YAML is read by the rules of version 1.2: only `true` and `false` are
+flags, so `NO` is a country. `penstock validate` reports every mistake at once, each with file, line and column, what was
+expected, what was found and what to do. `[]` stands for each entry of a list.
+"""
+
 
 def command_tree() -> Any:
     """The root command as Typer sees it: `.commands` on groups, `.params` on commands."""
@@ -76,7 +84,28 @@ def _described(option: Any) -> str:
 
 
 def project_format() -> str:
-    return MADE + str(importlib.import_module("penstock.spec.reference").render())
+    from penstock.spec.reference import project_reference
+
+    return MADE + PROJECT_INTRO + "".join(map(_file, project_reference()))
+
+
+def _file(file: Any) -> str:
+    refused = "Any other key is a mistake." if file.closed else "Every other key of the standard may be used."
+    rows = "".join(
+        f"| `{key.path}` | {_cell(key.type)} | {_needed(key)} | {_cell(key.description)} |\n" for key in file.keys
+    )
+    heading = f"\n## {file.title}: `{file.files}`\n\n{file.introduction}\n\n{refused}\n\n"
+    return f"{heading}| key | type | default | meaning |\n|---|---|---|---|\n{rows}"
+
+
+def _needed(key: Any) -> str:
+    if key.required:
+        return "required"
+    return "" if key.default is None else f"`{key.default}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def pages() -> dict[str, str]:
