@@ -1,0 +1,1 @@
+"""The `penstock` command: each command a few lines into `runtime`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -17,15 +17,14 @@ from penstock.lake.table import Head, Scan
 from penstock.load.conforming import Conforming, Waiting
 from penstock.load.conservation import check_conserved
 from penstock.load.ledger import known_files, replaced_files
+from penstock.load.rules import RULES, rebuild_reason, rules_fingerprint
 from penstock.load.tables import bronze_name, quarantine_name, quarantine_spec, silver_spec
 from penstock.spec.contract import Contract
 from penstock.spec.project import Project
-from penstock.spec.source import Source
 from penstock.sql.connection import connect
 from penstock.world import World
 
 ROWS_PER_COMMIT = 5_000_000
-RULES = "penstock.rules."
 NUMBER = "penstock.commit"
 
 
@@ -48,23 +47,6 @@ class Settled:
     revived: int
     rebuilt: bool
     seconds: float
-
-
-def rules_fingerprint(contract: Contract, source: Source) -> str:
-    """Of everything that decides what a bronze row of `source` becomes in silver."""
-    text = f"{contract.fingerprint}\n{source.reading}\n{source.delivery}"
-    return sha256(text.encode()).hexdigest()
-
-
-def rebuild_reason(project: Project, contract: Contract, properties: Mapping[str, str]) -> str | None:
-    """Why all of bronze must be conformed again, or None: the rules that made silver's rows have changed."""
-    declared = {source.name: rules_fingerprint(contract, source) for source in project.sources_of(contract.dataset)}
-    applied = {key.removeprefix(RULES): value for key, value in properties.items() if key.startswith(RULES) and value}
-    gone = sorted(applied.keys() - declared.keys())
-    if gone:
-        return f"source {', '.join(gone)} is not declared any more"
-    changed = sorted(name for name, value in applied.items() if declared[name] != value)
-    return f"the contract or the reading of {', '.join(changed)} changed" if changed else None
 
 
 def settle(

@@ -1,0 +1,1 @@
+"""Plan, apply, supervise: the only room where implementations are chosen."""

@@ -1,0 +1,282 @@
+"""The `penstock` command and its arguments. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from penstock import __version__
+from penstock.cli import show
+from penstock.errors import DeclarationError, PenstockError
+
+app = typer.Typer(
+    name="penstock",
+    help="A commerce data platform in one package: files in, released Iceberg gold out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+quarantine = typer.Typer(
+    help="Rows that were refused: see them, mend the declaration, replay them.", no_args_is_help=True
+)
+app.add_typer(quarantine, name="quarantine")
+
+Project = Annotated[Path, typer.Option("--project", "-p", metavar="DIR", help="The project's folder.")]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data-dir", metavar="DIR", help="Where data lives. [default: .penstock in the project]"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+Release = Annotated[int | None, typer.Option("--release", metavar="N", help="Read at release N. [default: the latest]")]
+
+HERE = Path()
+
+
+def version(value: bool) -> None:
+    if value:
+        show.line(f"penstock {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """A commerce data platform in one package: files in, released Iceberg gold out."""
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty.")],
+    template: Annotated[str, typer.Option(help="online_retail or empty.")] = "empty",
+) -> None:
+    """Make a new project from a template."""
+    from penstock.runtime.template import make_project
+
+    show.made(make_project(directory, template))
+
+
+@app.command()
+def validate(project: Project = HERE, data_dir: Data = None, as_json: Json = False) -> None:
+    """Check every declaration of the project; report all problems at once."""
+    from penstock.spec.loading import load_project
+
+    try:
+        loaded = load_project(project)
+    except DeclarationError as error:
+        show.problems(error, as_json=as_json)
+        raise typer.Exit(2) from None
+    show.valid(loaded, as_json=as_json)
+
+
+@app.command()
+def plan(project: Project = HERE, data_dir: Data = None, as_json: Json = False) -> None:
+    """Show the steps that `run` would take now."""
+    from penstock.runtime.installation import Installation
+
+    show.plan(Installation.at(project, data_dir).plan(), as_json=as_json)
+
+
+@app.command()
+def explain(
+    name: Annotated[str, typer.Argument(help="A dataset, a source, a model, or `layer.table`.")],
+    project: Project = HERE,
+    data_dir: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Show how a dataset or model is made: where from, by which rules and SQL."""
+    from penstock.runtime.explain import explain
+    from penstock.runtime.installation import Installation
+
+    show.explanation(explain(Installation.at(project, data_dir), name), as_json=as_json)
+
+
+@app.command()
+def run(project: Project = HERE, data_dir: Data = None, as_json: Json = False) -> None:
+    """Take what is new all the way: files, bronze, silver, gold, one release."""
+    from penstock.cli.progress import watch
+    from penstock.runtime.run import run
+    from penstock.runtime.installation import Installation
+
+    installation = Installation.at(project, data_dir)
+    with watch(quiet=as_json) as watching:
+        report = run(installation, watching)
+    show.run(report, as_json=as_json)
+    raise typer.Exit(report.exit_code)
+
+
+@app.command()
+def status(project: Project = HERE, data_dir: Data = None, as_json: Json = False) -> None:
+    """Show every table with rows, snapshot, files and bytes, and the current release."""
+    from penstock.runtime.status import read_status
+    from penstock.runtime.installation import Installation
+
+    show.status(read_status(Installation.at(project, data_dir)), as_json=as_json)
+
+
+@app.command()
+def history(
+    project: Project = HERE,
+    data_dir: Data = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many of each, newest first.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Show the last runs and releases."""
+    from penstock.runtime.status import read_history
+    from penstock.runtime.installation import Installation
+
+    show.history(read_history(Installation.at(project, data_dir), limit=limit), as_json=as_json)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT over bronze.*, silver.*, quarantine.* and gold.*.")],
+    project: Project = HERE,
+    data_dir: Data = None,
+    release: Release = None,
+    form: Annotated[str, typer.Option("--format", help="table, json, csv or parquet (standard output).")] = "table",
+    limit: Annotated[int, typer.Option(min=0, help="Rows shown by the table format; 0 shows all.")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:
+    """Ask the lake a question in SQL."""
+    from penstock.runtime.reading import query
+    from penstock.runtime.installation import Installation
+
+    query(
+        Installation.at(project, data_dir),
+        sql,
+        release=release,
+        form="json" if as_json else form,
+        limit=limit,
+        output=sys.stdout.buffer,
+    )
+
+
+@app.command()
+def export(
+    dataset: Annotated[str, typer.Argument(help="A table, for example gold.fact_sales.")],
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="Ends in .csv, .parquet or .json.")],
+    project: Project = HERE,
+    data_dir: Data = None,
+    release: Release = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a whole table to a file."""
+    from penstock.runtime.reading import export
+    from penstock.runtime.installation import Installation
+
+    rows = export(Installation.at(project, data_dir), dataset, to, release=release, overwrite=overwrite)
+    show.exported(dataset, to, rows, as_json=as_json)
+
+
+@app.command()
+def doctor(
+    project: Project = HERE,
+    data_dir: Data = None,
+    adopt: Annotated[
+        str | None, typer.Option(metavar="TABLE", help="Accept a table that was rolled back by hand.")
+    ] = None,
+    restore: Annotated[str | None, typer.Option(metavar="TABLE", help="Undo a roll-back made by hand.")] = None,
+    relocate: Annotated[bool, typer.Option(help="The data directory was moved: correct the paths inside.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Examine project and data directory, and mend what is named."""
+    from penstock.runtime.doctor import examine, mend
+    from penstock.runtime.installation import Installation
+
+    installation = Installation.at(project, data_dir)
+    mend(installation, adopt=adopt, restore=restore, relocate=relocate)
+    findings = examine(installation)
+    show.findings(findings, as_json=as_json)
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+@app.command()
+def demo(
+    data_dir: Data = None,
+    once: Annotated[bool, typer.Option("--once", help="Stop after the summary.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the whole road on a shop's data: a full run, a second one with new files and dirt, three questions."""
+    from penstock.cli.progress import watch
+    from penstock.runtime.demo import demo
+
+    with watch(quiet=as_json) as watching:
+        report = demo(data_dir, watching, once=once)
+    show.demo(report, as_json=as_json)
+    raise typer.Exit(report.exit_code)
+
+
+@quarantine.command("list")
+def quarantine_list(
+    dataset: Annotated[str | None, typer.Argument(help="One dataset. [default: all]")] = None,
+    project: Project = HERE,
+    data_dir: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Count refused rows by dataset, stage and rule."""
+    from penstock.runtime.quarantine import summarise
+    from penstock.runtime.installation import Installation
+
+    show.quarantine_summary(summarise(Installation.at(project, data_dir), dataset), as_json=as_json)
+
+
+@quarantine.command("show")
+def quarantine_show(
+    dataset: Annotated[str, typer.Argument(help="The dataset.")],
+    code: Annotated[str | None, typer.Option(help="Only rows that broke this rule.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many rows.")] = 20,
+    project: Project = HERE,
+    data_dir: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Show refused rows with file, line, reasons and what was read."""
+    from penstock.runtime.quarantine import refused
+    from penstock.runtime.installation import Installation
+
+    rows = refused(Installation.at(project, data_dir), dataset, code=code, limit=limit)
+    show.quarantine_rows(rows, as_json=as_json)
+
+
+@quarantine.command("replay")
+def quarantine_replay(
+    dataset: Annotated[str, typer.Argument(help="The dataset.")],
+    project: Project = HERE,
+    data_dir: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Try refused rows again under the declarations as they are now."""
+    from penstock.runtime.quarantine import replay
+    from penstock.runtime.installation import Installation
+
+    show.replayed(replay(Installation.at(project, data_dir), dataset), as_json=as_json)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one sentence and an exit code, never a traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except click.exceptions.Abort:
+        show.error_line("stopped")
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except KeyboardInterrupt:
+        show.error_line("stopped; what was committed stays, the next run finishes the rest")
+        sys.exit(130)
+    except PenstockError as error:
+        show.error(error)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,288 @@
+"""What results look like: tables for people, one JSON document for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from penstock.errors import DeclarationError, PenstockError
+
+if TYPE_CHECKING:
+    from penstock.runtime.demo import DemoReport
+    from penstock.runtime.doctor import Finding
+    from penstock.runtime.explain import Explanation
+    from penstock.runtime.plan import Plan
+    from penstock.runtime.quarantine import Refused, Summary
+    from penstock.runtime.report import RunReport
+    from penstock.runtime.status import History, Status
+    from penstock.spec.project import Project
+
+_MARK = {"pass": "[green]pass[/]", "fail": "[red]fail[/]", "error": "[red]error[/]", "pending": "[yellow]pending[/]"}
+
+
+def _out() -> Console:
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def line(text: str) -> None:
+    _out().print(text, markup=False)
+
+
+def error_line(text: str) -> None:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
+
+
+def document(value: object) -> None:
+    """Print one JSON document; instants are ISO 8601 in UTC, decimals are text."""
+    sys.stdout.write(json.dumps(value, indent=2, default=_plain, ensure_ascii=False) + "\n")
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return str(value)
+
+
+def error(problem: PenstockError) -> None:
+    if isinstance(problem, DeclarationError) and problem.problems:
+        problems(problem, as_json=False)
+        return
+    error_line(f"error: {problem}")
+
+
+def problems(declared: DeclarationError, *, as_json: bool) -> None:
+    """Every problem of the declarations, one a line, with its place."""
+    if as_json:
+        document({"ok": False, "problems": [_facts(problem) for problem in declared.problems or (declared,)]})
+        return
+    for problem in declared.problems or (declared,):
+        error_line(str(problem))
+    count = len(declared.problems or (declared,))
+    error_line(f"{count} problem{'s' if count != 1 else ''} found")
+
+
+def _facts(problem: PenstockError) -> dict[str, str | None]:
+    return {
+        "what": problem.what,
+        "where": problem.where,
+        "expected": problem.expected,
+        "found": problem.found,
+        "remedy": problem.remedy,
+    }
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
+    """Numbers to the right with thousands separators, text to the left."""
+    rows = [list(row) for row in rows]
+    drawn = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for index, heading in enumerate(headings):
+        numeric = any(isinstance(row[index], int | float) and not isinstance(row[index], bool) for row in rows)
+        drawn.add_column(heading, justify="right" if numeric else "left", no_wrap=index == 0)
+    for row in rows:
+        drawn.add_row(*(_cell(value) for value in row))
+    console = _out()
+    if not sys.stdout.isatty():
+        console.width = 200
+    console.print(drawn)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    return str(value)
+
+
+def made(files: Sequence[Path]) -> None:
+    line(f"made {len(files)} files in {files[0].parent if files else '.'}; next: penstock run -p {files[0].parent}")
+
+
+def valid(project: Project, *, as_json: bool) -> None:
+    facts = {
+        "ok": True,
+        "project": project.name,
+        "contracts": sorted(project.contracts),
+        "sources": sorted(project.sources),
+        "checks": [check.name for check in project.checks],
+        "fingerprint": project.fingerprint,
+    }
+    if as_json:
+        document(facts)
+        return
+    line(
+        f"{project.name} is valid: {len(project.contracts)} contracts, {len(project.sources)} sources,"
+        f" {len(project.checks)} checks, models: {'yes' if project.models else 'none'}"
+    )
+
+
+def plan(made_plan: Plan, *, as_json: bool) -> None:
+    if as_json:
+        document(made_plan.as_record())
+        return
+    if not made_plan.steps:
+        line(f"nothing to do: release {made_plan.release} is up to date")
+    for number, step in enumerate(made_plan.steps, 1):
+        line(f"{number}. {step}")
+
+
+def explanation(explained: Explanation, *, as_json: bool) -> None:
+    if as_json:
+        document(explained.as_record())
+        return
+    for text in explained.lines():
+        line(text)
+
+
+def run(report: RunReport, *, as_json: bool) -> None:
+    if as_json:
+        document(report.as_record())
+        return
+    for notice in report.notices:
+        line(f"{notice.kind}: {notice.text}")
+    if report.datasets:
+        headings = (
+            "dataset",
+            "files",
+            "rows in",
+            "accepted",
+            "quarantined",
+            "duplicates",
+            "superseded",
+            "filtered",
+            "seconds",
+        )
+        table(
+            headings,
+            (
+                (
+                    result.dataset,
+                    result.files,
+                    result.rows_in,
+                    result.accepted,
+                    result.quarantined,
+                    result.duplicates,
+                    result.superseded,
+                    result.filtered,
+                    result.seconds,
+                )
+                for result in report.datasets
+            ),
+        )
+    if report.gold:
+        line("gold: " + ", ".join(f"{name} {rows:,}" for name, rows in sorted(report.gold.items())))
+    _checks(report)
+    line(f"{report.verdict} ({report.seconds:.1f} s)")
+
+
+def _checks(report: RunReport) -> None:
+    noteworthy = [check for check in report.checks if check.status != "pass"]
+    if noteworthy:
+        console = _out()
+        for check in noteworthy:
+            console.print(f"{_MARK[check.status]} [{check.severity}] ", end="")
+            console.print(f"{check.name}: {check.message}", markup=False)
+    if report.checks:
+        passed = len(report.checks) - len(noteworthy)
+        line(f"gate: {passed} of {len(report.checks)} checks and tests passed")
+
+
+def status(read: Status, *, as_json: bool) -> None:
+    if as_json:
+        document(read.as_record())
+        return
+    line(f"{read.project}: release {read.release if read.release is not None else 'none yet'}")
+    table(
+        ("table", "rows", "files", "bytes", "snapshot"),
+        ((t.name, t.rows, t.files, t.bytes, str(t.snapshot)) for t in read.tables),
+    )
+    for text in read.notes:
+        line(text)
+
+
+def history(read: History, *, as_json: bool) -> None:
+    if as_json:
+        document(read.as_record())
+        return
+    table(
+        ("run", "started", "seconds", "outcome", "release", "rows in"),
+        ((r["run"], r["started"], r["seconds"], r["outcome"], r["release"], r["rows_in"]) for r in read.runs),
+        title="runs",
+    )
+    table(
+        ("release", "committed at", "gold tables", "readable"),
+        ((r["number"], r["committed_at"], len(r["gold"]), r["readable"]) for r in read.releases),
+        title="releases",
+    )
+
+
+def exported(dataset: str, to: Path, rows: int, *, as_json: bool) -> None:
+    if as_json:
+        document({"dataset": dataset, "file": str(to), "rows": rows})
+        return
+    line(f"{dataset}: {rows:,} rows written to {to}")
+
+
+def findings(found: Sequence[Finding], *, as_json: bool) -> None:
+    if as_json:
+        document({"ok": all(finding.ok for finding in found), "findings": [asdict(finding) for finding in found]})
+        return
+    for finding in found:
+        line(f"{'ok  ' if finding.ok else 'BAD '} {finding.subject}: {finding.text}")
+
+
+def quarantine_summary(summaries: Sequence[Summary], *, as_json: bool) -> None:
+    if as_json:
+        document([asdict(summary) for summary in summaries])
+        return
+    if not summaries:
+        line("no refused rows")
+        return
+    table(
+        ("dataset", "stage", "rule", "column", "status", "rows"),
+        ((s.dataset, s.stage, s.code, s.column, s.status, s.rows) for s in summaries),
+    )
+
+
+def quarantine_rows(rows: Sequence[Refused], *, as_json: bool) -> None:
+    if as_json:
+        document([asdict(row) for row in rows])
+        return
+    for row in rows:
+        line(f"{row.file}:{row.line} [{row.stage}, {row.status}]")
+        for reason in row.reasons:
+            line(f"  {_reason(reason)}")
+        line(f"  read: {row.read}")
+    if not rows:
+        line("no refused rows")
+
+
+def _reason(reason: Mapping[str, Any]) -> str:
+    column = f" in {reason['column']}" if reason.get("column") else ""
+    return f"{reason['code']}{column}: expected {reason.get('expected')}, found {reason.get('found')}"
+
+
+def replayed(report: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        document(report)
+        return
+    line(report["sentence"])
+
+
+def demo(report: DemoReport, *, as_json: bool) -> None:
+    if as_json:
+        document(report.as_record())
+        return
+    for text in report.lines():
+        line(text)

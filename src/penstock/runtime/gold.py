@@ -1,0 +1,132 @@
+"""From silver to a released gold: build in a copy of the warehouse, check, judge, release, keep the copy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from penstock.errors import GateFailed
+from penstock.lake.lake import Lake
+from penstock.lake.lease import Lease
+from penstock.lake.table import Scan
+from penstock.load.tables import quarantine_spec, silver_spec
+from penstock.quality.checks import run_checks
+from penstock.quality.masking import personal_columns
+from penstock.quality.result import CheckResult
+from penstock.quality.verdict import Verdict, judge
+from penstock.release.candidate import define_candidate
+from penstock.release.publish import Candidate, publish
+from penstock.release.record import Release, latest_release
+from penstock.runtime.installation import Installation
+from penstock.runtime.report import CheckOutcome
+from penstock.runtime.watch import Watch
+from penstock.transform import warehouse
+from penstock.transform.build import build
+from penstock.transform.result import Build, ModelInput
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of a candidate: the release, or None where the gate refused it."""
+
+    release: Release | None
+    verdict: Verdict
+    checks: tuple[CheckOutcome, ...]
+
+
+def release_gold(
+    installation: Installation, lake: Lake, lease: Lease, watch: Watch, *, counts: Mapping[str, Any]
+) -> Judged:
+    """Build what changed, pass the gate, release. Whatever fails leaves the last release as it is."""
+    project, place, clock = installation.project, installation.place, installation.world.clock
+    last = latest_release(place.root)
+    base = None if last is None else place.warehouse(last.number)
+    built_on = last.number if last is not None and base is not None and base.exists() else None
+    inputs, scans = _pin(installation, lake, lease, last)
+    try:
+        watch.begin("build the models")
+        built = build(project, inputs=inputs, base=base, target=place.building, clock=clock, log=place.logs)
+        watch.end(f"{len(built.models)} models, {len(built.tests)} tests")
+        watch.begin("pass the gate")
+        checks = _check(installation, built, scans)
+        verdict = judge(checks, built.tests, personal=personal_columns(project))
+        watch.end(f"{verdict.held} rules hold, {len(verdict.blocking)} block, {len(verdict.warnings)} to note")
+        watch.begin("release gold")
+        release = publish(
+            lake,
+            project,
+            Candidate(
+                models=built.gold,
+                rows=partial(warehouse.rows, built.database),
+                built_on=built_on,
+                silver={f"silver.{dataset}": given.scan.snapshot_id for dataset, given in inputs.items()},
+            ),
+            checks=checks,
+            verdict=verdict,
+            lease=lease,
+            counts=counts,
+        )
+        watch.end(f"release {release.number}")
+    except GateFailed:
+        watch.end("refused")
+        warehouse.discard(place.building)
+        return Judged(None, verdict, _outcomes(checks, built))
+    except BaseException:
+        warehouse.discard(place.building)
+        raise
+    warehouse.promote(place.building, place.warehouse(release.number), installation.world.disk)
+    _drop_older(installation, release.number)
+    return Judged(release, verdict, _outcomes(checks, built))
+
+
+def _pin(
+    installation: Installation, lake: Lake, lease: Lease, last: Release | None
+) -> tuple[dict[str, ModelInput], dict[str, Scan]]:
+    """Silver as the build sees it, with what came since the last release; silver and quarantine for the gate."""
+    project = installation.project
+    inputs: dict[str, ModelInput] = {}
+    scans: dict[str, Scan] = {}
+    for dataset, contract in project.contracts.items():
+        head = lake.ensure(silver_spec(contract, project.contracts), lease=lease)
+        scan = lake.scan_head(head)
+        since = None if last is None else last.silver.get(head.name)
+        changes = None if since is None else lake.changes(head.name, since, head.snapshot_id)
+        added = changes.added if changes is not None and changes.appended_only else None
+        inputs[dataset] = ModelInput(scan, added, since)
+        scans[head.name] = scan
+        refused = lake.ensure(quarantine_spec(dataset), lease=lease)
+        scans[refused.name] = lake.scan_head(refused)
+    return inputs, scans
+
+
+def _check(installation: Installation, built: Build, scans: Mapping[str, Scan]) -> tuple[CheckResult, ...]:
+    with warehouse.opened(built.database, read_only=True) as connection:
+        define_candidate(connection, scans=scans, models=built.gold)
+        return run_checks(installation.project, connection, clock=installation.world.clock)
+
+
+def _outcomes(checks: tuple[CheckResult, ...], built: Build) -> tuple[CheckOutcome, ...]:
+    from_checks = [
+        CheckOutcome(check.name, check.kind, check.severity, check.status, check.message) for check in checks
+    ]
+    from_tests = [
+        CheckOutcome(
+            name=test.name,
+            kind="test",
+            severity=test.severity,
+            status="fail" if test.status == "warn" else test.status,
+            message=test.message or f"{test.failures} rows",
+        )
+        for test in built.tests
+    ]
+    return (*from_checks, *from_tests)
+
+
+def _drop_older(installation: Installation, number: int) -> None:
+    """Warehouses of older releases are caches that nothing reads any more."""
+    keep = installation.place.warehouse(number)
+    for path in installation.place.cache.glob("warehouse-*.duckdb*"):
+        if path != keep:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,33 @@
+"""A project with its data directory, in the real world: what every command works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from penstock.runtime.place import DataDirectory
+from penstock.runtime.plan import Plan, make_plan
+from penstock.runtime.state import read_state
+from penstock.spec.loading import load_project
+from penstock.spec.project import Project
+from penstock.world import World, real_world
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A loaded project, where its data lives, and the world it runs in."""
+
+    project: Project
+    place: DataDirectory
+    world: World
+
+    @classmethod
+    def at(cls, project: Path, data_dir: Path | None = None, *, world: World | None = None) -> Installation:
+        """Load the project in a folder; its data is in `.penstock` there unless said otherwise."""
+        loaded = load_project(project)
+        root = (project / ".penstock" if data_dir is None else data_dir).resolve()
+        return cls(loaded, DataDirectory(root), real_world() if world is None else world)
+
+    def plan(self) -> Plan:
+        """The steps that a run would take now."""
+        return make_plan(self.project, read_state(self.project, self.place, self.world))

@@ -1,0 +1,77 @@
+"""Where a project's data lives on this machine."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from penstock.errors import StorageError
+
+PSEUDONYM_KEY_VARIABLE = "PENSTOCK_PSEUDONYM_KEY"
+
+
+@dataclass(frozen=True)
+class DataDirectory:
+    """The folder that holds the catalogue, the lake, and caches that can be made again.
+
+    >>> DataDirectory(Path("/data")).warehouse(3).name
+    'warehouse-3.duckdb'
+    """
+
+    root: Path
+
+    @property
+    def catalogue(self) -> Path:
+        return self.root / "catalog.db"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def building(self) -> Path:
+        """The copy of the warehouse that a build works on."""
+        return self.cache / "building.duckdb"
+
+    def warehouse(self, release: int) -> Path:
+        """The private warehouse that equals `release`."""
+        return self.cache / f"warehouse-{release}.duckdb"
+
+    @property
+    def exists(self) -> bool:
+        return self.catalogue.exists()
+
+    def prepare(self) -> None:
+        """Make the folders; a folder that cannot be written is named."""
+        try:
+            for folder in (self.root, self.cache, self.logs):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                "The data directory cannot be made",
+                where=str(self.root),
+                found=error.strerror or str(error),
+                remedy="Choose another one with --data-dir, or mend its permissions.",
+            ) from error
+
+    def pseudonym_key(self) -> bytes:
+        """The key of all pseudonyms: from the environment, else made once and kept readable by its owner only."""
+        given = os.environ.get(PSEUDONYM_KEY_VARIABLE)
+        if given:
+            return given.encode()
+        path = self.root / "keys" / "pseudonym.key"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_hex(32))
+                file.flush()
+                os.fsync(file.fileno())
+        except FileExistsError:
+            pass
+        return path.read_text().strip().encode()

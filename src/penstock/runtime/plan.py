@@ -1,0 +1,104 @@
+"""What a run would do now: a pure function from the project and its state to frozen steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from penstock.ingest.discovery import Discovery
+from penstock.spec.project import Project
+
+
+@dataclass(frozen=True)
+class Pending:
+    """Bronze rows that silver has not seen. `rebuild` says why all of them must be conformed again, if so."""
+
+    batches: int
+    rows: int
+    rebuild: str | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """What is there: new files by source, pending rows by dataset, and whether gold follows silver."""
+
+    discoveries: Mapping[str, Discovery]
+    pending: Mapping[str, Pending]
+    gold_reason: str | None  # why gold must be built; None: the last release equals silver and the declarations
+    release: int | None
+
+
+@dataclass(frozen=True)
+class TakeFiles:
+    """Read new files into bronze."""
+
+    source: str
+    dataset: str
+    files: int
+    bytes: int
+
+    def __str__(self) -> str:
+        return f"take {self.files:,} files ({self.bytes:,} bytes) of {self.source} into bronze.{self.source}"
+
+
+@dataclass(frozen=True)
+class ConformRows:
+    """Check bronze rows against the contract; `rows` counts those known before the run's own files are read."""
+
+    dataset: str
+    rows: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"conform {self.dataset} into silver.{self.dataset} ({self.reason})"
+
+
+@dataclass(frozen=True)
+class ReleaseGold:
+    """Build the models, pass the gate, release every changed gold table at once."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"build the models, pass the gate and release gold ({self.reason})"
+
+
+Step = TakeFiles | ConformRows | ReleaseGold
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps that `run` takes now, in order. No step: there is nothing to do."""
+
+    steps: tuple[Step, ...]
+    release: int | None
+
+    def as_record(self) -> dict[str, object]:
+        steps = [{"step": type(step).__name__, **asdict(step), "does": str(step)} for step in self.steps]
+        return {"release": self.release, "steps": steps}
+
+
+def make_plan(project: Project, state: State) -> Plan:
+    """Files first, then the datasets they feed or that have rows waiting, then gold."""
+    taking = tuple(
+        TakeFiles(source.name, source.dataset, len(found.new), sum(file.size for file in found.new))
+        for source in project.sources.values()
+        if (found := state.discoveries[source.name]).new
+    )
+    fed = {step.dataset for step in taking}
+    conforming = tuple(
+        ConformRows(dataset, waiting.rows, reason)
+        for dataset, waiting in state.pending.items()
+        if (reason := _conform_reason(waiting, fed=dataset in fed)) is not None
+    )
+    reason = "silver changes" if conforming else state.gold_reason
+    releasing = () if reason is None or project.models is None else (ReleaseGold(reason),)
+    return Plan(taking + conforming + releasing, state.release)
+
+
+def _conform_reason(waiting: Pending, *, fed: bool) -> str | None:
+    if waiting.rebuild is not None:
+        return f"all rows again: {waiting.rebuild}"
+    if waiting.batches:
+        return f"{waiting.rows:,} rows are waiting"
+    return "new files" if fed else None

@@ -1,0 +1,115 @@
+"""Refused rows: counted, shown, and tried again under the declarations as they are now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.errors import UsageError
+from penstock.lake.records import exists
+from penstock.release.reader import Reader, open_reader
+from penstock.runtime.installation import Installation
+from penstock.spec.contract import Classification
+from penstock.sql.names import quote
+
+RAW_SHOWN = 500
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How many rows broke one rule; a row that broke several counts for each."""
+
+    dataset: str
+    stage: str
+    code: str
+    column: str | None
+    status: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Refused:
+    """One refused row: where it stood, every rule it broke, and what was read (bytes as text, escaped)."""
+
+    dataset: str
+    source: str
+    file: str
+    line: int
+    stage: str
+    status: str
+    reasons: tuple[Mapping[str, Any], ...]
+    read: str
+
+
+def summarise(installation: Installation, dataset: str | None) -> tuple[Summary, ...]:
+    """Refused rows by dataset, stage, rule and status, most first."""
+    if not exists(installation.place.root):
+        return ()
+    names = tuple(installation.project.contracts) if dataset is None else (_checked(installation, dataset),)
+    found: list[Summary] = []
+    with open_reader(installation.place.root, installation.world) as reader:
+        for name in names:
+            if f"quarantine.{name}" in reader.tables:
+                found += _summaries(reader, name)
+    return tuple(found)
+
+
+def _summaries(reader: Reader, dataset: str) -> list[Summary]:
+    rows = reader.connection.execute(
+        "SELECT stage, reason ->> 'code', reason ->> 'column', status, count(*) FROM ("
+        f" SELECT stage, status, unnest(CAST(reasons AS JSON[])) AS reason FROM quarantine.{quote(dataset)})"
+        " GROUP BY ALL ORDER BY count(*) DESC, ALL"
+    ).fetchall()
+    return [Summary(dataset, *row) for row in rows]
+
+
+def refused(installation: Installation, dataset: str, *, code: str | None = None, limit: int) -> tuple[Refused, ...]:
+    """Refused rows in the order of file and line. Personal columns of rows that could be read are hidden."""
+    _checked(installation, dataset)
+    with open_reader(installation.place.root, installation.world) as reader:
+        if f"quarantine.{dataset}" not in reader.tables:
+            return ()
+        rows = reader.connection.execute(
+            f"SELECT _source, _file, _line, stage, status, reasons, raw, row FROM quarantine.{quote(dataset)}"
+            " WHERE $1 IS NULL OR list_contains(codes, $1) ORDER BY _source, _file, _line LIMIT $2",
+            [code, limit],
+        ).fetchall()
+    return tuple(
+        Refused(
+            dataset,
+            source,
+            file,
+            line,
+            stage,
+            status,
+            tuple(json.loads(reasons)),
+            _read(installation, dataset, raw, row),
+        )
+        for source, file, line, stage, status, reasons, raw, row in rows
+    )
+
+
+def _read(installation: Installation, dataset: str, raw: bytes | None, row: str | None) -> str:
+    if row is None:
+        return (raw or b"")[:RAW_SHOWN].decode(errors="backslashreplace")
+    contract = installation.project.contracts[dataset]
+    hidden = {
+        name
+        for column in contract.columns
+        if column.classification is Classification.PERSONAL
+        for source in installation.project.sources_of(dataset)
+        for name in (column.name, *column.aliases, dict(source.reading.mapping).get(column.name, column.name))
+    }
+    values = json.loads(row)
+    return json.dumps(
+        {name: "(hidden)" if name in hidden else value for name, value in values.items()}, ensure_ascii=False
+    )
+
+
+def _checked(installation: Installation, dataset: str) -> str:
+    if dataset not in installation.project.contracts:
+        known = ", ".join(sorted(installation.project.contracts))
+        raise UsageError("There is no such dataset", expected=known, found=dataset)
+    return dataset

@@ -1,0 +1,226 @@
+"""One batch pass: the steps of the plan, in order, under one lease, ending in at most one release."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from penstock.errors import PenstockError
+from penstock.lake.records import put_record
+from penstock.runtime.installation import Installation
+from penstock.runtime.plan import ConformRows, Plan, ReleaseGold, State, TakeFiles, make_plan
+from penstock.runtime.report import CheckOutcome, DatasetResult, Notice, RunReport
+from penstock.runtime.state import read_state
+from penstock.runtime.watch import Watch
+
+if TYPE_CHECKING:
+    from penstock.lake.lake import Lake
+    from penstock.lake.lease import Lease
+
+LEASE = "run"
+
+
+def run(installation: Installation, watch: Watch) -> RunReport:
+    """Take what is new all the way. Errors of the world are raised after they were recorded; what was
+    committed before stays, and the next run goes on from there.
+
+    Raises LeaseHeld when another process runs the same data directory.
+    """
+    started = installation.world.clock.now()
+    installation.place.prepare()
+    state = read_state(installation.project, installation.place, installation.world)
+    running = _Running(installation, watch, started)
+    if not make_plan(installation.project, state).steps:
+        running.note_files(state)
+        return running.finished("nothing new", release=state.release, previous=state.release)
+    from penstock.lake.lake import Lake
+
+    with (
+        Lake.open(installation.place.root, installation.world) as lake,
+        lake.lease(LEASE, holder=f"penstock run, process {os.getpid()}") as lease,
+    ):
+        return running.through(lake, lease)
+
+
+@dataclass
+class _Running:
+    """A run as it goes: what it did so far."""
+
+    installation: Installation
+    watch: Watch
+    started: datetime
+    results: dict[str, DatasetResult] = field(default_factory=dict)
+    notices: list[Notice] = field(default_factory=list)
+    checks: tuple[CheckOutcome, ...] = ()
+    gold: Mapping[str, int] = field(default_factory=dict)
+    verdict: str = ""
+    refused: bool = False
+
+    def __post_init__(self) -> None:
+        self.clock = self.installation.world.clock
+        self.began = self.clock.monotonic()
+        self.run = f"{self.started:%Y%m%dT%H%M%SZ}-{self.installation.world.ids.new()[:6]}"
+
+    def through(self, lake: Lake, lease: Lease) -> RunReport:
+        """Visit the steps; the plan is made again, now that nobody else can change what it rests on."""
+        project, place, world = self.installation.project, self.installation.place, self.installation.world
+        state = read_state(project, place, world, lake=lake)
+        plan = make_plan(project, state)
+        self._record("running", state.release)
+        try:
+            self.note_files(state)
+            return self._apply(plan, state, lake, lease)
+        except BaseException as error:
+            what = str(error) if isinstance(error, PenstockError) else type(error).__name__
+            self._record("failed", state.release, error=what)
+            raise
+
+    def _apply(self, plan: Plan, state: State, lake: Lake, lease: Lease) -> RunReport:
+        outcome, release = "loaded", state.release
+        for step in plan.steps:
+            match step:
+                case TakeFiles():
+                    self._take(step, state, lake, lease)
+                case ConformRows():
+                    self._conform(step, lake, lease)
+                case ReleaseGold():
+                    outcome, release = self._release(lake, lease, release)
+        self._upkeep(lake, lease)
+        return self.finished(outcome, release=release, previous=state.release)
+
+    def note_files(self, state: State) -> None:
+        """Tell of files that are not as one would expect."""
+        for source, found in state.discoveries.items():
+            for path in found.vanished:
+                self._notice("vanished", source, f"{source}: {path} was taken before and is not there any more")
+            for path in found.unsettled:
+                self._notice("unsettled", source, f"{source}: {path} is still changing and waits for a later run")
+            for path in (*found.identical, *found.same_content):
+                self._notice("identical", source, f"{source}: {path} was delivered again with known content; skipped")
+
+    def _take(self, step: TakeFiles, state: State, lake: Lake, lease: Lease) -> None:
+        from penstock.load.bronze import Taken, take
+        from penstock.runtime.known import remember
+
+        source = self.installation.project.sources[step.source]
+        self.watch.begin(f"read {step.source}", total_bytes=step.bytes)
+        rows = 0
+        for result in take(
+            lake,
+            self.installation.project,
+            source,
+            state.discoveries[step.source],
+            lease=lease,
+            world=self.installation.world,
+            observe=self.watch.advance,
+        ):
+            if isinstance(result, Taken):
+                rows += result.counts.rows_in
+                malformed = result.counts.quarantined
+                self._add(step.dataset, result.seconds, files=len(result.files), rows=malformed, quarantined=malformed)
+            else:
+                self.refused = True
+                self._notice("refused", step.source, f"{step.source}: {result.path} was not taken: {result.error}")
+        remember(self.installation.place.cache, lake, step.source)
+        self.watch.end(f"{rows:,} rows from {step.files:,} files")
+
+    def _conform(self, step: ConformRows, lake: Lake, lease: Lease) -> None:
+        from penstock.load.silver import Settings, settle
+
+        project, place = self.installation.project, self.installation.place
+        settings = Settings(place.pseudonym_key(), place.cache / "spill")
+        self.watch.begin(f"conform {step.dataset}")
+        accepted = 0
+        for done in settle(
+            lake,
+            project,
+            project.contracts[step.dataset],
+            lease=lease,
+            world=self.installation.world,
+            settings=settings,
+        ):
+            counts = done.counts
+            accepted += counts.accepted
+            self._add(
+                step.dataset,
+                done.seconds,
+                rows=counts.rows_in,
+                accepted=counts.accepted,
+                quarantined=counts.quarantined,
+                duplicates=counts.duplicate,
+                superseded=counts.superseded,
+                filtered=counts.filtered,
+                replaced=done.replaced,
+            )
+            self.watch.advance(counts.rows_in, 0)
+        self.watch.end(f"{accepted:,} rows accepted")
+
+    def _release(self, lake: Lake, lease: Lease, previous: int | None) -> tuple[str, int | None]:
+        from penstock.runtime.gold import release_gold
+
+        totals = {name: result.rows_in for name, result in self.results.items()}
+        judged = release_gold(self.installation, lake, lease, self.watch, counts={"run": self.run, "rows_in": totals})
+        self.checks, self.verdict = judged.checks, judged.verdict.sentence()
+        if judged.release is None:
+            return "gate failed", previous
+        release = judged.release
+        self.gold = {name: release.gold[name].rows for name in release.changed}
+        return "released", release.number
+
+    def _upkeep(self, lake: Lake, lease: Lease) -> None:
+        from penstock.runtime.upkeep import keep_up
+
+        keep_up(self.installation, lake, lease)
+
+    def finished(self, outcome: str, *, release: int | None, previous: int | None) -> RunReport:
+        """Record the run and report it."""
+        sentences = {
+            "nothing new": "Nothing new" + ("." if release is None else f": release {release} is up to date."),
+            "loaded": "Loaded; the project has no models, so there is nothing to release.",
+            "released": f"{self.verdict} Release {release} is out.",
+            "gate failed": self.verdict,
+        }
+        report = RunReport(
+            run=self.run,
+            outcome=outcome,
+            release=release,
+            previous_release=previous,
+            datasets=tuple(self.results.values()),
+            notices=tuple(self.notices),
+            checks=self.checks,
+            gold=self.gold,
+            verdict=sentences[outcome],
+            seconds=round(self.clock.monotonic() - self.began, 3),
+            exit_code=1 if outcome == "gate failed" or self.refused else 0,
+        )
+        if self.installation.place.exists:
+            self._record(outcome, release)
+        return report
+
+    def _record(self, outcome: str, release: int | None, *, error: str | None = None) -> None:
+        value = {
+            "run": self.run,
+            "started": self.started.isoformat(timespec="seconds"),
+            "seconds": round(self.clock.monotonic() - self.began, 1),
+            "outcome": outcome,
+            "release": release,
+            "process": os.getpid(),
+            "rows_in": sum(result.rows_in for result in self.results.values()),
+            "quarantined": sum(result.quarantined for result in self.results.values()),
+            "verdict": self.verdict,
+            "error": error,
+        }
+        put_record(self.installation.place.root, "run", self.run, value, at=self.clock.now())
+
+    def _notice(self, kind: str, source: str, text: str) -> None:
+        self.notices.append(Notice(kind, source, text))
+
+    def _add(self, dataset: str, seconds: float, *, files: int = 0, rows: int = 0, **counts: int) -> None:
+        held = self.results.get(dataset, DatasetResult(dataset, 0, 0, 0, 0, 0, 0, 0, 0, 0.0))
+        grown = {name: getattr(held, name) + number for name, number in counts.items()}
+        grown |= {"files": held.files + files, "rows_in": held.rows_in + rows}
+        total = round(held.seconds + seconds, 3)
+        self.results[dataset] = DatasetResult(**{**held.__dict__, **grown, "seconds": total})

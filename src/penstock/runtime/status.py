@@ -1,0 +1,124 @@
+"""What there is: tables with their sizes, runs and releases. Nothing is opened that plain files can tell."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from penstock.lake.records import read_heads, read_records, read_table_summary
+from penstock.release.gate import last_gate
+from penstock.release.record import latest_release, releases
+from penstock.runtime.installation import Installation
+
+LAYERS = ("bronze", "silver", "quarantine", "gold", "ledger")
+
+
+@dataclass(frozen=True)
+class TableStatus:
+    """One table of the lake as it is now; a gold table may be further than the last release while one is made."""
+
+    name: str
+    rows: int
+    snapshot: int | None
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """Tables by layer and name, the current release, and what the user should know."""
+
+    project: str
+    release: int | None
+    tables: tuple[TableStatus, ...]
+    notes: tuple[str, ...]
+
+    def as_record(self) -> dict[str, object]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class History:
+    """Runs and releases, newest first."""
+
+    runs: tuple[Mapping[str, Any], ...]
+    releases: tuple[Mapping[str, Any], ...]
+
+    def as_record(self) -> dict[str, object]:
+        return {"runs": list(self.runs), "releases": list(self.releases)}
+
+
+def read_status(installation: Installation) -> Status:
+    """Rows, snapshot, files and bytes of every table, from the catalogue and the tables' metadata."""
+    root = installation.place.root
+    tables = [_table(name, location) for name, location in read_heads(root).items()]
+    release = latest_release(root)
+    return Status(
+        project=installation.project.name,
+        release=None if release is None else release.number,
+        tables=tuple(sorted(tables, key=lambda table: (_layer(table.name), table.name))),
+        notes=_notes(root),
+    )
+
+
+def _table(name: str, location: str) -> TableStatus:
+    summary = read_table_summary(location)
+    return TableStatus(name, summary.rows, summary.snapshot, summary.files, summary.bytes)
+
+
+def _layer(name: str) -> int:
+    namespace = name.split(".", 1)[0]
+    return LAYERS.index(namespace) if namespace in LAYERS else len(LAYERS)
+
+
+def _notes(root: Path) -> tuple[str, ...]:
+    notes = []
+    gate = last_gate(root)
+    if gate is not None and not gate.passed:
+        rules = "; ".join(f"{reason['rule']}: {reason['message']}" for reason in gate.blocking)
+        notes.append(f"the gate refused release {gate.number} at {gate.at:%Y-%m-%d %H:%M} UTC: {rules}")
+    last = _runs(root)[:1]
+    if last and last[0]["outcome"] == "interrupted":
+        notes.append(f"run {last[0]['run']} was interrupted; the next run finishes the work")
+    return tuple(notes)
+
+
+def read_history(installation: Installation, *, limit: int) -> History:
+    """The last runs and releases, newest first, at most `limit` of each."""
+    root = installation.place.root
+    made = [
+        {
+            "number": release.number,
+            "committed_at": release.committed_at.isoformat(timespec="seconds"),
+            "gold": {name: table.rows for name, table in release.gold.items()},
+            "changed": list(release.changed),
+            "project": release.project,
+            "silver": dict(release.silver),
+            "checks": [dict(check) for check in release.checks],
+            "readable": release.expired_at is None,
+        }
+        for release in reversed(releases(root))
+    ]
+    return History(tuple(_runs(root)[:limit]), tuple(made[:limit]))
+
+
+def _runs(root: Path) -> Sequence[Mapping[str, Any]]:
+    """Newest first. A run that says it goes on while nobody holds the lease was interrupted."""
+    running = _is_running(root)
+    runs = sorted(read_records(root, "run"), key=lambda run: (run["started"], run["run"]), reverse=True)
+    return [run if running or run["outcome"] != "running" else {**run, "outcome": "interrupted"} for run in runs]
+
+
+def _is_running(root: Path) -> bool:
+    """Whether a process holds the lock of the run's lease now."""
+    try:
+        with (root / "locks" / "run.lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

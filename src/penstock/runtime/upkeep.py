@@ -1,0 +1,29 @@
+"""Keeping the lake small: snapshots, files and releases that nothing needs any more are really removed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from penstock.lake.lake import Lake
+from penstock.lake.lease import Lease
+from penstock.lake.upkeep import Retention, expire, remove_orphans
+from penstock.release.pin import pins
+from penstock.release.retention import expire_releases
+from penstock.runtime.installation import Installation
+
+ORPHAN_AGE = timedelta(days=1)
+
+
+def keep_up(installation: Installation, lake: Lake, lease: Lease) -> None:
+    """Expire releases beyond their retention, then snapshots that no release, reader or grace needs, with their
+    files, then what a killed process left behind."""
+    retention, clock = installation.project.retention, installation.world.clock
+    expire_releases(lake.root, retention, clock=clock)
+    expire(
+        lake,
+        Retention(grace=retention.snapshots_for),
+        lease=lease,
+        pinned=pins(lake.root),
+        now=clock.now(),
+    )
+    remove_orphans(lake, older_than=ORPHAN_AGE, now=clock.now())
