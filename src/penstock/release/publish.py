@@ -1,0 +1,188 @@
+"""Making a release: every changed gold table and the record of the release move in one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+
+from penstock.errors import CommitConflict, GateFailed, PenstockError
+from penstock.lake.commit import Commit
+from penstock.lake.lake import Lake
+from penstock.lake.lease import Lease
+from penstock.lake.table import FieldColumn, Head
+from penstock.quality.masking import personal_columns
+from penstock.quality.result import CheckResult
+from penstock.quality.verdict import Verdict
+from penstock.release.gate import remember_refusal
+from penstock.release.model import BuiltModel, ReadRows, gold_name
+from penstock.release.record import KIND, GoldTable, Release, latest_release
+from penstock.release.shape import Personal, gold_spec, is_retired, shape_fingerprint, with_retired
+from penstock.spec.project import Project
+
+POSITION = "release"
+
+
+class Move(StrEnum):
+    """What becomes of a gold table in a release."""
+
+    KEEP = "keep"  # the rows released before stand
+    APPEND = "append"  # new rows come to those released before
+    REPLACE = "replace"  # all rows are written anew
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A build that wants to be released.
+
+    `models` are all gold models, those that were not run included. `built_on` is the release that the build
+    started from, None when it started from nothing. `silver` are the snapshots it was made from, by table name.
+    """
+
+    models: Sequence[BuiltModel]
+    rows: ReadRows
+    built_on: int | None
+    silver: Mapping[str, int | None]
+
+
+def publish(
+    lake: Lake,
+    project: Project,
+    candidate: Candidate,
+    *,
+    checks: Sequence[CheckResult],
+    verdict: Verdict,
+    lease: Lease,
+    counts: Mapping[str, Any] | None = None,
+) -> Release:
+    """Release the candidate when the verdict lets it; GateFailed otherwise, and the refusal is remembered.
+
+    A table is kept when its content is what it was, grows when rows only came to it, and is replaced as a
+    whole in every other case. Schemas are prepared before the commit (other readers of the catalogue may see
+    an empty new column meanwhile; readers of releases do not). Whatever fails before the one transaction
+    leaves the last release as it is. Raises CommitConflict when another process released meanwhile.
+    """
+    heads = lake.heads("gold")  # before the last release is read: a head that moved since makes a conflict
+    last = latest_release(lake.root)
+    number = 1 if last is None else last.number + 1
+    if not verdict.passed:
+        clock = lake.world.clock
+        remember_refusal(lake.root, project, verdict, number=number, silver=candidate.silver, clock=clock)
+        raise GateFailed(verdict.sentence(), where=verdict.blocking[0].where, remedy=_REFUSED)
+    trusted = last is not None and candidate.built_on == last.number
+    moves = {
+        gold_name(model): decide(model, released(last, model), heads.get(gold_name(model)), trusted=trusted)
+        for model in candidate.models
+    }
+    personal = Personal(personal_columns(project))
+    with lake.stage(lease=lease, token=_token(number, project, candidate)) as commit:
+        tables = {}
+        for model in candidate.models:
+            name = gold_name(model)
+            before = released(last, model)
+            if moves[name] is Move.KEEP and before is not None:
+                tables[name] = before
+            else:
+                head = _prepared(lake, model, heads.get(name), personal, lease)
+                tables[name] = _stage(lake, commit, candidate, model, head, moves[name], number)
+        release = Release(
+            number=number,
+            committed_at=lake.world.clock.now(),
+            project=project.fingerprint,
+            models=project.models_fingerprint,
+            silver=dict(candidate.silver),
+            gold=tables,
+            changed=tuple(name for name, move in moves.items() if move is not Move.KEEP),
+            checks=tuple(check.as_record() for check in checks),
+            counts=counts or {},
+        )
+        commit.record(KIND, release.key, release.as_record())
+        commit.apply()
+    return release
+
+
+def decide(model: BuiltModel, before: GoldTable | None, head: Head | None, *, trusted: bool) -> Move:
+    """What to do with a table; pure. `trusted`: the build started from the very release that `before` is of.
+
+    The head must be the snapshot that was released: if anybody moved it, the table is written anew.
+    """
+    intact = before is not None and head is not None and head.snapshot_id == before.snapshot
+    if before is None or not intact or before.shape != shape_fingerprint(model):
+        return Move.REPLACE
+    if model.content_hash is not None and model.content_hash == before.content:
+        return Move.KEEP
+    if not trusted or model.rows - model.new_rows != before.rows:
+        return Move.REPLACE
+    if model.status == "kept" or (model.status == "appended" and model.new_rows == 0):
+        return Move.KEEP
+    return Move.APPEND if model.status == "appended" else Move.REPLACE
+
+
+def released(release: Release | None, model: BuiltModel) -> GoldTable | None:
+    """The model's table in a release."""
+    return None if release is None else release.gold.get(gold_name(model))
+
+
+def _prepared(lake: Lake, model: BuiltModel, head: Head | None, personal: Personal, lease: Lease) -> Head:
+    """The table with the fields that the model needs; its rows are those that were decided upon."""
+    name = gold_name(model)
+    ready = lake.ensure(gold_spec(model, lake.spec(name), personal), lease=lease)
+    expected = None if head is None else head.snapshot_id
+    if ready.snapshot_id != expected:
+        raise CommitConflict(
+            "Another writer moved the table since it was loaded",
+            where=name,
+            expected=str(expected),
+            found=str(ready.snapshot_id),
+            remedy="Run again: nothing was written twice.",
+        )
+    return ready
+
+
+def _stage(
+    lake: Lake, commit: Commit, candidate: Candidate, model: BuiltModel, head: Head, move: Move, number: int
+) -> GoldTable:
+    change = commit.table(head)
+    scan = lake.scan_head(head)
+    if move is Move.REPLACE:
+        change.remove(scan.files)
+    retired = [column.name for column in scan.columns if is_retired(column.name)]
+    with candidate.rows(model, only_new=move is Move.APPEND) as rows:
+        written = change.append(with_retired(rows, retired))
+    _check_written(model, move, written)
+    change.position(POSITION, str(number))
+    change.summary("counts", json.dumps({"written": written, "rows": model.rows}))
+    snapshot = change.staged()[1].current_snapshot_id
+    if snapshot is None:
+        raise AssertionError("a staged change has a snapshot")
+    content = model.content_hash
+    return GoldTable(snapshot, model.rows, content, shape_fingerprint(model), _in_order(model, scan.columns))
+
+
+def _check_written(model: BuiltModel, move: Move, written: int) -> None:
+    expected = model.new_rows if move is Move.APPEND else model.rows
+    if written != expected:
+        raise PenstockError(
+            "The rows of a model changed while it was released, so nothing was committed",
+            where=gold_name(model),
+            expected=f"{expected:,} rows",
+            found=f"{written:,}",
+            remedy="Run again; if it happens again, please report it as a defect of Penstock.",
+        )
+
+
+def _in_order(model: BuiltModel, columns: Sequence[FieldColumn]) -> tuple[FieldColumn, ...]:
+    """The model's columns in the model's order; the table keeps its own."""
+    by_name = {column.name: column for column in columns}
+    return tuple(by_name[column.name] for column in model.columns)
+
+
+def _token(number: int, project: Project, candidate: Candidate) -> str:
+    content = json.dumps([project.fingerprint, project.models_fingerprint, dict(candidate.silver)], sort_keys=True)
+    return f"release:{number}:{sha256(content.encode()).hexdigest()[:32]}"
+
+
+_REFUSED = "Mend the rows or the rule, then run again; the last release stays readable meanwhile."

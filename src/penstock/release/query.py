@@ -1,0 +1,117 @@
+"""A person's SQL over an open reader: what it may do, and errors that help."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+
+from penstock.errors import StorageError, UsageError
+from penstock.release.reader import Reader
+from penstock.sql.guard import check_query
+
+_BATCH_ROWS = 50_000
+_MISSING_TABLE = re.compile(r"Table with name \"?([^\s\"]+)\"? does not exist|There is no table '([^']+)'")
+_POSITION = re.compile(r"\n\nLINE (\d+): ", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The rows of a query. `complete` is False when a limit left rows out."""
+
+    rows: pa.Table
+    complete: bool
+
+
+def query(reader: Reader, sql: str, *, limit: int | None = None) -> Answer:
+    """Run one statement that reads; at most `limit` rows. UsageError for everything wrong with the SQL.
+
+    >>> query(reader, "SELECT 1 AS one").rows.to_pylist()  # doctest: +SKIP
+    [{'one': 1}]
+    """
+    rows = stream(reader, sql)
+    held: list[pa.RecordBatch] = []
+    missing = limit
+    with rows:
+        for batch in rows:
+            if missing is not None and batch.num_rows > missing:
+                held.append(batch.slice(0, missing))
+                return Answer(pa.Table.from_batches(held, rows.schema), complete=False)
+            held.append(batch)
+            missing = None if missing is None else missing - batch.num_rows
+    return Answer(pa.Table.from_batches(held, rows.schema), complete=True)
+
+
+def stream(reader: Reader, sql: str) -> pa.RecordBatchReader:
+    """The rows of a query as they come. A value that fails while rows come is a UsageError there and then."""
+    cursor = reader.connection.cursor()
+    try:
+        statement = check_query(cursor, sql)
+        rows = cursor.sql(statement.strip().removesuffix(";")).to_arrow_reader(_BATCH_ROWS)
+    except UsageError as error:
+        raise _helpful(error, str(error), reader) from error
+    except duckdb.Error as error:
+        raise _as_error(error, reader) from error
+    return pa.RecordBatchReader.from_batches(rows.schema, _guarded(rows, cursor, reader))
+
+
+def _guarded(rows: pa.RecordBatchReader, cursor: duckdb.DuckDBPyConnection, reader: Reader) -> Iterable[pa.RecordBatch]:
+    try:
+        yield from rows
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        raise _as_error(error, reader) from error
+    finally:
+        cursor.close()
+
+
+def _as_error(error: Exception, reader: Reader) -> UsageError | StorageError:
+    if isinstance(error, duckdb.IOException):
+        return StorageError("A file of the lake cannot be read", found=str(error), remedy="Run `penstock doctor`.")
+    message = str(error)
+    if "Out of Memory" in message:
+        return UsageError("The query needs more memory than it may take", found=message.splitlines()[0])
+    return _helpful(None, message, reader)
+
+
+def _helpful(error: UsageError | None, message: str, reader: Reader) -> UsageError:
+    """The database's message with the place in the SQL, and the tables that come near."""
+    match = _MISSING_TABLE.search(message)
+    if match is None:
+        return error if error is not None else UsageError("The query cannot be run", found=_with_place(message))
+    name = next(group for group in match.groups() if group is not None)
+    return UsageError(f"There is no table {name}", remedy=_suggest(name, reader.tables))
+
+
+def _with_place(message: str) -> str:
+    """`... LINE 1: SELECT x` with its marker is kept: it shows where. A first line of blanks is not."""
+    return _POSITION.sub(r"\nline \1: ", message).rstrip()
+
+
+def _suggest(name: str, tables: Iterable[str]) -> str:
+    known = sorted(tables)
+    near = nearest(name, known)
+    meant = f"Did you mean {' or '.join(near)}? " if near else ""
+    return f"{meant}Tables: {', '.join(known) if known else 'none yet; run `penstock run` first'}."
+
+
+def nearest(name: str, tables: Iterable[str]) -> list[str]:
+    """Up to three tables that are spelled like `name`, with or without their schema.
+
+    >>> nearest("fact_sale", ["gold.fact_sales", "silver.books"])
+    ['gold.fact_sales']
+    """
+    known = list(tables)
+    bare = name.lower().rsplit(".", 1)[-1]
+    exact = [table for table in known if table.split(".", 1)[1].lower() == bare]
+    if exact:
+        return exact[:3]
+    spelled = {table: max(_likeness(name, table), _likeness(bare, table.split(".", 1)[1])) for table in known}
+    return sorted((table for table in known if spelled[table] >= 0.7), key=lambda table: -spelled[table])[:3]
+
+
+def _likeness(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one.lower(), other.lower()).ratio()

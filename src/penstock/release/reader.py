@@ -1,0 +1,115 @@
+"""Reading the lake: gold at a release, everything else as it is now, through DuckDB and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+
+import duckdb
+
+from penstock.errors import UsageError
+from penstock.lake.lake import Lake
+from penstock.lake.records import exists
+from penstock.lake.table import Scan
+from penstock.release.pin import Pin
+from penstock.release.record import Release, find_release, latest_release
+from penstock.release.views import define_views
+from penstock.sql.connection import connect
+from penstock.sql.guard import lock_down
+from penstock.world import World
+
+_LIVE = ("bronze", "silver", "quarantine")
+
+
+@dataclass
+class Reader:
+    """An open view of the lake that does not change until it is closed, whatever is released or expired meanwhile.
+
+    `connection` has the schemas bronze, silver, quarantine and gold and can read nothing else. `tables` maps
+    `schema.name` to what was planned. Close it, or use it as a context manager.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    release: Release | None
+    tables: Mapping[str, Scan]
+    _pin: Pin
+
+    def close(self) -> None:
+        self.connection.close()
+        self._pin.release()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_reader(
+    root: Path, world: World, *, release: int | None = None, memory_limit: str = "1GB", threads: int | None = None
+) -> Reader:
+    """Open the lake below `root` for reading.
+
+    Without `release`, gold is the latest release and the other layers are as they are now. With it, gold and
+    silver are at that release's snapshots; bronze and quarantine belong to no release and are as they are now.
+    Raises UsageError when there is no lake, or no such release any more.
+    """
+    if not exists(root):
+        raise UsageError("There is no data yet", where=str(root), remedy="Run `penstock run` first.")
+    pin = Pin.take(root, world.ids)
+    try:
+        with Lake.open(root, world) as lake:
+            chosen, scans = _pinned(lake, pin, release)
+        connection = connect(memory_limit=memory_limit, threads=threads, temp_directory=root / "cache" / "spill")
+        lock_down(connection, define_views(connection, scans))
+    except BaseException:
+        pin.release()
+        raise
+    return Reader(connection, chosen, scans, pin)
+
+
+def _pinned(lake: Lake, pin: Pin, number: int | None) -> tuple[Release | None, dict[str, Scan]]:
+    """Plan, hold the snapshots, and plan again: when both plans agree, nothing that was planned can go."""
+    _, scans = _plan(lake, number)
+    while True:
+        held = _snapshots(scans)
+        pin.hold(scans.values())
+        release, scans = _plan(lake, number)
+        if _snapshots(scans) == held:
+            return release, scans
+
+
+def _plan(lake: Lake, number: int | None) -> tuple[Release | None, dict[str, Scan]]:
+    release = latest_release(lake.root) if number is None else find_release(lake.root, number)
+    scans = {name: lake.scan_head(head) for name, head in lake.heads().items() if name.split(".")[0] in _LIVE}
+    if release is not None:
+        scans |= _released(lake, release)
+        if number is not None:
+            scans = {name: _at(lake, scan, release) for name, scan in scans.items()}
+    return release, dict(sorted(scans.items()))
+
+
+def _released(lake: Lake, release: Release) -> dict[str, Scan]:
+    """The gold tables of a release, with the columns that they had then."""
+    return {
+        name: replace(lake.scan(name, snapshot_id=table.snapshot), columns=table.columns)
+        for name, table in release.gold.items()
+    }
+
+
+def _at(lake: Lake, scan: Scan, release: Release) -> Scan:
+    """A silver table at a release; one that had no rows then is empty."""
+    if not scan.table.startswith("silver."):
+        return scan
+    snapshot = release.silver.get(scan.table)
+    if snapshot is None:
+        return replace(scan, snapshot_id=None, files=())
+    return lake.scan(scan.table, snapshot_id=snapshot)
+
+
+def _snapshots(scans: Mapping[str, Scan]) -> dict[str, int | None]:
+    return {name: scan.snapshot_id for name, scan in scans.items()}

@@ -1,0 +1,37 @@
+"""Views over planned files: what SQL sees of the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import duckdb
+
+from penstock.lake.table import Scan
+from penstock.sql.names import quote
+from penstock.sql.scan import read_scan
+
+SCHEMAS = ("bronze", "silver", "quarantine", "gold")
+
+
+def define_views(
+    connection: duckdb.DuckDBPyConnection, scans: Mapping[str, Scan], *, schemas: Iterable[str] = SCHEMAS
+) -> tuple[str, ...]:
+    """Make a view for every scan, by `schema.table`, and the schemas even when they are empty; the files they read."""
+    for schema in schemas:
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
+    files: list[str] = []
+    for name, scan in scans.items():
+        paths = [file.path for file in scan.files]
+        connection.execute(f"CREATE VIEW {qualified(name)} AS {read_scan(paths, scan.columns)}")
+        files += paths
+    return tuple(files)
+
+
+def qualified(name: str) -> str:
+    """`schema.table` as quoted SQL.
+
+    >>> qualified("gold.top ten")
+    '"gold"."top ten"'
+    """
+    schema, table = name.split(".", 1)
+    return f"{quote(schema)}.{quote(table)}"

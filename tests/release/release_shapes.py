@@ -1,0 +1,147 @@
+"""Gold tables without a warehouse: models are lists of rows, and a shop of nothing but a lake releases them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from penstock.lake.lake import Lake
+from penstock.lake.table import TableColumn, TableSpec
+from penstock.quality.verdict import Reason, Verdict
+from penstock.release.publish import Candidate, publish
+from penstock.release.reader import open_reader
+from penstock.release.record import Release
+from penstock.spec.project import Project, Retention
+from penstock.testing.world import manual_world
+from penstock.world import World
+
+PASSED = Verdict(blocking=(), warnings=(), held=3)
+FAILED = Verdict(blocking=(Reason("no_negative", "checks/gate.yml", "1 row breaks the rule"),), warnings=(), held=2)
+ARROW = {"long": pa.int64(), "int": pa.int32(), "string": pa.string(), "double": pa.float64(), "boolean": pa.bool_()}
+
+
+@dataclass(frozen=True)
+class ModelColumn:
+    name: str
+    lake_type: str = "long"
+    id: str = ""
+    classification: str | None = None
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", self.id or self.name)
+
+
+@dataclass(frozen=True)
+class Model:
+    """Rows as tuples in the order of the columns; an append model that grew says how many are new, last ones first."""
+
+    name: str
+    columns: tuple[ModelColumn, ...]
+    data: tuple[tuple[Any, ...], ...]
+    kind: str = "replace"
+    status: str = "built"
+    new: int | None = None
+    description: str = ""
+
+    @property
+    def rows(self) -> int:
+        return len(self.data)
+
+    @property
+    def new_rows(self) -> int:
+        return len(self.data) if self.new is None else self.new
+
+    @property
+    def content_hash(self) -> str | None:
+        content = json.dumps(sorted(map(repr, self.data)))
+        return None if self.kind == "append" else sha256(content.encode()).hexdigest()
+
+    def arrow(self, rows: Sequence[tuple[Any, ...]]) -> pa.Table:
+        arrays = [
+            pa.array([row[place] for row in rows], type=arrow_type(column.lake_type))
+            for place, column in enumerate(self.columns)
+        ]
+        return pa.Table.from_arrays(arrays, names=[column.name for column in self.columns])
+
+
+def arrow_type(lake_type: str) -> pa.DataType:
+    if lake_type.startswith("decimal"):
+        return pa.decimal128(*map(int, lake_type.removeprefix("decimal(").removesuffix(")").split(",")))
+    return ARROW[lake_type]
+
+
+@contextmanager
+def read_rows(model: Model, *, only_new: bool) -> Iterator[pa.RecordBatchReader]:
+    start = len(model.data) - model.new_rows if only_new else 0
+    table = model.arrow(model.data[start:])
+    yield pa.RecordBatchReader.from_batches(table.schema, table.to_batches(max_chunksize=2))
+
+
+def model(name: str, data: Sequence[Any], *columns: str | ModelColumn, **fields: Any) -> Model:
+    """A model with columns of longs, or as given; single values are rows of one column."""
+    shaped = tuple(ModelColumn(column) if isinstance(column, str) else column for column in columns or ("n",))
+    rows = tuple(row if isinstance(row, tuple) else (row,) for row in data)
+    return Model(name, shaped, rows, **fields)
+
+
+def project(root: Path = Path("library"), *, fingerprint: str = "p", retention: Retention | None = None) -> Project:
+    return Project(
+        root=root,
+        name="library",
+        tenant="default",
+        description="",
+        contracts={},
+        sources={},
+        checks=(),
+        models=None,
+        models_fingerprint="m",
+        retention=Retention() if retention is None else retention,
+        quality_target=99.9,
+        quality_alert=95.0,
+        fingerprint=fingerprint,
+    )
+
+
+@dataclass
+class House:
+    """A data directory, and short ways to release models and to look at what was released."""
+
+    root: Path
+    world: World = field(default_factory=lambda: manual_world(seed="house"))
+
+    def release(
+        self, *models: Model, verdict: Verdict = PASSED, built_on: int | None = None, **pins: int | None
+    ) -> Release:
+        with Lake.open(self.root, self.world) as lake, lake.lease("release", holder="test") as lease:
+            silver = {f"silver.{name}": snapshot for name, snapshot in pins.items()}
+            candidate = Candidate(models, read_rows, built_on, silver)
+            return publish(lake, project(), candidate, checks=(), verdict=verdict, lease=lease)
+
+    def silver(self, name: str, values: Sequence[int]) -> int:
+        """Add rows to a silver table; its new snapshot."""
+        with Lake.open(self.root, self.world) as lake, lake.lease("silver", holder="test") as lease:
+            head = lake.ensure(TableSpec(f"silver.{name}", (TableColumn("n", "n", "long"),)), lease=lease)
+            with lake.stage(lease=lease, token=f"{name}{values}") as commit:
+                commit.table(head).append(pa.table({"n": pa.array(values, pa.int64())}))
+                (moved,) = commit.apply().values()
+        assert moved.snapshot_id is not None
+        return moved.snapshot_id
+
+    def rows(self, table: str, *, release: int | None = None) -> list[dict[str, Any]]:
+        """The rows of a table, sorted by their text."""
+        with open_reader(self.root, self.world, release=release) as reader:
+            relation = reader.connection.sql(f"FROM {table}")
+            found = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+        return sorted(found, key=repr)
+
+    def snapshots(self) -> Mapping[str, int | None]:
+        with Lake.open(self.root, self.world) as lake:
+            return {name: head.snapshot_id for name, head in lake.heads("gold").items()}

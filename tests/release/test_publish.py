@@ -1,0 +1,170 @@
+"""A release moves all changed gold tables and its record at once, and nothing else."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from release_shapes import FAILED, House, ModelColumn, model
+
+from penstock.errors import GateFailed
+from penstock.lake.lake import Lake
+from penstock.release.gate import last_gate
+from penstock.release.publish import Move, decide
+from penstock.release.record import latest_release, releases
+
+
+def test_the_first_release_has_every_table_and_number_one(house: House):
+    release = house.release(model("a", [1, 2]), model("b", []))
+    assert (release.number, release.changed) == (1, ("gold.a", "gold.b"))
+    assert house.rows("gold.a") == [{"n": 1}, {"n": 2}]
+    assert house.rows("gold.b") == []
+    assert latest_release(house.root) == release
+
+
+def test_a_release_remembers_what_it_was_made_from(house: House):
+    snapshot = house.silver("loans", [1])
+    release = house.release(model("a", [1]), loans=snapshot, books=None)
+    assert release.silver == {"silver.loans": snapshot, "silver.books": None}
+    assert (release.project, release.models) == ("p", "m")
+    assert release.gold["gold.a"].snapshot == house.snapshots()["gold.a"]
+
+
+def test_a_replaced_table_of_equal_content_is_left_alone(house: House):
+    house.release(model("a", [1, 2]), model("b", [1]))
+    before = house.snapshots()
+    release = house.release(model("a", [2, 1]), model("b", [2]))
+    assert release.changed == ("gold.b",)
+    assert house.snapshots()["gold.a"] == before["gold.a"]
+    assert house.snapshots()["gold.b"] != before["gold.b"]
+
+
+def test_a_release_without_any_change_moves_no_table_and_has_its_own_number(house: House):
+    first = house.release(model("a", [1]))
+    second = house.release(model("a", [1]))
+    assert (second.number, second.changed) == (2, ())
+    assert second.gold == first.gold
+
+
+def test_an_append_table_gets_only_its_new_rows(house: House):
+    house.release(model("a", [1, 2], kind="append"))
+    house.release(model("a", [1, 2, 3], kind="append", status="appended", new=1), built_on=1)
+    with Lake.open(house.root, house.world) as lake:
+        files = lake.scan("gold.a").files
+    assert sorted(file.rows for file in files) == [1, 2]
+    assert house.rows("gold.a") == [{"n": 1}, {"n": 2}, {"n": 3}]
+
+
+def test_new_rows_are_not_trusted_when_the_build_started_from_another_release(house: House):
+    house.release(model("a", [1, 2], kind="append"))
+    house.release(model("a", [1, 2, 3], kind="append", status="appended", new=1), built_on=1)
+    house.release(model("a", [1, 2, 4], kind="append", status="appended", new=1), built_on=1)
+    assert house.rows("gold.a") == [{"n": 1}, {"n": 2}, {"n": 4}]
+
+
+def test_a_table_that_was_moved_by_another_hand_is_written_anew(house: House):
+    house.release(model("a", [1, 2], kind="append"))
+    with Lake.open(house.root, house.world) as lake, lake.lease("x", holder="x") as lease:
+        head = lake.head("gold.a")
+        with lake.stage(lease=lease, token="x") as commit:
+            change = commit.table(head)
+            change.remove(lake.scan_head(head).files)
+            commit.apply()
+    house.release(model("a", [1, 2], kind="append", status="kept", new=0), built_on=1)
+    assert house.rows("gold.a") == [{"n": 1}, {"n": 2}]
+
+
+@pytest.mark.parametrize("status", ["kept", "appended"])
+def test_an_append_table_without_new_rows_is_left_alone(house: House, status):
+    house.release(model("a", [1], kind="append"))
+    release = house.release(model("a", [1], kind="append", status=status, new=0), built_on=1)
+    assert release.changed == ()
+
+
+def test_a_table_that_leaves_the_project_leaves_the_release_and_stays_in_older_ones(house: House):
+    house.release(model("a", [1]), model("b", [2]))
+    house.release(model("a", [1]))
+    assert list(latest_release(house.root).gold) == ["gold.a"]
+    assert house.rows("gold.b", release=1) == [{"n": 2}]
+
+
+def test_a_table_that_comes_back_has_only_its_new_rows(house: House):
+    house.release(model("a", [1]))
+    house.release()
+    house.release(model("a", [7]))
+    assert house.rows("gold.a") == [{"n": 7}]
+    assert house.rows("gold.a", release=1) == [{"n": 1}]
+
+
+def test_a_failed_gate_leaves_gold_as_it_is_and_is_remembered(house: House):
+    house.release(model("a", [1]))
+    before = house.snapshots()
+    with pytest.raises(GateFailed, match="no_negative: 1 row breaks the rule"):
+        house.release(model("a", [2]), verdict=FAILED)
+    assert (house.snapshots(), house.rows("gold.a")) == (before, [{"n": 1}])
+    gate = last_gate(house.root)
+    assert (gate.number, gate.passed) == (2, False)
+    assert gate.blocking[0]["rule"] == "no_negative"
+
+
+def test_a_refusal_stands_until_the_next_release(house: House):
+    for _ in range(2):
+        with pytest.raises(GateFailed):
+            house.release(model("a", [2]), verdict=FAILED)
+    assert last_gate(house.root).passed is False
+    house.release(model("a", [2]))
+    assert (last_gate(house.root).number, last_gate(house.root).passed) == (1, True)
+
+
+def test_without_a_verdict_there_is_no_gate(house: House):
+    assert last_gate(house.root) is None
+    assert releases(house.root) == ()
+
+
+COLUMN = ModelColumn
+CHANGES = {
+    "added": (COLUMN("b", "string"), (2, "x"), {"a": 2, "b": "x"}),
+    "renamed": (COLUMN("aa", id="a"), (2,), {"aa": 2}),
+    "removed and another added": (COLUMN("z"), (2,), {"z": 2}),
+    "widened": (COLUMN("a", "long"), (2**40,), {"a": 2**40}),
+    "made narrower": (COLUMN("a", "int"), (2,), {"a": 2}),
+    "made a text": (COLUMN("a", "string"), ("two",), {"a": "two"}),
+    "made a decimal": (COLUMN("a", "decimal(10,2)"), (Decimal("2.50"),), {"a": Decimal("2.50")}),
+    "made personal": (COLUMN("a", classification="personal"), (2,), {"a": 2}),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("kind", ["append", "replace"])
+def test_columns_may_change_and_every_release_keeps_its_own(house: House, change, kind):
+    column, row, expected = CHANGES[change]
+    first = COLUMN("a", "int" if change == "widened" else "long")
+    columns = (first, column) if change == "added" else (column,)
+    house.release(model("t", [1], first, kind=kind))
+    house.release(model("t", [row], *columns, kind=kind))
+    house.release(model("t", [3], first, kind=kind))
+    assert house.rows("gold.t", release=1) == [{"a": 1}]
+    assert house.rows("gold.t", release=2) == [expected]
+    assert house.rows("gold.t") == [{"a": 3}]
+
+
+def test_two_columns_may_exchange_their_names(house: House):
+    house.release(model("t", [(1, 2)], COLUMN("a", id="x"), COLUMN("b", id="y")))
+    house.release(model("t", [(3, 4)], COLUMN("b", id="x"), COLUMN("a", id="y")))
+    assert house.rows("gold.t", release=1) == [{"a": 1, "b": 2}]
+    assert house.rows("gold.t") == [{"b": 3, "a": 4}]
+
+
+def test_a_schema_that_was_prepared_for_a_release_that_never_came_is_not_seen(house: House, monkeypatch):
+    house.release(model("t", [1], COLUMN("a", id="x")))
+    monkeypatch.setattr("penstock.lake.commit.Commit.apply", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        house.release(model("t", [1], COLUMN("renamed", id="x")))
+    monkeypatch.undo()
+    assert house.rows("gold.t") == [{"a": 1}]
+    assert house.release(model("t", [1], COLUMN("renamed", id="x"))).number == 2
+    assert house.rows("gold.t") == [{"renamed": 1}]
+
+
+def test_what_becomes_of_a_table_without_a_head_is_decided_without_looking():
+    assert decide(model("a", [1], status="kept", new=0), None, None, trusted=True) is Move.REPLACE

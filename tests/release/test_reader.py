@@ -1,0 +1,151 @@
+"""Readers see a release whole, to the end, and can touch nothing else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import duckdb
+import pytest
+from release_shapes import House, model
+
+from penstock.errors import UsageError
+from penstock.lake.lake import Lake
+from penstock.lake.upkeep import Retention as UpkeepRetention
+from penstock.lake.upkeep import expire
+from penstock.release.pin import pins
+from penstock.release.reader import open_reader
+from penstock.release.record import releases
+from penstock.release.retention import expire_releases, expired
+from penstock.spec.project import Retention
+
+NOTHING_KEPT = UpkeepRetention(snapshots=0, slack=0, grace=timedelta(0))
+
+
+def sweep(house: House) -> None:
+    """Expire everything that no pin holds, and delete its files."""
+    with Lake.open(house.root, house.world) as lake, lake.lease("upkeep", holder="test") as lease:
+        expire(lake, NOTHING_KEPT, lease=lease, pinned=pins(house.root), now=house.world.clock.now())
+
+
+def test_a_reader_never_sees_a_torn_release(house: House):
+    house.release(model("a", [1]), model("b", [1]))
+    with open_reader(house.root, house.world) as reader:
+        house.release(model("a", [2]), model("b", [2]))
+        seen = reader.connection.execute("SELECT a.n, b.n FROM gold.a, gold.b").fetchall()
+    assert seen == [(1, 1)]
+    with open_reader(house.root, house.world) as reader:
+        assert reader.connection.execute("SELECT a.n, b.n FROM gold.a, gold.b").fetchall() == [(2, 2)]
+
+
+def test_a_reader_keeps_its_release_to_the_end_whatever_upkeep_does(house: House):
+    house.release(model("a", [1]))
+    with open_reader(house.root, house.world) as reader:
+        house.release(model("a", [2]))
+        house.world.clock.sleep(timedelta(days=400).total_seconds())
+        assert expire_releases(house.root, Retention(releases_keep=1), clock=house.world.clock) == (1,)
+        sweep(house)
+        assert reader.connection.execute("SELECT n FROM gold.a").fetchall() == [(1,)]
+        old = reader.tables["gold.a"].files[0].path
+    sweep(house)
+    assert not open_file(old)
+
+
+def open_file(path: str) -> bool:
+    try:
+        with open(path, "rb"):
+            return True
+    except FileNotFoundError:
+        return False
+
+
+def test_a_pin_of_a_dead_reader_holds_nothing(house: House):
+    house.release(model("a", [1]))
+    locks = house.root / "locks"
+    (locks / "reader-dead.json").write_text('{"gold.a": 5}')
+    assert 5 not in pins(house.root)["gold.a"]
+    assert not list(locks.glob("reader-*"))
+
+
+def test_silver_is_read_as_it_was_at_an_older_release_and_as_it_is_without_one(house: House):
+    first = house.silver("loans", [1])
+    house.release(model("a", [1]), loans=first)
+    second = house.silver("loans", [2])
+    house.release(model("a", [2]), loans=second)
+    house.silver("loans", [3])
+    assert house.rows("silver.loans", release=1) == [{"n": 1}]
+    assert house.rows("silver.loans", release=2) == [{"n": 1}, {"n": 2}]
+    assert house.rows("silver.loans") == [{"n": 1}, {"n": 2}, {"n": 3}]
+
+
+def test_a_silver_table_younger_than_the_release_is_empty_there(house: House):
+    house.release(model("a", [1]), loans=None)
+    house.silver("loans", [1])
+    assert house.rows("silver.loans", release=1) == []
+
+
+def test_before_the_first_release_gold_is_empty_and_silver_can_be_read(house: House):
+    house.silver("loans", [1])
+    with open_reader(house.root, house.world) as reader:
+        assert (reader.release, list(reader.tables)) == (None, ["silver.loans"])
+
+
+def test_without_data_the_reader_says_what_to_do(house: House):
+    with pytest.raises(UsageError, match="Run `penstock run` first"):
+        open_reader(house.root, house.world)
+    assert not house.root.exists()
+
+
+def test_an_unknown_release_names_those_that_can_be_read(house: House):
+    for number in range(3):
+        house.release(model("a", [number]))
+    with pytest.raises(UsageError, match="no release 9: expected one of 1, 2, 3"):
+        open_reader(house.root, house.world, release=9)
+    assert not list((house.root / "locks").glob("reader-*"))
+
+
+def test_an_expired_release_says_so_and_keeps_its_story(house: House):
+    for number in range(3):
+        house.release(model("a", [number]))
+        house.world.clock.sleep(timedelta(days=40).total_seconds())
+    retention = Retention(releases_keep=1, releases_for=timedelta(days=60))
+    assert expire_releases(house.root, retention, clock=house.world.clock) == (1, 2)
+    assert expire_releases(house.root, retention, clock=house.world.clock) == ()
+    with pytest.raises(UsageError, match=r"Release 1 expired on 2020-04-30 .* one of 3"):
+        open_reader(house.root, house.world, release=1)
+    sweep(house)
+    assert house.rows("gold.a", release=3) == [{"n": 2}]
+    assert [(one.number, one.expired_at is None) for one in releases(house.root)] == [(1, False), (2, False), (3, True)]
+
+
+def test_the_last_release_never_expires(house: House):
+    release = house.release(model("a", [1]))
+    late = release.committed_at + timedelta(days=4000)
+    assert expired([release], Retention(releases_keep=0, releases_for=timedelta(0)), late) == ()
+
+
+def test_readable_releases_survive_upkeep(house: House):
+    for number in range(4):
+        house.release(model("a", [number]), loans=house.silver("loans", [number]))
+    sweep(house)
+    for number in range(4):
+        assert house.rows("gold.a", release=number + 1) == [{"n": number}]
+        assert len(house.rows("silver.loans", release=number + 1)) == number + 1
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM read_parquet('{other}')",
+        "SELECT * FROM '{other}'",
+        "COPY (SELECT 1) TO '{other}'",
+        "ATTACH '{other}'",
+        "SET memory_limit = '1TB'",
+        "INSTALL httpfs",
+    ],
+)
+def test_the_connection_of_a_reader_reaches_no_other_file(house: House, tmp_path, sql):
+    house.release(model("a", [1]))
+    other = tmp_path / "other.parquet"
+    duckdb.sql("SELECT 1 AS secret").write_parquet(str(other))
+    with open_reader(house.root, house.world) as reader, pytest.raises(duckdb.Error):
+        reader.connection.execute(sql.format(other=other))
