@@ -66,8 +66,8 @@ def test_a_decimal_has_one_text_whatever_its_scale(
     digits = tuple(map(int, str(abs(unscaled))))
     value = Decimal((int(unscaled < 0), digits, -scale))
     expression = f"CAST('{value:f}' AS DECIMAL({precision},{scale}))"
-    rows = connection.execute(f"SELECT {canonical_text(LogicalType.DECIMAL, expression)}").fetchall()
-    assert rows[0][0] == canonical(value)
+    texts = [canonical_text(LogicalType.DECIMAL, expression, size) for size in (None, (precision, scale))]
+    assert connection.execute(f"SELECT {', '.join(texts)}").fetchall() == [(canonical(value), canonical(value))]
 
 
 def test_hashes_are_what_they_were_on_the_first_day(connection: duckdb.DuckDBPyConnection) -> None:

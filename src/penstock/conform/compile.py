@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from penstock.conform.codes import Code
-from penstock.conform.columns import OPENED, ROW_HASH, SYSTEM, Resolution, has_opened, resolve
+from penstock.conform.columns import OPENED, ROW_HASH, SYSTEM, Resolution, decimal_size, has_opened, resolve
 from penstock.conform.rules import Check, RowCheck, checks, row_check
 from penstock.conform.values import BLANKS, Reader, reader
 from penstock.errors import DeclarationError
@@ -75,7 +75,7 @@ class Plan:
     resolution: Resolution
     texts: tuple[str, ...]
     layers: tuple[tuple[str, ...], ...]
-    silver: tuple[str, ...]
+    silver: tuple[str, ...] = field(repr=False)  # may hold the pseudonym key
     violated: str
     discarded: str
     violations: tuple[Violation, ...]
@@ -226,6 +226,7 @@ def _key_columns(contract: Contract, values: Mapping[str, str], tenant: str, pse
             column.id,
             LogicalType.STRING if column.name in pseudonyms.domains else column.type,
             values[column.name],
+            decimal_size(column) if column.type is LogicalType.DECIMAL else None,
         )
         for column in contract.columns
     ]

@@ -91,8 +91,10 @@ def recompute(connection: duckdb.DuckDBPyConnection, contract: Contract, version
     merging = _Merging(connection, contract, next(_NUMBERS))
     stored = f"ANTI JOIN {quote(existing)} AS s ON r._file_id = s._file_id AND r._line = s._line"
     kept = f"SEMI JOIN {quote(existing)} AS s ON r._file_id = s._file_id AND r._line = s._line"
-    merging.gather(merging.candidates(versions, _EARLIER, stored), merging.candidates(versions, _STORED, kept))
-    connection.execute(f"UPDATE {quote(merging.pool)} SET __opened = NULL")
+    merging.gather(
+        merging.candidates(versions, _EARLIER, stored, anew=True),
+        merging.candidates(versions, _STORED, kept, anew=True),
+    )
     merging.no_reopen()
     return merging.result(None, existing, versions, reopened=0)
 
@@ -106,7 +108,7 @@ class _Merging:
         self.insert, self.replaced, self.reopen = (
             f"merge_{part}_{number}" for part in ("insert", "replaced", "reopen")
         )
-        self.pool, self.winners = f"merge_pool_{number}", f"merge_winners_{number}"
+        self.pool, self.summary, self.winners = (f"merge_{part}_{number}" for part in ("pool", "summary", "winners"))
         self.keys = ("_tenant", *map(quote, contract.key))
         self.opened = has_opened(contract)
         order = contract.dedupe.order_by
@@ -115,34 +117,42 @@ class _Merging:
     def same_key(self, left: str, right: str) -> str:
         return " AND ".join(f"{left}.{key} = {right}.{key}" for key in self.keys)
 
-    def candidates(self, relation: str, origin: int, joined: str = "") -> str:
-        """SELECT of what decides: key, order, hash, identity, where the version is found."""
+    def candidates(self, relation: str, origin: int, joined: str = "", *, anew: bool = False) -> str:
+        """SELECT of what decides: key, order, hash, identity, where the version is found; `anew`: forget `_opened`."""
         keys = ", ".join(f"r.{key}" for key in self.keys)
-        opened = f"r.{OPENED}" if self.opened else "CAST(NULL AS INTEGER)"
+        opened = f"r.{OPENED}" if self.opened and not anew else "NULL"
         return (
-            f"SELECT {keys}, {self.order} AS __order, r.{ROW_HASH} AS __hash, r._file, r._line, r._file_id,"
+            f"SELECT {keys}, {self.order} AS __order, r.{ROW_HASH} AS __hash, r._file_id, r._line,"
             f" {origin} AS __origin, {opened} AS __opened FROM {quote(relation)} AS r {joined}"
         )
 
     def gather(self, *selects: str) -> None:
         self.connection.execute(f"CREATE TEMP TABLE {quote(self.pool)} AS {' UNION ALL '.join(selects)}")
+        self.summarise()
 
-    def windowed(self) -> str:
-        """The pool with the lowest order of each key and whether a version is inside its window."""
-        if not self.opened:
-            return f"(SELECT *, __opened AS __low, TRUE AS __inside FROM {quote(self.pool)})"
-        key = f"PARTITION BY {', '.join(self.keys)}"
-        low = (
-            f"(SELECT *, least(min(__order) OVER ({key}), min(__opened) OVER ({key})) AS __low FROM {quote(self.pool)})"
+    def summarise(self) -> None:
+        """Make the table of keys: number of versions, lowest order, and one version (the only one of most keys)."""
+        low = "least(min(__order), min(__opened))" if self.opened else "CAST(NULL AS INTEGER)"
+        self.connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {quote(self.summary)} AS SELECT {', '.join(self.keys)}, count(*) AS __versions,"
+            f" {low} AS __low, any_value(_file_id) AS _file_id, any_value(_line) AS _line,"
+            f" any_value(__origin) AS __origin FROM {quote(self.pool)} GROUP BY {', '.join(self.keys)}"
         )
-        return f"(SELECT *, NOT coalesce({beyond(self.contract, '__order', '__low')}, FALSE) AS __inside FROM {low})"
+
+    def rivals(self) -> str:
+        """The versions of keys that have several, each with whether it is inside its key's window."""
+        inside = f"NOT coalesce({beyond(self.contract, 'p.__order', 's.__low')}, FALSE)"
+        return (
+            f"(SELECT p.*, s.__low, {inside} AS __inside FROM {quote(self.pool)} AS p JOIN {quote(self.summary)} AS s"
+            f" ON {self.same_key('p', 's')} WHERE s.__versions > 1)"
+        )
 
     def reopen_keys(self) -> int:
         """Make the table of keys whose stored winner is outside its window now; their number."""
         keys = ", ".join(self.keys)
         where = f"__origin = {_STORED} AND NOT __inside" if self.opened else "FALSE"
         self.connection.execute(
-            f"CREATE TEMP TABLE {quote(self.reopen)} AS SELECT DISTINCT {keys} FROM {self.windowed()} WHERE {where}"
+            f"CREATE TEMP TABLE {quote(self.reopen)} AS SELECT DISTINCT {keys} FROM {self.rivals()} WHERE {where}"
         )
         return self.number_of(self.reopen)
 
@@ -159,14 +169,17 @@ class _Merging:
             f" ANTI JOIN {quote(self.pool)} AS p ON r._file_id = p._file_id AND r._line = p._line"
         )
         self.connection.execute(f"INSERT INTO {quote(self.pool)} {self.candidates(earlier, _EARLIER, joins)}")
+        self.summarise()
 
     def result(self, arrived: str | None, existing: str, earlier: str | None, *, reopened: int) -> Merged:
         """Choose the winners and make the tables of what comes and what goes."""
-        keys = ", ".join(self.keys)
+        chosen = "_file_id, _line, __origin, __low"
         self.connection.execute(
-            f"CREATE TEMP TABLE {quote(self.winners)} AS SELECT {keys}, _file_id, _line, __origin, __low"
-            f" FROM {self.windowed()} WHERE __inside QUALIFY row_number() OVER (PARTITION BY {keys}"
-            " ORDER BY __order DESC NULLS LAST, __hash DESC, __origin, _file, _line, _file_id) = 1"
+            f"CREATE TEMP TABLE {quote(self.winners)} AS"
+            f" SELECT {chosen} FROM {quote(self.summary)} WHERE __versions = 1 UNION ALL"
+            f" SELECT {chosen} FROM {self.rivals()} WHERE __inside QUALIFY row_number() OVER ("
+            f"PARTITION BY {', '.join(self.keys)}"
+            " ORDER BY __order DESC NULLS LAST, __hash DESC, __origin, _file_id, _line) = 1"
         )
         self.connection.execute(f"CREATE TEMP TABLE {quote(self.insert)} AS {self.coming(arrived, existing, earlier)}")
         going = self.going(existing, in_play=arrived is not None)
@@ -177,7 +190,7 @@ class _Merging:
                 self.connection, self.contract, arrived, existing, insert=self.insert, replaced=self.replaced
             )
         merged = self.merged(counts, reopened)
-        for table in (self.pool, self.winners):
+        for table in (self.pool, self.summary, self.winners):
             self.connection.execute(f"DROP TABLE {quote(table)}")
         return merged
 

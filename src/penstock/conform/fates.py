@@ -30,21 +30,18 @@ def count_fates(
     listed = ", ".join(keys)
     order = "CAST(NULL AS INTEGER)" if contract.dedupe.order_by is None else quote(contract.dedupe.order_by)
     opened = OPENED if has_opened(contract) else "CAST(NULL AS INTEGER)"
-    facts = f"{listed}, {order} AS o, {ROW_HASH} AS h, {opened} AS opened, _file, _file_id, _line"
+    facts = f"{listed}, {order} AS o, {ROW_HASH} AS h, {opened} AS opened, _file_id, _line"
     row = connection.execute(
         f"""
-        WITH arrived AS (
-            SELECT {facts}, row_number() OVER (PARTITION BY {listed}, {ROW_HASH} ORDER BY _file, _line, _file_id) AS copy
-            FROM {quote(accepted)}
-        ), before AS (
-            SELECT {facts} FROM {quote(existing)}
+        WITH others AS MATERIALIZED (
+            SELECT {facts}, row_number() OVER (PARTITION BY {listed}, {ROW_HASH} ORDER BY _file_id, _line) AS copy
+            FROM {quote(accepted)} ANTI JOIN {quote(insert)} USING (_file_id, _line)
+        ), before AS MATERIALIZED (
+            SELECT {facts} FROM {quote(existing)} SEMI JOIN others USING ({listed})
         ), now AS (
-            SELECT {facts} FROM {quote(insert)}
+            SELECT {facts} FROM {quote(insert)} SEMI JOIN others USING ({listed})
             UNION ALL
-            SELECT {listed}, o, h, opened, _file, _file_id, _line FROM before
-            ANTI JOIN {quote(replaced)} USING (_file_id, _line)
-        ), others AS (
-            SELECT * FROM arrived ANTI JOIN {quote(insert)} USING (_file_id, _line)
+            SELECT * FROM before ANTI JOIN {quote(replaced)} USING (_file_id, _line)
         ), judged AS (
             SELECT
                 coalesce({beyond(contract, "others.o", "now.opened")}, FALSE) AS is_late,
