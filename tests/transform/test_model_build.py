@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from small_shop import Silver, Site, gold, project, rows_of, some_lines, status
 
-from penstock.errors import DeclarationError, TransformFailed, UsageError
+from penstock.errors import DeclarationError, StorageError, TransformFailed, UsageError
 from penstock.transform import warehouse
 from penstock.transform.docs import check_documented, generate_docs
 from penstock.transform.result import TestStatus
@@ -182,6 +182,34 @@ def test_a_failed_build_leaves_its_base_alone_and_the_next_one_starts_from_it(
     second = site.build(silver.since(before, [file]), base=base, models=small(tmp_path))
     assert status(second) == {"lines": "appended", "other": "kept", "total": "built"}
     assert gold(second)["total"] == [(sum(line.quantity for line in LINES),)]
+
+
+def test_a_silver_file_that_is_gone_is_an_error_of_the_disk(site: Site, tmp_path: Path, silver: Silver) -> None:
+    Path(silver.files[0].path).unlink()
+    with pytest.raises(StorageError, match=r"The disk refused .*1\.parquet"):
+        site.build(silver.everything(), models=small(tmp_path))
+
+
+def test_a_model_the_disk_fails_is_an_error_of_the_disk_that_names_the_model(
+    site: Site, tmp_path: Path, silver: Silver
+) -> None:
+    models = small(tmp_path, other=f"select * from read_parquet('{tmp_path}/gone.parquet')")
+    with pytest.raises(StorageError, match="The disk refused while the model `other` was built"):
+        site.build(silver.everything(), models=models)
+
+
+def test_a_seed_and_an_ephemeral_model_carry_their_changes_to_who_reads_them(
+    site: Site, tmp_path: Path, silver: Silver
+) -> None:
+    between = "{{ config(materialized='ephemeral') }} select n from {{ ref('numbers') }}"
+    models = small(tmp_path, between=between, other="select cast(sum(n) as bigint) as n from {{ ref('between') }}")
+    (models / "seeds").mkdir()
+    (models / "seeds" / "numbers.csv").write_text("n\n1\n2\n")
+    base = site.release(site.build(silver.everything(), models=models))
+    (models / "seeds" / "numbers.csv").write_text("n\n1\n4\n")
+    second = site.build(silver.everything(), base=base, models=models)
+    assert status(second) == {"lines": "kept", "numbers": "built", "other": "built", "total": "kept"}
+    assert gold(second)["other"] == [(5,)]
 
 
 def test_a_failing_test_is_a_result_that_names_its_rows_and_hides_no_other(

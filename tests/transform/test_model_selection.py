@@ -53,7 +53,7 @@ def reads(graph: Graph, id: str, roots: set[str]) -> bool:
 def test_what_reads_a_change_runs_and_what_reads_a_loss_or_new_code_is_rebuilt(
     graph: Graph, a: Change, b: Change, edited: set[str]
 ) -> None:
-    built = WarehouseState("", "", {}, {id: NodeState("1") for id in graph.nodes})
+    built = WarehouseState("", {}, {id: NodeState("1") for id in graph.nodes})
     edited &= set(graph.nodes)
     graph = replace(graph, nodes={id: replace(n, code="2") if id in edited else n for id, n in graph.nodes.items()})
     changes = {"a": a, "b": b}

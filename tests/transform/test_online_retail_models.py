@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -93,6 +94,14 @@ def test_the_fact_has_every_line_once_with_its_exact_value(tables: Tables) -> No
     found = Counter((row["source_file"], row["source_line"], row["line_value"]) for row in facts)
     assert found == Counter((line.file, line.line, value(line)) for line in LINES)
     assert len({row["line_key"] for row in facts}) == len(LINES)
+
+
+def test_the_key_of_a_line_is_a_promise(tables: Tables) -> None:
+    """The first half of SHA-256 over tenant, collision code, file and line, each with its length in bytes."""
+    for row in tables["fact_sales"]:
+        parts = ["default", "line", str(row["source_file"]), str(row["source_line"])]
+        text = "".join(f"{len(part.encode())}:{part}," for part in parts)
+        assert row["line_key"] == hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def test_a_line_is_classified_by_its_own_text_alone(tables: Tables) -> None:

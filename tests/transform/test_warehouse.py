@@ -88,7 +88,7 @@ def test_the_content_hash_is_made_of_the_exact_sums_of_the_limbs_of_canonical_ro
 
 def written(path: Path) -> Path:
     with warehouse.opened(path) as connection:
-        warehouse.write_state(connection, WarehouseState("engine", "models"))
+        warehouse.write_state(connection, WarehouseState("engine"))
     return path
 
 
@@ -99,7 +99,7 @@ def test_a_copy_holds_what_its_base_held_and_leaves_it_alone(tmp_path: Path) -> 
     warehouse.copy(base, target)
     with warehouse.opened(target) as connection:
         connection.execute("CREATE TABLE warehouse.other (x INTEGER)")
-    assert warehouse.read_state(target) == WarehouseState("engine", "models")
+    assert warehouse.read_state(target) == WarehouseState("engine")
     assert base.read_bytes() == before
 
 

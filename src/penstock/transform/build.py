@@ -51,7 +51,7 @@ def build(
     started = clock.monotonic()
     limits = Limits() if limits is None else limits
     if project.models is None:
-        return _nothing(project, inputs, target)
+        return _nothing(inputs, target)
     built = _start(base, target)
     changes = {name: change_of(given, built.inputs.get(name) if built else None) for name, given in inputs.items()}
     workspace = prepare(target.parent / "dbt", models=project.models, database=target, limits=limits)
@@ -69,15 +69,15 @@ def build(
         models = model_results(connection, outcome)
         check_released(models)
         tests = test_results(connection, outcome)
-        warehouse.write_state(connection, _state(project, graph, inputs, models))
+        warehouse.write_state(connection, _state(graph, inputs, models))
     return Build(database=target, models=models, tests=tests, seconds=clock.monotonic() - started)
 
 
-def _nothing(project: Project, inputs: Mapping[str, ModelInput], target: Path) -> Build:
+def _nothing(inputs: Mapping[str, ModelInput], target: Path) -> Build:
     """The warehouse of a project without models: its state alone."""
     _start(None, target)
     with warehouse.opened(target) as connection:
-        warehouse.write_state(connection, _state(project, Graph({}, {}), inputs, ()))
+        warehouse.write_state(connection, _state(Graph({}, {}), inputs, ()))
     return Build(database=target, models=(), tests=(), seconds=0.0)
 
 
@@ -118,13 +118,10 @@ def _make_ready(
         }
 
 
-def _state(
-    project: Project, graph: Graph, inputs: Mapping[str, ModelInput], models: tuple[ModelResult, ...]
-) -> WarehouseState:
+def _state(graph: Graph, inputs: Mapping[str, ModelInput], models: tuple[ModelResult, ...]) -> WarehouseState:
     hashes = {model.unique_id: model.content_hash for model in models}
     return WarehouseState(
         engine=engine(),
-        models_fingerprint=project.models_fingerprint,
         inputs={name: InputState(given.scan.snapshot_id, signature(given)) for name, given in inputs.items()},
         nodes={node.id: NodeState(node.code, hashes.get(node.id)) for node in graph.nodes.values()},
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 
-from penstock.errors import DeclarationError, PenstockError, TransformFailed
+from penstock.errors import DeclarationError, PenstockError, StorageError, TransformFailed
 from penstock.transform.dbt_engine import Ran
 from penstock.transform.graph import Graph
 from penstock.transform.result import GOLD, ModelInput, ModelKind, ModelResult
@@ -60,6 +60,13 @@ def check_models(ran: Sequence[Ran], graph: Graph, workspace: Workspace) -> None
         return
     first = failed[0]
     node = graph.nodes[first.id]
+    if first.message.startswith("IO Error"):
+        raise StorageError(
+            f"The disk refused while the model `{node.name}` was built",
+            where=str(workspace.database),
+            found=first.message,
+            remedy="See to it and run again; gold was not changed.",
+        )
     skipped = sum(1 for one in ran if one.status == "skipped")
     others = [graph.nodes[one.id].name for one in failed[1:]]
     also = f" `{'`, `'.join(others)}` failed too." if others else ""

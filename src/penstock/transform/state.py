@@ -28,7 +28,6 @@ class WarehouseState:
     """All that decides what a next build must do. `engine` names the versions of the software that built it."""
 
     engine: str
-    models_fingerprint: str
     inputs: Mapping[str, InputState] = field(default_factory=dict)
     nodes: Mapping[str, NodeState] = field(default_factory=dict)
 
@@ -42,7 +41,6 @@ class WarehouseState:
             value = json.loads(text)
             return cls(
                 engine=value["engine"],
-                models_fingerprint=value["models_fingerprint"],
                 inputs={name: InputState(**state) for name, state in value["inputs"].items()},
                 nodes={name: NodeState(**state) for name, state in value["nodes"].items()},
             )

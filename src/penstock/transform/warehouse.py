@@ -78,9 +78,17 @@ def opened(
                 found=str(error).splitlines()[0],
                 remedy="It is a cache: remove it, and it is built again from silver.",
             ) from error
-        yield connection
-        if not read_only:
-            connection.execute(f"CHECKPOINT {quote(DATABASE)}")
+        try:
+            yield connection
+            if not read_only:
+                connection.execute(f"CHECKPOINT {quote(DATABASE)}")
+        except duckdb.IOException as error:
+            raise StorageError(
+                "The disk refused while the warehouse was used",
+                where=str(database),
+                found=str(error).splitlines()[0],
+                remedy="See to it and run again.",
+            ) from error
     finally:
         connection.close()
 
