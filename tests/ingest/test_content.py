@@ -83,6 +83,25 @@ def test_a_file_that_grows_between_two_reads_is_busy(tmp_path: Path) -> None:
         list(batches)
 
 
+@pytest.mark.parametrize(
+    ("format", "head", "row"),
+    [
+        (FileFormat.CSV, b"a\n", b"1234567\n"),
+        (FileFormat.NDJSON, b"", b'{"a":1}\n'),
+        (FileFormat.JSON, b"[0", b',{"a":1}'),
+    ],
+)
+def test_rows_come_before_the_file_is_read_to_its_end(
+    tmp_path: Path, format: FileFormat, head: bytes, row: bytes
+) -> None:
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(head + row * 500_000)[:-8])
+    batches = read_file(source(format=format), found(path), batch_rows=1000)
+    assert sum(next(batches).rows.num_rows for _ in range(100)) == 100_000
+    with pytest.raises(SourceError):
+        list(batches)
+
+
 def test_a_file_that_is_gone_is_busy(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(ROWS)

@@ -23,7 +23,7 @@ DIRT = st.lists(
     st.sampled_from(
         [b'"', b'""', b",", b"\n", b"\r\n", b"\r", b"a", b"b,c", b'"x"', b'"x,y"', b"\xc3\xa9", b"\xe9", b"\0", b" "]
     ),
-    max_size=40,
+    max_size=60,
 ).map(b"".join)
 
 
@@ -37,7 +37,7 @@ def read_headless(data: bytes, *, width: int = 2, encoding: str = "utf-8", block
             return collect(batches(reader.pieces(reader.columns()), batch_rows=3, verify=content.verify))
 
 
-@given(DIRT, st.integers(1, 3), st.sampled_from(["utf-8", "cp1252"]), st.sampled_from([1, 2, 5, 1 << 20]))
+@given(DIRT, st.integers(1, 3), st.sampled_from(["utf-8", "cp1252"]), st.sampled_from([1, 2, 5, 16, 1 << 20]))
 @example(b'a,"b\nc,d\ne,"f"\n', 2, "utf-8", 5)
 @example(b'a,"b\r', 2, "utf-8", 1)
 @example(b'a,b\n"x\ny",\xe9\n', 2, "utf-8", 3)

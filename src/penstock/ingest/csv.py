@@ -18,6 +18,7 @@ from penstock.ingest.malformed import Fault, Malformed
 from penstock.spec.source import Csv
 
 BLOCK_BYTES = 1 << 20
+SMALL_WINDOW = 1 << 16
 
 
 class CsvReader:
@@ -37,6 +38,8 @@ class CsvReader:
         self._final = False
         self._line = 1
         self._skipping = False
+        self._window = block_bytes
+        self._small_window = min(SMALL_WINDOW, block_bytes)
 
     def columns(self) -> tuple[str, ...]:
         """The columns' names: from the header, the declaration, or by position. To be called once, first."""
@@ -47,7 +50,7 @@ class CsvReader:
         parsed = Parsed()
         while not parsed.rows and not parsed.malformed and not self._final:
             self._more()
-            parsed = parser.parse(self._data, self._line, final=self._final, limit=1)
+            parsed = parser.parse(self._data, self._line, final=self._final, until=1)
         if parsed.malformed:
             raise _no_header(self._where, parsed.malformed[0])
         if not parsed.rows:
@@ -63,19 +66,36 @@ class CsvReader:
         careful = RecordParser(self._dialect, self._encoding, len(columns))
         yield _piece(columns, Parsed())
         while True:
-            block = None if self._skipping else fast.parse(self._data, self._line, final=self._final)
-            if block is not None:
-                self._advance(block.consumed, block.next_line)
-                yield _block_piece(columns, block)
-            elif self._data:
-                parsed = careful.parse(self._data, self._line, final=self._final, skipping=self._skipping)
-                self._skipping = parsed.skipping
-                self._advance(parsed.consumed, parsed.next_line)
-                if parsed.rows or parsed.malformed:
-                    yield _piece(columns, parsed)
+            while (piece := self._next(columns, fast, careful)) is not None:
+                yield piece
             if self._final:
                 return
             self._more()
+
+    def _next(self, columns: tuple[str, ...], fast: BlockParser, careful: RecordParser) -> Piece | None:
+        """The next rows of the data at hand; None when there is no whole record.
+
+        The fast path is tried on the whole window, then on a small one, so that one bad line sends
+        little to the careful path; the window grows again with every success.
+        """
+        for window in dict.fromkeys((self._window, self._small_window)):
+            block = None if self._skipping else self._fast(fast, window)
+            if block is not None:
+                self._window = min(2 * window, self._block_bytes)
+                self._advance(block.consumed, block.next_line)
+                return _block_piece(columns, block)
+        self._window = self._small_window
+        parsed = careful.parse(
+            self._data, self._line, final=self._final, skipping=self._skipping, until=self._small_window
+        )
+        self._skipping = parsed.skipping
+        self._advance(parsed.consumed, parsed.next_line)
+        return _piece(columns, parsed) if parsed.consumed or parsed.malformed else None
+
+    def _fast(self, fast: BlockParser, window: int) -> Block | None:
+        if len(self._data) <= window:
+            return fast.parse(self._data, self._line, final=self._final)
+        return fast.parse(self._data[:window], self._line, final=False)
 
     def _more(self) -> None:
         chunk = self._content.read(self._block_bytes)

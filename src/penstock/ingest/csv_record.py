@@ -45,6 +45,10 @@ class Parsed:
     next_line: int = 1
     skipping: bool = False  # inside a line too long, whose end has not come yet
 
+    @property
+    def any(self) -> bool:
+        return bool(self.rows or self.malformed)
+
 
 @dataclass(frozen=True)
 class _Record:
@@ -74,14 +78,15 @@ class RecordParser:
         self._encoding = encoding
         self._width = width
 
-    def parse(self, data: bytes, line: int, *, final: bool, skipping: bool = False, limit: int | None = None) -> Parsed:
-        """Every record of `data`, which begins at a record's start on line `line`, or at most `limit` rows.
+    def parse(self, data: bytes, line: int, *, final: bool, skipping: bool = False, until: int | None = None) -> Parsed:
+        """Every record of `data`, which begins at a record's start on line `line`; with `until`, none that begins
+        that many bytes in or later, once there is a row or a malformed line.
 
         Unless `final`, a record that may go on behind the data is left: `consumed` is where it begins.
         `skipping` says that the data begins inside a line that is too long.
         """
         parsed = Parsed(next_line=line, skipping=skipping)
-        while parsed.consumed < len(data) and (limit is None or len(parsed.rows) < limit):
+        while parsed.consumed < len(data) and not (until is not None and parsed.consumed >= until and parsed.any):
             try:
                 self._step(data, parsed, final)
             except _NeedMore:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
+from functools import cache
 from pathlib import Path
 
 from penstock.errors import SourceError
@@ -86,7 +87,12 @@ def _walk(folder: Path, segments: tuple[str, ...], seen: Seen) -> Iterator[Path]
 def _names(segment: str, name: str) -> bool:
     if name.startswith(".") and not segment.startswith("."):
         return False
-    return re.match(translate(segment), name) is not None
+    return _pattern(segment).match(name) is not None
+
+
+@cache
+def _pattern(segment: str) -> re.Pattern[str]:
+    return re.compile(translate(segment))
 
 
 def _is_delivery(entry: os.DirEntry[str]) -> bool:

@@ -8,8 +8,10 @@ import pyarrow as pa
 
 from penstock.ingest.batch import Piece, string_rows
 from penstock.ingest.column import ColumnNames
-from penstock.ingest.json_text import Value, value_text
+from penstock.ingest.json_text import Number, Value, value_text
 from penstock.ingest.malformed import Malformed
+
+_PLAIN = {str, Number, type(None)}
 
 
 class JsonRows:
@@ -50,4 +52,7 @@ class JsonRows:
 
 
 def _column(objects: Sequence[dict[str, Value]], key: str) -> pa.Array:
-    return pa.array([value_text(value.get(key)) for value in objects], pa.string())
+    values = [value.get(key) for value in objects]
+    if not _PLAIN.issuperset(map(type, values)):
+        values = [value_text(value) for value in values]
+    return pa.array(values, pa.string())
