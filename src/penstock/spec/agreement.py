@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from penstock.spec import source_file as keys
 from penstock.spec.contract import Classification
@@ -16,18 +17,32 @@ from penstock.spec.references import DeclaredReference
 from penstock.spec.shape import Fields
 
 
-def judge_source(fields: Fields, contracts: Mapping[str, DeclaredContract], problems: Problems) -> None:
+@dataclass(frozen=True)
+class Datasets:
+    """The contracts by dataset. `all_known` is false when a contract could not be read far enough to know its
+    name: a dataset that is missing then is no mistake of those who speak of it."""
+
+    contracts: Mapping[str, DeclaredContract]
+    all_known: bool
+
+    def find(self, name: str, place: Place, problems: Problems) -> DeclaredContract | None:
+        contract = self.contracts.get(name)
+        if contract is None and self.all_known:
+            problems.add(
+                place,
+                f"No contract declares the dataset `{name}`",
+                remedy=did_you_mean(name, self.contracts) or "Add it under contracts/, or name another dataset.",
+            )
+        return contract
+
+
+def judge_source(fields: Fields, datasets: Datasets, problems: Problems) -> None:
     """Hold a source against the contract of its dataset."""
     dataset = fields.get(keys.DATASET)
     if dataset is None:
         return
-    contract = contracts.get(dataset)
+    contract = datasets.find(dataset, fields.place(keys.DATASET), problems)
     if contract is None:
-        problems.add(
-            fields.place(keys.DATASET),
-            f"No contract declares the dataset `{dataset}`",
-            remedy=did_you_mean(dataset, contracts) or "Add it under contracts/, or name another dataset.",
-        )
         return
     mapping = _judge_mapping(fields, contract, problems)
     _judge_header(fields, contract, mapping, problems)
@@ -44,7 +59,7 @@ def _judge_mapping(fields: Fields, contract: DeclaredContract, problems: Problem
     taken: dict[str, str] = {}
     for column, origin in pairs.items():
         place = places.get(column, fields.node.place)
-        if column not in names:
+        if column not in names and contract.knows_its_columns():
             _refuse_unknown_column(column, origin, names, place, contract, problems)
         elif origin in taken:
             problems.add(
@@ -104,25 +119,17 @@ def _aliases(column: DeclaredColumn) -> tuple[str, ...]:
 
 
 def judge_reference(
-    contract: DeclaredContract,
-    declared: DeclaredReference,
-    contracts: Mapping[str, DeclaredContract],
-    problems: Problems,
+    contract: DeclaredContract, declared: DeclaredReference, datasets: Datasets, problems: Problems
 ) -> None:
     """Hold a relationship against the dataset it names."""
     reference = declared.reference
-    target = contracts.get(reference.dataset)
+    target = datasets.find(reference.dataset, declared.place, problems)
     if target is None:
-        problems.add(
-            declared.place,
-            f"No contract declares the dataset `{reference.dataset}`",
-            remedy=did_you_mean(reference.dataset, contracts) or "Add it under contracts/, or name another dataset.",
-        )
         return
     for own, other in zip(reference.columns, reference.to, strict=True):
         sides = [(contract, own, contract.column(own)), (target, other, target.column(other))]
         for side, name, column in sides:
-            if column is None:
+            if column is None and side.knows_its_columns():
                 problems.add(
                     declared.place,
                     f"The contract of `{side.name}` has no column `{name}`",

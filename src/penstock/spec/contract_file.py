@@ -50,30 +50,33 @@ class DeclaredContract:
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns if column.name is not None)
 
+    def knows_its_columns(self) -> bool:
+        """Whether every column could be read far enough to know its name."""
+        nodes = self.dataset.node.get(keys.COLUMNS.name)
+        return isinstance(nodes, Items) and len(self.column_names()) == len(nodes.items)
+
     def column(self, name: str) -> DeclaredColumn | None:
         return next((column for column in self.columns if column.name == name), None)
 
 
-def read_contract(root: Node, path: Path, problems: Problems) -> DeclaredContract | None:
-    """A contract judged by itself; references to other datasets are judged when all are read."""
-    judge_contract(root, problems)
+def read_contract(root: Node, path: Path, problems: Problems) -> tuple[DeclaredContract, ...]:
+    """The contract of a file, judged by itself; references to other datasets are judged when all are read. A file
+    should declare one dataset: when it declares several they are all judged, so that nothing stays unsaid."""
     fields = keys.CONTRACT.read(root, "", problems)
+    judge_contract(root, problems)
     if fields is None:
-        return None
+        return ()
     read_extensions(fields, keys.CUSTOM_PROPERTIES, None, problems)
     datasets = fields.get(keys.SCHEMA)
-    if not datasets:
-        return None
-    if len(datasets) > 1:
+    for extra in (() if datasets is None else datasets)[1:2]:
         problems.add(
-            datasets[1].node.place,
+            extra.node.place,
             "The contract declares more than one dataset",
             expected="one",
-            found=str(len(datasets)),
+            found=str(len(datasets or ())),
             remedy="Give each dataset a file of its own.",
         )
-        return None
-    return _declared(fields, datasets[0], path, problems)
+    return tuple(_declared(fields, dataset, path, problems) for dataset in datasets or ())
 
 
 def make_contract(declared: DeclaredContract, *, tenant: str) -> Contract | None:
@@ -344,11 +347,12 @@ def _judge_order(declared: DeclaredContract, section: Fields, name: str, problem
     place = section.place(keys.ORDER_BY)
     column = declared.column(name)
     if column is None:
-        problems.add(
-            place,
-            f"`order_by` names no column of the contract: `{name}`",
-            remedy=did_you_mean(name, declared.column_names()) or "Name one of its columns.",
-        )
+        if declared.knows_its_columns():
+            problems.add(
+                place,
+                f"`order_by` names no column of the contract: `{name}`",
+                remedy=did_you_mean(name, declared.column_names()) or "Name one of its columns.",
+            )
         return
     made = column.column
     if made is None:

@@ -82,7 +82,9 @@ def describe(node: Node) -> str:
         return "a list" if node.items else "an empty list"
     if isinstance(node, Entries):
         return "a mapping"
-    return "nothing" if node.value is None else f"`{shortened(node.text)}`"
+    if node.value is None:
+        return "nothing"
+    return f"`{shortened(node.text)}`" if node.text.strip() else "an empty text"
 
 
 def shortened(text: str, limit: int = 60) -> str:
@@ -130,6 +132,16 @@ def _decoded(data: bytes, file: str, problems: Problems) -> str | None:
         return None
 
 
+_SYNTAX_REMEDY = "Check indentation, quotes and brackets here and in the lines above."
+_SYNTAX_REMEDIES = (  # by what the parser says
+    ("mapping values are not allowed", "Put text with a colon in quotes, or correct the indentation."),
+    ("cannot start any token", "Put the text in quotes: it begins with a character that YAML keeps for itself."),
+    ("scanning an alias", "Put text that begins with `*` in quotes."),
+    ("scanning an anchor", "Put text that begins with `&` in quotes."),
+    ("found unexpected end of stream", "Close the quote."),
+)
+
+
 class _Stop(Exception):
     """The document cannot be read further."""
 
@@ -165,8 +177,10 @@ class _Builder:
                 self._take(event)
         except yaml.MarkedYAMLError as error:
             self._refuse_syntax(error, text)
+            raise _Stop from error
         except yaml.YAMLError as error:
             self._refuse_character(error, text)
+            raise _Stop from error
         return self.root
 
     def _take(self, event: Any) -> None:
@@ -275,12 +289,10 @@ class _Builder:
                 remedy="Indent with spaces.",
             )
             return
-        detail = " ".join(part for part in (error.context, error.problem) if part)
+        said = " ".join(part for part in (error.context, error.problem) if part is not None)
+        remedy = next((remedy for part, remedy in _SYNTAX_REMEDIES if part in said), _SYNTAX_REMEDY)
         self.problems.add(
-            place,
-            "The file is not valid YAML",
-            found=detail or "a syntax error",
-            remedy="Check indentation, quotes and colons at this line.",
+            place, "The file is not valid YAML", found=f"`{shortened(line, 40)}`, {said or 'unreadable'}", remedy=remedy
         )
 
     def _refuse_character(self, error: Any, text: str) -> None:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from penstock.errors import DeclarationError
-from penstock.spec.agreement import judge_reference, judge_source
+from penstock.spec.agreement import Datasets, judge_reference, judge_source
 from penstock.spec.check_file import CHECK_NAME, read_checks
 from penstock.spec.contract import Contract
 from penstock.spec.contract_file import DeclaredContract, make_contract, read_contract
@@ -63,11 +63,11 @@ class _Loading:
             return None
         fields = self._document(self.root / PROJECT_FILE, lambda node, _: read_project_file(node, self.problems))
         self._refuse_misnamed_folders()
-        contracts = list(self._documents("contracts", lambda node, path: read_contract(node, path, self.problems)))
+        contracts = [contract for file in self._documents("contracts", self._contracts) for contract in file]
         sources = list(self._documents("sources", lambda node, path: (read_source(node, self.problems), path)))
         checks = [check for file in self._documents("checks", self._checks) for check in file]
         by_dataset = self._by_dataset(contracts)
-        self._judge_agreement(contracts, sources, by_dataset)
+        self._judge_agreement(contracts, sources, Datasets(by_dataset, self._knows_every_dataset(contracts)))
         self._refuse_shared_names(sources, checks)
         models, models_fingerprint = self._models()
         tenant = "default" if fields is None else fields.get(TENANT_KEY) or "default"
@@ -163,6 +163,9 @@ class _Loading:
             if name not in FOLDERS and meant is not None:
                 self.problems.add(Place(name), "The folder is not read", remedy=f"{meant} Rename it.")
 
+    def _contracts(self, node: Node, path: Path) -> tuple[DeclaredContract, ...]:
+        return read_contract(node, path, self.problems)
+
     def _checks(self, node: Node, path: Path) -> tuple[tuple[Fields, Check | None], ...]:
         return read_checks(node, path, self.problems)
 
@@ -181,18 +184,24 @@ class _Loading:
             found.setdefault(contract.name, contract)
         return found
 
+    def _knows_every_dataset(self, contracts: list[DeclaredContract]) -> bool:
+        read = {contract.place.file for contract in contracts if contract.name is not None}
+        return {self._place(path).file for path in self._files(self.root / "contracts")} == read and all(
+            contract.name is not None for contract in contracts
+        )
+
     def _judge_agreement(
         self,
         contracts: list[DeclaredContract],
         sources: list[tuple[Fields | None, Path]],
-        by_dataset: dict[str, DeclaredContract],
+        datasets: Datasets,
     ) -> None:
         for contract in contracts:
             for reference in contract.references:
-                judge_reference(contract, reference, by_dataset, self.problems)
+                judge_reference(contract, reference, datasets, self.problems)
         for fields, _ in sources:
             if fields is not None:
-                judge_source(fields, by_dataset, self.problems)
+                judge_source(fields, datasets, self.problems)
 
     def _refuse_shared_names(
         self, sources: list[tuple[Fields | None, Path]], checks: list[tuple[Fields, Check | None]]

@@ -41,7 +41,23 @@ _FORMS = {  # what a pattern of the standard asks for, by the description beside
 def judge_contract(root: Node, problems: Problems) -> None:
     """Hold a contract against the standard."""
     for error in _validator().iter_errors(plain(root)):
-        _tell(error, root, problems)
+        if not _is_told_elsewhere(error, root):
+            _tell(error, root, problems)
+
+
+def _is_told_elsewhere(error: Any, root: Node) -> bool:
+    """Without a logicalType the conditions of the schema for every type apply at once; a value that is permitted
+    twice is told with its own place when the column is read."""
+    path = list(error.absolute_path)
+    if error.validator == "uniqueItems" and path[-1:] == ["enum"]:
+        return True
+    columns = [
+        place for place in range(1, len(path)) if path[place - 1] == "properties" and isinstance(path[place], int)
+    ]
+    if not columns or "then" not in error.absolute_schema_path:
+        return False
+    column, _ = _locate(root, path[: columns[-1] + 1])
+    return isinstance(column, Entries) and "logicalType" not in column.entries
 
 
 @lru_cache(maxsize=1)
@@ -109,7 +125,7 @@ def _tell(error: Any, root: Node, problems: Problems) -> None:
     elif error.validator == "required":
         _tell_missing(error, node, name, problems)
     elif error.validator in ("oneOf", "anyOf"):
-        _tell_alternatives(error, node, name, problems)
+        _tell_alternatives(error, root, node, name, problems)
     else:
         expected = _expected(error)
         problems.add(
@@ -158,8 +174,8 @@ def _tell_missing(error: Any, node: Node, name: str, problems: Problems) -> None
             )
 
 
-def _tell_alternatives(error: Any, node: Node, name: str, problems: Problems) -> None:
-    """Of several permitted forms, tell what each would have needed."""
+def _tell_alternatives(error: Any, root: Node, node: Node, name: str, problems: Problems) -> None:
+    """Of several permitted forms, tell what was wrong with the one that was meant, or what each would have needed."""
     missing = [key for part in error.validator_value for key in part.get("required", ())]
     if missing and isinstance(node, Entries):
         given = [key for key in missing if key in node.entries]
@@ -172,6 +188,11 @@ def _tell_alternatives(error: Any, node: Node, name: str, problems: Problems) ->
             remedy="Add one of them." if not given else "Keep one of them.",
         )
         return
+    meant = _meant_alternative(error)
+    if meant:
+        for part in meant:
+            _tell(part, root, problems)
+        return
     problems.add(
         node.place,
         f"`{name}` does not meet the data contract standard",
@@ -179,6 +200,17 @@ def _tell_alternatives(error: Any, node: Node, name: str, problems: Problems) ->
         found=describe(node),
         remedy="Write it in one of the permitted forms.",
     )
+
+
+def _meant_alternative(error: Any) -> list[Any]:
+    """The errors of the one form whose type the value has; none when no form or several are of that type."""
+    forms: dict[Any, list[Any]] = {}
+    for part in error.context:
+        forms.setdefault(part.relative_schema_path[0], []).append(part)
+    fitting = [
+        parts for parts in forms.values() if not any(part.validator == "type" and not part.path for part in parts)
+    ]
+    return fitting[0] if len(fitting) == 1 else []
 
 
 def _expected(error: Any) -> str | None:
@@ -213,6 +245,10 @@ def _remedy(error: Any, node: Node) -> str:
     if error.validator == "enum":
         words = [str(word) for word in error.validator_value]
         return did_you_mean(str(plain(node)), words) or "Choose one of them."
-    if error.validator == "type" and error.validator_value == "string" and not isinstance(node, (Items, Entries)):
-        return "Put it in quotes."
+    if error.validator == "not":
+        return "Remove it."
+    if error.validator == "type" and not isinstance(node, (Items, Entries)):
+        return {"string": "Put it in quotes.", "object": "Write `key: value` lines."}.get(
+            error.validator_value, "Correct the value."
+        )
     return "Correct the value."

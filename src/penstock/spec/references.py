@@ -52,7 +52,7 @@ def _reference(columns: tuple[str, ...], entry: Fields, problems: Problems) -> D
         problems.add(
             entry.place(keys.TO),
             "The two sides of the relationship differ in length",
-            expected=f"{len(columns)} columns",
+            expected=f"as many as {len(columns)}",
             found=str(len(to)),
             remedy="Name one column for each referring column.",
         )

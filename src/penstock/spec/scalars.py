@@ -76,9 +76,13 @@ TEXT: Parsed[str] = Parsed("text", lambda text: text, "Write a text.")  # exactl
 PROSE: Parsed[str] = Parsed("text", lambda text: text.strip(), "Write a text.")
 WORDS: Parsed[str] = Parsed("text", _words, "Write at least one word.")
 NAME: Parsed[str] = Parsed(
-    "name", _name, "Begin with a small letter; use small letters, digits and `_`, at most 63 characters."
+    "name in small letters",
+    _name,
+    "Begin with a small letter; use small letters, digits and `_`, at most 63 characters.",
 )
-TENANT: Parsed[str] = Parsed("name", _tenant, "Use small letters, digits, `-` and `_`, at most 63 characters.")
+TENANT: Parsed[str] = Parsed(
+    "name in small letters", _tenant, "Use small letters, digits, `-` and `_`, at most 63 characters."
+)
 DURATION: Parsed[timedelta] = Parsed(
     "ISO 8601 duration", parse_duration, "Write for example `P30D`, `PT1H` or `PT2S`; months and years have no length."
 )

@@ -204,7 +204,7 @@ class Many(Generic[T]):
                 remedy="Add a value, or remove the key.",
             )
             return None
-        values = [self.of.read(item, name, problems) for item in node.items]
+        values = [self.of.read(item, f"{name}[{index}]", problems) for index, item in enumerate(node.items)]
         kept = tuple(value for value in values if value is not None)
         return kept if len(kept) == len(values) else None
 
@@ -247,11 +247,10 @@ class Parsed(Generic[T]):
     def read(self, node: Node, name: str, problems: Problems) -> T | None:
         remedy = self.remedy
         if isinstance(node, Scalar) and node.value is not None:
-            if isinstance(node.value, str) or not self.text_only:
-                value = self.parse(node.text)
-                if value is not None:
-                    return value
-            else:
+            value = self.parse(node.text)
+            if value is not None and (isinstance(node.value, str) or not self.text_only):
+                return value
+            if value is not None:
                 remedy = f'Put it in quotes: "{node.text}".'
         problems.add(
             node.place, f"`{name}` has a wrong value", expected=self.label, found=describe(node), remedy=remedy
