@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from penstock import __version__
@@ -64,7 +63,7 @@ def init(
 
 
 @app.command()
-def validate(project: Project = HERE, data_dir: Data = None, as_json: Json = False) -> None:
+def validate(project: Project = HERE, data_dir: Data = None, as_json: Json = False) -> None:  # noqa: ARG001
     """Check every declaration of the project; report all problems at once."""
     from penstock.spec.loading import load_project
 
@@ -102,8 +101,8 @@ def explain(
 def run(project: Project = HERE, data_dir: Data = None, as_json: Json = False) -> None:
     """Take what is new all the way: files, bronze, silver, gold, one release."""
     from penstock.cli.progress import watch
-    from penstock.runtime.run import run
     from penstock.runtime.installation import Installation
+    from penstock.runtime.run import run
 
     installation = Installation.at(project, data_dir)
     with watch(quiet=as_json) as watching:
@@ -115,8 +114,8 @@ def run(project: Project = HERE, data_dir: Data = None, as_json: Json = False) -
 @app.command()
 def status(project: Project = HERE, data_dir: Data = None, as_json: Json = False) -> None:
     """Show every table with rows, snapshot, files and bytes, and the current release."""
-    from penstock.runtime.status import read_status
     from penstock.runtime.installation import Installation
+    from penstock.runtime.status import read_status
 
     show.status(read_status(Installation.at(project, data_dir)), as_json=as_json)
 
@@ -129,8 +128,8 @@ def history(
     as_json: Json = False,
 ) -> None:
     """Show the last runs and releases."""
-    from penstock.runtime.status import read_history
     from penstock.runtime.installation import Installation
+    from penstock.runtime.status import read_history
 
     show.history(read_history(Installation.at(project, data_dir), limit=limit), as_json=as_json)
 
@@ -146,8 +145,8 @@ def query(
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Ask the lake a question in SQL."""
-    from penstock.runtime.reading import query
     from penstock.runtime.installation import Installation
+    from penstock.runtime.reading import query
 
     query(
         Installation.at(project, data_dir),
@@ -170,8 +169,8 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a whole table to a file."""
-    from penstock.runtime.reading import export
     from penstock.runtime.installation import Installation
+    from penstock.runtime.reading import export
 
     rows = export(Installation.at(project, data_dir), dataset, to, release=release, overwrite=overwrite)
     show.exported(dataset, to, rows, as_json=as_json)
@@ -202,7 +201,7 @@ def doctor(
 @app.command()
 def demo(
     data_dir: Data = None,
-    once: Annotated[bool, typer.Option("--once", help="Stop after the summary.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Stop after the summary.")] = False,  # noqa: ARG001
     as_json: Json = False,
 ) -> None:
     """Show the whole road on a shop's data: a full run, a second one with new files and dirt, three questions."""
@@ -210,7 +209,7 @@ def demo(
     from penstock.runtime.demo import demo
 
     with watch(quiet=as_json) as watching:
-        report = demo(data_dir, watching, once=once)
+        report = demo(data_dir, watching)
     show.demo(report, as_json=as_json)
     raise typer.Exit(report.exit_code)
 
@@ -223,8 +222,8 @@ def quarantine_list(
     as_json: Json = False,
 ) -> None:
     """Count refused rows by dataset, stage and rule."""
-    from penstock.runtime.quarantine import summarise
     from penstock.runtime.installation import Installation
+    from penstock.runtime.quarantine import summarise
 
     show.quarantine_summary(summarise(Installation.at(project, data_dir), dataset), as_json=as_json)
 
@@ -239,8 +238,8 @@ def quarantine_show(
     as_json: Json = False,
 ) -> None:
     """Show refused rows with file, line, reasons and what was read."""
-    from penstock.runtime.quarantine import refused
     from penstock.runtime.installation import Installation
+    from penstock.runtime.quarantine import refused
 
     rows = refused(Installation.at(project, data_dir), dataset, code=code, limit=limit)
     show.quarantine_rows(rows, as_json=as_json)
@@ -254,8 +253,8 @@ def quarantine_replay(
     as_json: Json = False,
 ) -> None:
     """Try refused rows again under the declarations as they are now."""
-    from penstock.runtime.quarantine import replay
     from penstock.runtime.installation import Installation
+    from penstock.runtime.quarantine import replay
 
     show.replayed(replay(Installation.at(project, data_dir), dataset), as_json=as_json)
 
@@ -263,15 +262,9 @@ def quarantine_replay(
 def main() -> None:
     """Run the command line; a user's mistake is one sentence and an exit code, never a traceback."""
     try:
-        code = app(standalone_mode=False)
-    except click.exceptions.Abort:
-        show.error_line("stopped")
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
+        app()
     except KeyboardInterrupt:
-        show.error_line("stopped; what was committed stays, the next run finishes the rest")
+        show.error_line("stopped; what was committed stays, and the next run finishes the rest")
         sys.exit(130)
     except PenstockError as error:
         show.error(error)
@@ -279,4 +272,3 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
-    sys.exit(code if isinstance(code, int) else 0)

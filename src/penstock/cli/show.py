@@ -284,5 +284,12 @@ def demo(report: DemoReport, *, as_json: bool) -> None:
     if as_json:
         document(report.as_record())
         return
-    for text in report.lines():
+    for title, done in (("First run", report.first), ("Second run", report.second)):
+        line(f"\n{title}")
+        run(done, as_json=False)
+    for answered in report.answers:
+        line(f"\n{answered.question}\n  {' '.join(answered.sql.split())}\n")
+        line(answered.answer.rstrip())
+    line("")
+    for text in report.closing():
         line(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 from penstock.conform.columns import resolve
 from penstock.conform.counts import Counts
 from penstock.errors import SourceError
-from penstock.ingest.batch import Batch
+from penstock.ingest.batch import LINE, Batch
 from penstock.ingest.discovery import Discovery
 from penstock.ingest.file import FoundFile
 from penstock.ingest.reading import header, read_file
@@ -25,7 +26,8 @@ from penstock.lake.ledger import ledger_spec
 from penstock.lake.table import TableSpec
 from penstock.load.conservation import check_conserved
 from penstock.load.ledger import Entry, entry_table
-from penstock.load.tables import arrow_schema, bronze_name, bronze_spec, quarantine_spec
+from penstock.load.origin import Origin
+from penstock.load.tables import SYSTEM_COLUMNS, arrow_schema, bronze_name, bronze_spec, quarantine_spec
 from penstock.spec.contract import Contract, Evolution
 from penstock.spec.project import Project
 from penstock.spec.source import Source
@@ -108,6 +110,7 @@ class _Unreadable(Exception):
 def _columns(contract: Contract, source: Source, file: FoundFile) -> tuple[str, ...]:
     """The columns of a file; a contract that is frozen refuses a file with columns it does not name."""
     names = header(source, file)
+    _refuse_confusing(file, names)
     unknown = resolve(contract, source.reading, names).unknown
     if unknown and contract.evolution is Evolution.FREEZE:
         raise SourceError(
@@ -118,6 +121,21 @@ def _columns(contract: Contract, source: Source, file: FoundFile) -> tuple[str, 
             remedy=f"Add them to {contract.path.name}, or declare another `penstock.evolution`.",
         )
     return names
+
+
+def _refuse_confusing(file: FoundFile, names: Sequence[str]) -> None:
+    """Refuse names that the lake uses itself, and names that only capital letters tell apart."""
+    folded = Counter(name.lower() for name in names)
+    reserved = {column.name for column in SYSTEM_COLUMNS}
+    confusing = [name for name in names if name.lower() in reserved or folded[name.lower()] > 1]
+    if confusing:
+        raise SourceError(
+            "The file has column names that cannot be told apart from others",
+            where=str(file.absolute),
+            expected="names that differ in more than capital letters, and none of the lake's own",
+            found=", ".join(confusing),
+            remedy="Rename the columns where the file is made.",
+        )
 
 
 def _groups(files: Sequence[FoundFile]) -> Iterator[list[FoundFile]]:
@@ -184,7 +202,7 @@ class _Taking:
         ingested_at: datetime,
     ) -> Iterator[pa.RecordBatch]:
         for file in files:
-            system = _System(self.project.tenant, self.source.name, file, ingested_at, batch)
+            origin = Origin(self.project.tenant, self.source.name, file.path, file.file_id, ingested_at, batch)
             rows = malformed = 0
             version = file.version
             for part in _parts(self.source, file):
@@ -193,64 +211,12 @@ class _Taking:
                 self.read += part.rows.num_rows + part.malformed.num_rows
                 version = _highest(version, part.rows, self.source.delivery.version_column)
                 if part.malformed.num_rows:
-                    quarantine.append(system.refused(part.malformed, self.source.fingerprint))
-                yield from system.complete(part.rows, self.schema).to_batches()
+                    quarantine.append(origin.refused(part.malformed, self.source, _names(part.rows)))
+                yield from origin.complete(part.rows, self.schema).to_batches()
                 self.observe(part.rows.num_rows + part.malformed.num_rows, 0)
             self.observe(0, file.size)
             self.malformed += malformed
             self.done.append(Entry(replace(file, version=version), rows, malformed))
-
-
-QUARANTINE_SCHEMA = arrow_schema(quarantine_spec("any"))
-
-
-@dataclass(frozen=True)
-class _System:
-    """The system columns that all rows of one file share."""
-
-    tenant: str
-    source: str
-    file: FoundFile
-    ingested_at: datetime
-    batch: int
-
-    def values(self) -> dict[str, object]:
-        return {
-            "_tenant": self.tenant,
-            "_source": self.source,
-            "_file": self.file.path,
-            "_file_id": self.file.file_id,
-            "_ingested_at": self.ingested_at,
-            "_batch": self.batch,
-        }
-
-    def complete(self, rows: pa.Table, schema: pa.Schema, **more: object) -> pa.Table:
-        """`rows` with every column of `schema`: system values, null where the file has no such column."""
-        constant = self.values() | more
-        arrays = [
-            rows[field.name].cast(field.type)
-            if field.name in rows.column_names
-            else pa.repeat(pa.scalar(constant.get(field.name), field.type), rows.num_rows)
-            for field in schema
-        ]
-        return pa.table(arrays, schema=schema)
-
-    def refused(self, malformed: pa.Table, fingerprint: str) -> pa.Table:
-        codes = malformed["code"].to_pylist()
-        facts = zip(codes, malformed["expected"].to_pylist(), malformed["found"].to_pylist(), strict=True)
-        reasons = [
-            json.dumps([{"code": code, "column": None, "expected": expected, "found": found}])
-            for code, expected, found in facts
-        ]
-        rows = pa.table(
-            {
-                "_line": malformed["_line"],
-                "raw": malformed["raw"],
-                "codes": pa.array([[code] for code in codes], pa.list_(pa.string())),
-                "reasons": pa.array(reasons, pa.string()),
-            }
-        )
-        return self.complete(rows, QUARANTINE_SCHEMA, stage="parse", status="open", contract=fingerprint)
 
 
 def _parts(source: Source, file: FoundFile) -> Iterator[Batch]:
@@ -258,6 +224,10 @@ def _parts(source: Source, file: FoundFile) -> Iterator[Batch]:
         yield from read_file(source, file)
     except SourceError as error:
         raise _Unreadable(file, error) from error
+
+
+def _names(rows: pa.Table) -> tuple[str, ...]:
+    return tuple(name for name in rows.column_names if name != LINE)
 
 
 def _highest(version: str | None, rows: pa.Table, column: str | None) -> str | None:

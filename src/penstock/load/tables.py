@@ -110,7 +110,13 @@ def quarantine_spec(dataset: str) -> TableSpec:
         TableColumn("codes", "codes", "list<string>", doc="Every violated rule"),
         TableColumn("reasons", "reasons", "string", doc="JSON array of code, column, expected, found", personal=True),
         TableColumn("raw", "raw", "binary", doc="parse: the original bytes of the line", personal=True),
-        TableColumn("row", "row", "string", doc="conform: JSON object of the strings as read", personal=True),
+        TableColumn(
+            "row",
+            "row",
+            "string",
+            doc="conform: JSON object of the strings as read; parse: JSON array of the file's columns",
+            personal=True,
+        ),
         TableColumn("status", "status", "string", doc="open, or replayed"),
         TableColumn("contract", "contract", "string", doc="Fingerprint of the declarations that refused the row"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +23,16 @@ class Installation:
     world: World
 
     @classmethod
-    def at(cls, project: Path, data_dir: Path | None = None, *, world: World | None = None) -> Installation:
+    def at(
+        cls,
+        project: Path,
+        data_dir: Path | None = None,
+        *,
+        world: World | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Installation:
         """Load the project in a folder; its data is in `.penstock` there unless said otherwise."""
-        loaded = load_project(project)
+        loaded = load_project(project, environment=environment)
         root = (project / ".penstock" if data_dir is None else data_dir).resolve()
         return cls(loaded, DataDirectory(root), real_world() if world is None else world)
 

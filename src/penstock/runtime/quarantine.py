@@ -60,7 +60,7 @@ def _summaries(reader: Reader, dataset: str) -> list[Summary]:
     rows = reader.connection.execute(
         "SELECT stage, reason ->> 'code', reason ->> 'column', status, count(*) FROM ("
         f" SELECT stage, status, unnest(CAST(reasons AS JSON[])) AS reason FROM quarantine.{quote(dataset)})"
-        " GROUP BY ALL ORDER BY count(*) DESC, ALL"
+        " GROUP BY ALL ORDER BY count(*) DESC, 1, 2, 3, 4"
     ).fetchall()
     return [Summary(dataset, *row) for row in rows]
 
@@ -113,3 +113,42 @@ def _checked(installation: Installation, dataset: str) -> str:
         known = ", ".join(sorted(installation.project.contracts))
         raise UsageError("There is no such dataset", expected=known, found=dataset)
     return dataset
+
+
+def replay(installation: Installation, dataset: str) -> Mapping[str, Any]:
+    """Try refused rows again: malformed lines are read as the source is declared now, and when contract or reading
+    changed, all rows are conformed again. Gold follows with the next run.
+    """
+    from penstock.lake.lake import Lake
+    from penstock.load.replay import reread
+    from penstock.load.silver import Settings, settle
+
+    _checked(installation, dataset)
+    project, place, world = installation.project, installation.place, installation.world
+    if not exists(place.root):
+        raise UsageError("There is no data yet", where=str(place.root), remedy="Run `penstock run` first.")
+    settings = Settings(place.pseudonym_key(), place.cache / "spill")
+    with Lake.open(place.root, world) as lake, lake.lease("run", holder="penstock quarantine replay") as lease:
+        read = [reread(lake, project, source, lease=lease, world=world) for source in project.sources_of(dataset)]
+        settled = list(settle(lake, project, project.contracts[dataset], lease=lease, world=world, settings=settings))
+    tried, parsed = sum(one.tried for one in read), sum(one.parsed for one in read)
+    accepted = sum(one.counts.accepted for one in settled)
+    refused_again = sum(one.counts.quarantined for one in settled)
+    rebuilt = any(one.rebuilt for one in settled)
+    return {
+        "dataset": dataset,
+        "lines_tried": tried,
+        "lines_read": parsed,
+        "rebuilt": rebuilt,
+        "accepted": accepted,
+        "quarantined": refused_again,
+        "sentence": _sentence(dataset, tried, parsed, rebuilt=rebuilt, accepted=accepted, refused_again=refused_again),
+    }
+
+
+def _sentence(dataset: str, tried: int, parsed: int, *, rebuilt: bool, accepted: int, refused_again: int) -> str:
+    lines = f"{dataset}: {parsed:,} of {tried:,} malformed lines could be read"
+    if not rebuilt and not parsed:
+        return f"{lines}; contract and reading are as they were, so the other rows were not tried again."
+    scope = "all rows were conformed again" if rebuilt else "they were conformed"
+    return f"{lines}; {scope}: {accepted:,} accepted, {refused_again:,} refused. `penstock run` releases them."

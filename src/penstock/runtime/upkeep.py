@@ -24,6 +24,5 @@ def keep_up(installation: Installation, lake: Lake, lease: Lease) -> None:
         Retention(grace=retention.snapshots_for),
         lease=lease,
         pinned=pins(lake.root),
-        now=clock.now(),
     )
-    remove_orphans(lake, older_than=ORPHAN_AGE, now=clock.now())
+    remove_orphans(lake, older_than=ORPHAN_AGE)

@@ -1,0 +1,192 @@
+"""How a source, a dataset or a model is made: where from, by which rules and SQL, and who reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+
+from penstock.errors import UsageError
+from penstock.runtime.installation import Installation
+from penstock.spec.contract import Column, Contract
+from penstock.spec.source import Source
+from penstock.transform.graph import Graph, Node
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One thing explained. `facts` are short lines by heading; `sql` is the query that makes its rows."""
+
+    name: str
+    kind: str  # source | dataset | model
+    description: str
+    reads: tuple[str, ...]
+    read_by: tuple[str, ...]
+    facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sql: str = ""
+
+    def as_record(self) -> dict[str, object]:
+        return asdict(self)
+
+    def lines(self) -> Iterator[str]:
+        yield f"{self.kind} {self.name}" + (f": {self.description}" if self.description else "")
+        yield f"reads:   {', '.join(self.reads) or 'nothing'}"
+        yield f"read by: {', '.join(self.read_by) or 'nothing'}"
+        for heading, entries in self.facts.items():
+            yield f"{heading}:"
+            yield from (f"  {entry}" for entry in entries)
+        if self.sql:
+            yield "sql:"
+            yield from (f"  {line}" for line in self.sql.strip().splitlines())
+
+
+def explain(installation: Installation, name: str) -> Explanation:
+    """Explain `name`: a dataset, a source, a model, or one of them with its layer (`silver.x`, `gold.y`).
+
+    UsageError lists what there is.
+    """
+    project = installation.project
+    layer, _, bare = name.rpartition(".")
+    if layer in ("", "gold", "main", "staging"):
+        graph = _graph(installation)
+        node = next((node for node in graph.models if bare in (node.name, node.table)), None)
+        if node is not None and (layer or bare not in project.contracts):
+            return _model(installation, graph, node)
+    if layer in ("", "silver", "quarantine") and bare in project.contracts:
+        return _dataset(installation, project.contracts[bare])
+    if layer in ("", "bronze") and bare in project.sources:
+        return _source(project.sources[bare])
+    known = [f"silver.{one}" for one in project.contracts] + [f"bronze.{one}" for one in project.sources]
+    models = [node.table for node in _graph(installation).models]
+    raise UsageError("There is nothing of that name", expected=", ".join([*known, *sorted(models)]), found=name)
+
+
+def _source(source: Source) -> Explanation:
+    reading = source.reading
+    facts = {
+        "files": source.globs,
+        "format": (f"{source.format}, compression {source.compression or 'by ending'}",),
+        "delivery": (f"{source.delivery.mode}" + (f", {source.delivery.pattern}" if source.delivery.pattern else ""),),
+        "names": tuple(f"{theirs} -> {ours}" for ours, theirs in reading.mapping),
+        "text": (
+            f"null where it reads {', '.join(map(repr, reading.null_values)) or 'nothing'}",
+            f"decimal separator {reading.decimal_separator!r}",
+            f"times without offset are {reading.timezone}",
+        ),
+    }
+    name = f"bronze.{source.name}"
+    return Explanation(name, "source", source.description, source.globs, (f"silver.{source.dataset}",), facts)
+
+
+def _dataset(installation: Installation, contract: Contract) -> Explanation:
+    project = installation.project
+    dedupe = contract.dedupe
+    graph = _graph(installation)
+    facts = {
+        "key": (", ".join(contract.key) or "none: a row is its file and line",),
+        "version that wins": (_winner(contract),) if contract.key else (),
+        "columns": tuple(_column(column) for column in contract.columns),
+        "row rules": tuple(f"{rule.name}: {rule.expression}" for rule in contract.rules),
+        "references (checked at the gate)": tuple(
+            f"{', '.join(one.columns)} -> {one.dataset}.{', '.join(one.to)}" for one in contract.references
+        ),
+        "new columns": (str(contract.evolution),),
+        "partitions": tuple(f"{one.transform}({one.column})" for one in contract.partitions),
+        "horizon": (str(dedupe.horizon),) if dedupe.horizon is not None else (),
+        "contract": (f"{contract.path.name} version {contract.version}, fingerprint {contract.fingerprint[:12]}",),
+    }
+    return Explanation(
+        name=f"silver.{contract.dataset}",
+        kind="dataset",
+        description=contract.description,
+        reads=tuple(f"bronze.{source.name}" for source in project.sources_of(contract.dataset)),
+        read_by=_readers(graph, {id for id, dataset in graph.sources.items() if dataset == contract.dataset}),
+        facts={heading: entries for heading, entries in facts.items() if entries},
+        sql=_conform_sql(installation, contract),
+    )
+
+
+def _winner(contract: Contract) -> str:
+    first = f"highest {contract.dedupe.order_by}, then " if contract.dedupe.order_by else ""
+    return f"{first}highest content hash; never by arrival"
+
+
+def _column(column: Column) -> str:
+    rules = [
+        "required" if column.required else "",
+        f"one of {', '.join(column.enum)}" if column.enum else "",
+        f"from {column.minimum}" if column.minimum is not None else "",
+        f"to {column.maximum}" if column.maximum is not None else "",
+        f"matches {column.pattern}" if column.pattern else "",
+        str(column.format) if column.format else "",
+        str(column.classification),
+    ]
+    size = f"({column.precision},{column.scale})" if column.precision is not None else ""
+    return f"{column.name} {column.type}{size}: {', '.join(rule for rule in rules if rule)}"
+
+
+def _conform_sql(installation: Installation, contract: Contract) -> str:
+    """The query that types and judges a batch, as compiled for the first source; the secret is not in it."""
+    from penstock.conform.columns import SYSTEM, pseudonym_domains
+    from penstock.conform.compile import Pseudonyms, compile_plan
+    from penstock.sql.pretty import pretty
+
+    project = installation.project
+    sources = project.sources_of(contract.dataset)
+    if not sources:
+        return ""
+    mapped = dict(sources[0].reading.mapping)
+    available = (*(mapped.get(column.name, column.name) for column in contract.columns), *SYSTEM)
+    pseudonyms = Pseudonyms(b"(secret)", pseudonym_domains(contract, project.contracts))
+    plan = compile_plan(contract, sources[0].reading, available, tenant=project.tenant, pseudonyms=pseudonyms)
+    return pretty(plan.typed(f"bronze.{sources[0].name}"))
+
+
+def _model(installation: Installation, graph: Graph, node: Node) -> Explanation:
+    compiled = installation.place.cache / "dbt" / "target" / "compiled"
+    found = next((path for path in compiled.glob(f"*/{node.path}") if path.is_file()), None)
+    models = installation.project.models
+    raw = None if models is None else models / node.path
+    sql = found or raw
+    tests = tuple(sorted(test.name for test in graph.tests if node.id in test.parents))
+    facts = {
+        "made": (f"{node.materialized}, released as {node.kind}" if node.schema == "gold" else node.materialized,),
+        "columns": tuple(f"{name}: {column.description}" for name, column in node.columns.items()),
+        "tests": tests,
+        "file": (node.path,),
+    }
+    return Explanation(
+        name=node.table,
+        kind="model",
+        description=node.description,
+        reads=tuple(_name(graph, parent) for parent in node.parents),
+        read_by=_readers(graph, {node.id}),
+        facts={heading: entries for heading, entries in facts.items() if entries},
+        sql=sql.read_text(encoding="utf-8") if sql is not None and sql.is_file() else "",
+    )
+
+
+def _readers(graph: Graph, ids: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(node.table for node in graph.models if ids & set(node.parents)))
+
+
+def _name(graph: Graph, id: str) -> str:
+    return f"silver.{graph.sources[id]}" if id in graph.sources else graph.nodes[id].table
+
+
+def _graph(installation: Installation) -> Graph:
+    """The models as dbt reads them, in a workspace of its own so that a run beside it is not disturbed."""
+    if installation.project.models is None:
+        return Graph({}, {})
+    from penstock.transform.dbt_engine import Dbt
+    from penstock.transform.graph import graph_of
+    from penstock.transform.workspace import Limits, prepare
+
+    place = installation.place
+    place.prepare()
+    workspace = prepare(
+        place.cache / "dbt-explain",
+        models=installation.project.models,
+        database=place.cache / "explain.duckdb",
+        limits=Limits(),
+    )
+    return graph_of(Dbt(workspace, log=place.logs).parse(), workspace.variables)
