@@ -37,6 +37,8 @@ ODDITIES = [
 ODD = st.sampled_from(ODDITIES)
 NUMBERS = st.one_of(
     st.integers(-(10**22), 10**22).map(str),
+    st.integers(-(10**39), 10**39).map(str),
+    st.decimals(-(10**20), 10**20, places=18).map(str),
     st.integers(-3000, 3000).map(str),
     st.decimals(-(10**9), 10**9, places=3).map(str),
     st.decimals(-50, 50, places=1).map(str),
@@ -61,8 +63,8 @@ def columns(draw: st.DrawFn, name: str) -> Column:
     type = draw(st.sampled_from(LogicalType))
     facts: dict[str, object] = {"required": draw(st.booleans())}
     if type is LogicalType.DECIMAL:
-        scale = draw(st.integers(0, 6))
-        facts |= {"scale": scale, "precision": draw(st.integers(max(1, scale), 18))}
+        scale = draw(st.integers(0, 6) | st.integers(0, 38))
+        facts |= {"scale": scale, "precision": draw(st.integers(max(1, scale), 38))}
     facts |= draw(_constraints(type))
     return Column(id=f"id_{name}", name=name, type=type, **facts)  # type: ignore[arg-type]
 
@@ -92,9 +94,9 @@ def _constraints(type: LogicalType) -> st.SearchStrategy[dict[str, object]]:
 def _bounds(type: LogicalType) -> st.SearchStrategy[str]:
     match type:
         case LogicalType.INTEGER:
-            return st.sampled_from(["0", "5", "17850", "-9223372036854775808"])
+            return st.sampled_from(["0", "5", "17850", "-9223372036854775808", "9223372036854775808", "0.5"])
         case LogicalType.DECIMAL:
-            return st.sampled_from(["0", "0.5", "-0.5", "17850", "99999999.99"])
+            return st.sampled_from(["0", "0.5", "-0.55", "17850", "99999999.99", "1e40", "-1e40", "1e-30"])
         case LogicalType.NUMBER:
             return st.sampled_from(["0", "0.5", "17850", "-1e300", "1e-300"])
         case LogicalType.DATE:

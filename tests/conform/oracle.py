@@ -226,9 +226,7 @@ def text_constraints(column: Column, value: str) -> list[str]:
 
 def declared(column: Column, text: str) -> Value:
     match column.type:
-        case LogicalType.INTEGER:
-            return int(text)
-        case LogicalType.DECIMAL:
+        case LogicalType.INTEGER | LogicalType.DECIMAL:
             return Decimal(text)
         case LogicalType.NUMBER:
             return float(text)

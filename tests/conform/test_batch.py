@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import duckdb
@@ -182,8 +182,6 @@ def test_a_reference_to_a_personal_key_has_the_same_pseudonym(connection: duckdb
 
 
 def test_a_horizon_opens_a_key_at_its_order(connection: duckdb.DuckDBPyConnection) -> None:
-    from datetime import timedelta
-
     declared = contract(
         column("k"), column("day", LogicalType.DATE), key=["k"], dedupe=Dedupe("day", timedelta(days=1))
     )
@@ -192,6 +190,16 @@ def test_a_horizon_opens_a_key_at_its_order(connection: duckdb.DuckDBPyConnectio
         date(2024, 1, 1),
         row_hash("default", {"id_k": "a", "id_day": date(2024, 1, 1)}),
     )
+
+
+def test_columns_of_any_name_can_stand_in_a_rule(connection: duckdb.DuckDBPyConnection) -> None:
+    names = ["x", "row", "codes", "select", "reasons"]
+    declared = contract(
+        *map(column, names), rules=[RowRule("set", " AND ".join(f"\"{name}\" = '1'" for name in names))]
+    )
+    found = check(connection, declared, [dict.fromkeys(names, "1"), dict.fromkeys(names, "0")])
+    assert found.counts == Counts(rows_in=2, accepted=1, quarantined=1)
+    assert reasons(connection, found)[0][0][:2] == ("rule", "set")
 
 
 def test_a_rule_passes_on_null_and_rejects_what_it_cannot_compute(connection: duckdb.DuckDBPyConnection) -> None:

@@ -127,7 +127,7 @@ def silver() -> Silver:
 VERSION = st.builds(Version, st.integers(1, 3), st.none() | st.integers(0, 60), st.sampled_from(["a", "b", "c"]))
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(data=st.data(), versions=st.lists(VERSION, max_size=14), horizon=st.sampled_from([None, 0, 10, 24, 100]))
 def test_silver_is_the_same_however_the_versions_are_ordered_and_cut(
     data: st.DataObject, versions: list[Version], horizon: int | None
@@ -144,7 +144,7 @@ def test_silver_is_the_same_however_the_versions_are_ordered_and_cut(
     assert silver.content() == expected(versions, horizon)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(data=st.data(), versions=st.lists(VERSION, min_size=1, max_size=14), horizon=st.sampled_from([None, 10, 24]))
 def test_when_versions_are_taken_away_the_winner_is_the_best_that_remains(
     data: st.DataObject, versions: list[Version], horizon: int | None

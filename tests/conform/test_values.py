@@ -16,6 +16,7 @@ from penstock.spec.source import Reading
 from penstock.sql.connection import connect
 from tests.conform import dirt, oracle
 from tests.conform.declared import bronze, column, contract
+from tests.sql.canonical_oracle import row_hash
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def outcome(
     return result
 
 
-@settings(max_examples=250)
+@settings(max_examples=150)
 @given(data=st.data(), reading=dirt.READINGS, size=st.integers(1, 4))
 def test_random_dirt_under_random_contracts_meets_the_fate_of_the_oracle(
     connection: duckdb.DuckDBPyConnection, data: st.DataObject, reading: Reading, size: int
@@ -57,6 +58,24 @@ def test_random_dirt_under_random_contracts_meets_the_fate_of_the_oracle(
     for line, row in enumerate(rows, 2):
         values, codes = oracle.judge(declared, reading, row)
         assert found[line] == ({} if codes else values, codes), row
+
+
+@settings(max_examples=60)
+@given(data=st.data(), size=st.integers(1, 4))
+def test_the_row_hash_is_the_canonical_hash_of_the_typed_values(
+    connection: duckdb.DuckDBPyConnection, data: st.DataObject, size: int
+) -> None:
+    columns = [column("key"), *[data.draw(dirt.columns(f"c{i}")) for i in range(size)]]
+    cells = {c.name: dirt.clean(c.type) | dirt.DIRT for c in columns[1:]} | {"key": st.text("ab", min_size=1)}
+    rows = data.draw(st.lists(st.fixed_dictionaries(cells), min_size=1, max_size=10))
+    declared = contract(*columns, key=["key"])
+    found = Conformer(declared, Reading(), tenant="default", pseudonym_key=b"k").check(
+        connection, bronze(connection, rows)
+    )
+    for line, hashed in connection.execute(f"SELECT _line, _row_hash FROM {found.accepted}").fetchall():
+        values, _ = oracle.judge(declared, Reading(), rows[line - 2])
+        assert hashed == row_hash("default", {c.id: values[c.name] for c in columns})
+    found.drop(connection)
 
 
 SIZES = {"precision": 10, "scale": 2}

@@ -51,3 +51,11 @@ def test_no_files_are_an_empty_relation_with_names_and_types() -> None:
         ("t", "TIMESTAMP WITH TIME ZONE"),
     ]
     assert found.fetchall() == []
+
+
+def test_the_origin_is_the_file_of_a_row_even_beside_a_column_called_filename(tmp_path: Path) -> None:
+    files = [write(tmp_path / f"{name}.parquet", filename=(1, pa.array([name]))) for name in ("a", "b")]
+    sql = read_scan(files, [Field(1, "filename", "VARCHAR")], origin="_path")
+    assert sorted(connect().execute(sql).fetchall()) == [("a", files[0]), ("b", files[1])]
+    empty = connect().execute(read_scan([], [Field(1, "filename", "VARCHAR")], origin="_path"))
+    assert [column[0] for column in empty.description] == ["filename", "_path"]

@@ -58,6 +58,7 @@ class _Cell:
     text: str
     reader: Reader | None
     value: str
+    pseudonym: str
     missing: bool
     required: bool
     hidden: bool
@@ -74,8 +75,8 @@ class Plan:
     columns: tuple[str, ...]
     resolution: Resolution
     texts: tuple[str, ...]
-    layers: tuple[tuple[str, ...], ...]
-    silver: tuple[str, ...] = field(repr=False)  # may hold the pseudonym key
+    layers: tuple[tuple[str, ...], ...] = field(repr=False)  # may hold the pseudonym key
+    silver: tuple[str, ...]
     violated: str
     discarded: str
     violations: tuple[Violation, ...]
@@ -94,10 +95,10 @@ class Plan:
         reasons = ", ".join(
             f"CASE WHEN {violation.condition} THEN {violation.reason} END" for violation in self.violations
         )
-        listed = f"list_filter([{reasons}], lambda x: x IS NOT NULL)" if reasons else "[]"
+        listed = f"list_filter([{reasons}], lambda __r: __r IS NOT NULL)" if reasons else "[]"
         return (
             f"SELECT {', '.join(SYSTEM)}, 'conform' AS stage,"
-            f" list_transform(__reasons, lambda x: x.code) AS codes,"
+            f" list_transform(__reasons, lambda __r: __r.code) AS codes,"
             f" CAST(to_json(__reasons) AS VARCHAR) AS reasons, CAST(NULL AS BLOB) AS raw, __row AS row,"
             f" 'open' AS status, {literal(self.fingerprint)} AS contract"
             f" FROM (SELECT *, {listed} AS __reasons FROM {self._layered(rows, self.row + ' AS __row')})"
@@ -124,13 +125,13 @@ def compile_plan(
     resolution = resolve(contract, reading, available)
     cells = tuple(_cell(contract, reading, resolution, index) for index in range(len(contract.columns)))
     rules = tuple(row_check(rule, contract) for rule in contract.rules)
-    values = {cell.column.name: _silver(cell, tenant, pseudonyms) for cell in cells}
+    values = {cell.column.name: cell.pseudonym if _is_pseudonym(cell, pseudonyms) else cell.value for cell in cells}
     extra = _key_columns(contract, values, tenant, pseudonyms)
     return Plan(
         columns=(*values, *SYSTEM, *extra),
         resolution=resolution,
         texts=tuple(f"{_text(cell, reading, resolution)} AS {cell.text}" for cell in cells),
-        layers=tuple(_layers(cells, rules)),
+        layers=(*_layers(cells, rules), *_pseudonym_layer(cells, tenant, pseudonyms)),
         silver=(
             *(f"{sql} AS {quote(name)}" for name, sql in values.items()),
             *SYSTEM,
@@ -176,6 +177,7 @@ def _cell(contract: Contract, reading: Reading, resolution: Resolution, index: i
         text=text,
         reader=read,
         value=value,
+        pseudonym=f"__p{index}",
         missing=column.name not in resolution.sources,
         required=column.required or column.name in contract.key,
         hidden=column.classification is Classification.PERSONAL,
@@ -208,13 +210,24 @@ def _layers(cells: Sequence[_Cell], rules: Sequence[RowCheck]) -> Iterator[tuple
         yield tuple(f"{cell.value} AS {quote(cell.column.name)}" for cell in cells if cell.column.name in used)
 
 
-def _silver(cell: _Cell, tenant: str, pseudonyms: Pseudonyms) -> str:
-    domain = pseudonyms.domains.get(cell.column.name)
-    if domain is None:
-        return cell.value
-    return pseudonym_expression(
-        pseudonyms.key, tenant=tenant, domain=domain, type=cell.column.type, expression=cell.value
-    )
+def _is_pseudonym(cell: _Cell, pseudonyms: Pseudonyms) -> bool:
+    return cell.column.name in pseudonyms.domains
+
+
+def _pseudonym_layer(cells: Sequence[_Cell], tenant: str, pseudonyms: Pseudonyms) -> Iterator[tuple[str, ...]]:
+    made = {
+        cell.pseudonym: pseudonym_expression(
+            pseudonyms.key,
+            tenant=tenant,
+            domain=pseudonyms.domains[cell.column.name],
+            type=cell.column.type,
+            expression=cell.value,
+        )
+        for cell in cells
+        if _is_pseudonym(cell, pseudonyms)
+    }
+    if made:
+        yield tuple(f"{sql} AS {name}" for name, sql in made.items())
 
 
 def _key_columns(contract: Contract, values: Mapping[str, str], tenant: str, pseudonyms: Pseudonyms) -> dict[str, str]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from penstock.conform.codes import Code
-from penstock.conform.columns import sql_type
 from penstock.conform.formats import PATTERNS
-from penstock.conform.values import FALSE, TRUE, matches
+from penstock.conform.literals import comparison, typed_literal
+from penstock.conform.values import matches
 from penstock.errors import DeclarationError
 from penstock.spec.contract import Column, Contract, LogicalType, RowRule
 from penstock.sql.names import literal
@@ -146,18 +144,19 @@ def row_check(rule: RowRule, contract: Contract) -> RowCheck:
 
 def _enum(column: Column, v: str) -> Iterator[Check]:
     if column.enum is not None:
-        values = ", ".join(_typed(column, text) for text in column.enum)
-        condition = f"{v} NOT IN ({values})" if column.enum else f"{v} IS NOT NULL"
+        values = [typed_literal(column, text) for text in column.enum]
+        listed = ", ".join(value for value in values if value is not None)
+        condition = f"{v} NOT IN ({listed})" if listed else f"{v} IS NOT NULL"
         yield Check(Code.ENUM, _shortened("one of " + ", ".join(column.enum)), condition)
 
 
 def _bounds(column: Column, v: str) -> Iterator[Check]:
     if column.minimum is not None:
         sign, words = ("<=", "more than") if column.exclusive_minimum else ("<", "at least")
-        yield Check(Code.MINIMUM, f"{words} {column.minimum}", f"{v} {sign} {_typed(column, column.minimum)}")
+        yield Check(Code.MINIMUM, f"{words} {column.minimum}", comparison(column, v, sign, column.minimum))
     if column.maximum is not None:
         sign, words = (">=", "less than") if column.exclusive_maximum else (">", "at most")
-        yield Check(Code.MAXIMUM, f"{words} {column.maximum}", f"{v} {sign} {_typed(column, column.maximum)}")
+        yield Check(Code.MAXIMUM, f"{words} {column.maximum}", comparison(column, v, sign, column.maximum))
 
 
 def _text_checks(column: Column, v: str) -> Iterator[Check]:
@@ -173,36 +172,6 @@ def _text_checks(column: Column, v: str) -> Iterator[Check]:
         yield Check(Code.PATTERN, _shortened(f"text like {column.pattern}"), condition)
     if column.format is not None:
         yield Check(Code.FORMAT, f"format {column.format.value}", f"NOT {matches(text, PATTERNS[column.format])}")
-
-
-def _typed(column: Column, text: str) -> str:
-    """A declared value of the column's type as SQL; DeclarationError when it is none."""
-    try:
-        _parse_declared(column.type, text)
-    except (ValueError, InvalidOperation) as error:
-        what = f"A declared value of {column.name} is not of its type"
-        raise DeclarationError(what, expected=column.type.value, found=text) from error
-    if column.type in (LogicalType.INTEGER, LogicalType.DECIMAL):
-        return format(Decimal(text), "f")
-    return f"CAST({literal(text)} AS {sql_type(column)})"
-
-
-def _parse_declared(type: LogicalType, text: str) -> None:
-    match type:
-        case LogicalType.INTEGER | LogicalType.DECIMAL:
-            if not Decimal(text).is_finite():
-                raise ValueError(text)
-        case LogicalType.NUMBER:
-            float(text)
-        case LogicalType.BOOLEAN:
-            if text.lower() not in (*TRUE, *FALSE):
-                raise ValueError(text)
-        case LogicalType.DATE:
-            date.fromisoformat(text)
-        case LogicalType.TIMESTAMP:
-            datetime.fromisoformat(text)
-        case LogicalType.STRING:
-            return
 
 
 def _check_node(node: exp.Expr, where: str) -> None:

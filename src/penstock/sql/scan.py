@@ -40,6 +40,7 @@ def read_scan(files: Sequence[str], columns: Sequence[Field], *, origin: str | N
         for column in columns
     )
     names = ", ".join(quote(column.name) for column in columns)
-    if origin is not None:
-        names += f", filename AS {quote(origin)}"
-    return f"SELECT {names} FROM read_parquet([{paths}], schema = MAP {{{fields}}})"
+    if origin is None:
+        return f"SELECT {names} FROM read_parquet([{paths}], schema = MAP {{{fields}}})"
+    path = f"filename = {literal(origin)}"
+    return f"SELECT {names}, {quote(origin)} FROM read_parquet([{paths}], schema = MAP {{{fields}}}, {path})"
