@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ PROFILE = "penstock"
 ENGINE_MACROS = Path(__file__).parent / "macros"
 
 _OURS = "penstock_macros"
-_NOT_MODELS = {"dbt_project.yml", "profiles.yml", "target", "logs", "dbt_packages", "package-lock.yml"}
+_NOT_LINKED = {"dbt_project.yml", "profiles.yml", "target", "logs"}  # ours, or made by dbt
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,10 @@ class Workspace:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a build may use: DuckDB's memory, its threads, and models built at a time."""
+    """What a build may use: DuckDB's memory, and threads (DuckDB's, and models built at a time). No row depends on it."""
 
     memory_limit: str = "1GB"
-    threads: int = 2
+    threads: int = field(default_factory=lambda: os.cpu_count() or 1)
 
 
 def prepare(folder: Path, *, models: Path, database: Path, limits: Limits, read_only: bool = False) -> Workspace:
@@ -125,7 +126,7 @@ def _link_entries(folder: Path, models: Path) -> None:
     wanted = {
         entry.name: entry.resolve()
         for entry in models.iterdir()
-        if entry.name not in _NOT_MODELS and not entry.name.startswith(".")
+        if entry.name not in _NOT_LINKED and not entry.name.startswith(".")
     }
     for link in folder.iterdir():
         if link.is_symlink() and wanted.get(link.name) != link.readlink():
