@@ -191,7 +191,7 @@ def _checks(report: RunReport) -> None:
     if noteworthy:
         console = _out()
         for check in noteworthy:
-            console.print(f"{_MARK[check.status]} [{check.severity}] ", end="")
+            console.print(f"{_MARK[check.status]} ({check.severity}) ", end="")
             console.print(f"{check.name}: {check.message}", markup=False)
     if report.checks:
         passed = len(report.checks) - len(noteworthy)

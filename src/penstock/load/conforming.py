@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import count
 
 import duckdb
@@ -13,7 +13,7 @@ import pyarrow as pa
 from penstock.conform.batch import Conformed, Conformer
 from penstock.conform.columns import pseudonym_domains
 from penstock.conform.counts import Counts
-from penstock.conform.dedupe import merge, recompute
+from penstock.conform.dedupe import Merged, merge, recompute
 from penstock.conform.fates import count_fates
 from penstock.lake.change import TableChange
 from penstock.lake.table import DataFile, Scan
@@ -96,7 +96,7 @@ class Conforming:
         if self.contract.key:
             return self._merged(waiting, counts)
         self._make("leaving", f"SELECT _file_id, _line, _path FROM ({self._stored()}) WHERE {self._loses(waiting)}")
-        return Outcome(self, counts, inserted=("accepted",))
+        return Outcome(self, counts, ("accepted",), _replaced(waiting))
 
     def _check(self, name: str, part: Waiting, *, since: int) -> Conformed:
         """Conform the rows after batch `since` that no newer file has replaced."""
@@ -112,47 +112,47 @@ class Conforming:
 
     def _merged(self, waiting: Sequence[Waiting], counts: Counts) -> Outcome:
         """One row per key: rows of keys that lose a replaced file are chosen anew from all that remains of them."""
-        keys = ", ".join(["_tenant", *map(quote, self.contract.key)])
-        stored = self._stored()
-        self._make("lost_keys", f"SELECT DISTINCT {keys} FROM ({stored}) WHERE {self._loses(waiting)}")
-        self._make("untouched", f"SELECT * FROM accepted ANTI JOIN lost_keys USING ({keys})")
-        self._make("touched", f"SELECT * FROM accepted SEMI JOIN lost_keys USING ({keys})")
-        self._make("stored", f"SELECT * FROM ({stored}) SEMI JOIN untouched USING ({keys})")
-        self._make("losing", f"SELECT * FROM ({stored}) SEMI JOIN lost_keys USING ({keys})")
+        self._make("lost_keys", f"SELECT DISTINCT {self._keys} FROM ({self._stored()}) WHERE {self._loses(waiting)}")
+        self._make("untouched", f"SELECT * FROM accepted ANTI JOIN lost_keys USING ({self._keys})")
+        self._make("stored", f"SELECT * FROM ({self._stored()}) SEMI JOIN untouched USING ({self._keys})")
         merged = merge(self.connection, self.contract, "untouched", "stored", history=partial(self._history, waiting))
+        self._make("leaving", _places("stored", merged.replaced))
+        decided = counts + merged.counts
+        inserted: tuple[str, ...] = (merged.insert,)
+        if self._number("SELECT count(*) FROM lost_keys"):
+            chosen, fates = self._chosen_anew(waiting)
+            decided, inserted = decided + fates, (merged.insert, chosen.insert)
+        return Outcome(self, replace(decided, rows_in=counts.rows_in, accepted=0), inserted, _replaced(waiting))
+
+    def _chosen_anew(self, waiting: Sequence[Waiting]) -> tuple[Merged, Counts]:
+        """The winners of keys that lost a version, and what became of the pending rows among theirs."""
+        self._make("touched", f"SELECT * FROM accepted SEMI JOIN lost_keys USING ({self._keys})")
+        self._make("losing", f"SELECT * FROM ({self._stored()}) SEMI JOIN lost_keys USING ({self._keys})")
         chosen = recompute(self.connection, self.contract, self._history(waiting, "lost_keys"), "losing")
         fates = count_fates(
             self.connection, self.contract, "touched", "losing", insert=chosen.insert, replaced=chosen.replaced
         )
-        goes = _union([merged.replaced, chosen.replaced])
-        self._make(
-            "leaving",
-            f"SELECT _file_id, _line, _path FROM (SELECT * FROM stored UNION ALL SELECT * FROM losing)"
-            f" SEMI JOIN ({goes}) USING (_file_id, _line)",
-        )
-        decided = counts + replace(merged.counts + fates, rows_in=0, accepted=0)
-        revived = merged.revived + chosen.revived - fates.accepted
-        return Outcome(self, decided, inserted=(merged.insert, chosen.insert), revived=revived)
+        self.connection.execute(f"INSERT INTO leaving {_places('losing', chosen.replaced)}")
+        return chosen, fates
 
     def _history(self, waiting: Sequence[Waiting], keys: str) -> str:
-        """A relation with every accepted version of `keys` in bronze, of all files that stand."""
-        if self._number(f"SELECT count(*) FROM {quote(keys)}") == 0:
-            return "accepted"
-        columns = ", ".join(["_tenant", *map(quote, self.contract.key)])
+        """A table with every accepted version of `keys` in bronze, of all files that stand."""
         number = next(self.numbers)
         versions = [
             self._check(f"history_{number}_{index}", part, since=0).accepted for index, part in enumerate(waiting)
         ]
         name = f"versions_{number}"
-        self._make(name, f"SELECT * FROM ({_union(versions)}) SEMI JOIN {quote(keys)} USING ({columns})")
+        self._make(name, f"SELECT * FROM ({_union(versions)}) SEMI JOIN {quote(keys)} USING ({self._keys})")
         return name
+
+    @property
+    def _keys(self) -> str:
+        return ", ".join(["_tenant", *map(quote, self.contract.key)])
 
     def _loses(self, waiting: Sequence[Waiting]) -> str:
         """SQL: a silver row belongs to a file that a higher version has replaced since silver took it."""
         sources = [part for part in waiting if part.newly_replaced and not self.rebuild]
-        conditions = [
-            f"(_source = {literal(part.source.name)} AND _file_id IN {_texts(part.newly_replaced)})" for part in sources
-        ]
+        conditions = [_of_files(part, part.newly_replaced) for part in sources]
         return " OR ".join(conditions) or "FALSE"
 
     def _stored(self) -> str:
@@ -172,22 +172,26 @@ class Conforming:
 
 @dataclass
 class Outcome:
-    """What one pass decided: relations of rows that enter silver, and the table `leaving` of those that go.
-
-    `revived` of the entering rows were in bronze before: earlier versions that stand again.
-    """
+    """What one pass decided: relations of rows that enter silver, and the table `leaving` of those that go."""
 
     work: Conforming
     decided: Counts
     inserted: tuple[str, ...]
-    revived: int = 0
+    replaced_files: tuple[str, ...]  # SQL: a row belongs to a file that a newer one has replaced
 
     @property
     def replaced(self) -> int:
         """Rows that leave silver for better ones."""
         if self.work.rebuild:
             return sum(file.rows for file in self.work.silver.files)
-        return int(self.work.connection.execute("SELECT count(*) FROM leaving").fetchall()[0][0])
+        return self._number("SELECT count(*) FROM leaving")
+
+    @cached_property
+    def revived(self) -> int:
+        """Entering rows that are not among the pending ones: earlier versions that stand again."""
+        return self._number(
+            f"SELECT count(*) FROM ({_union(self.inserted)}) ANTI JOIN accepted USING (_file_id, _line)"
+        )
 
     def write(self, change: TableChange) -> int:
         """Append what enters silver and rewrite the data files that lose rows; gives the rows that entered."""
@@ -201,13 +205,36 @@ class Outcome:
         return written
 
     def write_rejected(self, change: TableChange, quarantine: Scan) -> int:
-        """Append refused rows; a rebuild judges all rows anew, so earlier verdicts of the contract go."""
-        names = ", ".join(quote(column.name) for column in quarantine.columns)
+        """Append refused rows; gives how many.
+
+        Open rows of files that a newer one has replaced become `superseded`, as if they had never been judged. A
+        rebuild judges all rows anew, so earlier verdicts of the contract go.
+        """
+        names = [quote(column.name) for column in quarantine.columns]
+        if stale := self._stale(quarantine):
+            paths = [file.path for file in stale]
+            columns = ", ".join(f"{self._status} AS status" if name == '"status"' else name for name in names)
+            kept = "WHERE stage = 'parse'" if self.work.rebuild else ""
+            change.append(self._reader(f"SELECT {columns} FROM ({read_scan(paths, quarantine.columns)}) {kept}"))
+            change.remove(stale)
+        return change.append(self._reader(f"SELECT {', '.join(names)} FROM rejected"))
+
+    def _stale(self, quarantine: Scan) -> list[DataFile]:
+        """Data files of quarantine that have to be written anew."""
         if self.work.rebuild:
-            kept = read_scan([file.path for file in quarantine.files], quarantine.columns)
-            change.append(self._reader(f"SELECT {names} FROM ({kept}) WHERE stage = 'parse'"))
-            change.remove(quarantine.files)
-        return change.append(self._reader(f"SELECT {names} FROM rejected"))
+            return list(quarantine.files)
+        rows = read_scan([file.path for file in quarantine.files], quarantine.columns, origin="_path")
+        found = self.work.connection.execute(f"SELECT DISTINCT _path FROM ({rows}) WHERE {self._outdated}").fetchall()
+        paths = {row[0] for row in found}
+        return [file for file in quarantine.files if file.path in paths]
+
+    @property
+    def _outdated(self) -> str:
+        return f"status = 'open' AND ({' OR '.join(self.replaced_files) or 'FALSE'})"
+
+    @property
+    def _status(self) -> str:
+        return f"CASE WHEN {self._outdated} THEN 'superseded' ELSE status END"
 
     def counts(self, *, accepted: int, quarantined: int) -> Counts:
         """All counts: what was written by the writers' own count, the rest as decided."""
@@ -220,8 +247,24 @@ class Outcome:
         paths = {row[0] for row in self.work.connection.execute("SELECT DISTINCT _path FROM leaving").fetchall()}
         return [file for file in self.work.silver.files if file.path in paths]
 
+    def _number(self, query: str) -> int:
+        return int(self.work.connection.execute(query).fetchall()[0][0])
+
     def _reader(self, query: str) -> pa.RecordBatchReader:
         return self.work.connection.sql(query).to_arrow_reader(ARROW_ROWS)
+
+
+def _places(stored: str, goes: str) -> str:
+    """SELECT of where the rows of `stored` are that `goes` names."""
+    return f"SELECT _file_id, _line, _path FROM {quote(stored)} SEMI JOIN {quote(goes)} USING (_file_id, _line)"
+
+
+def _replaced(waiting: Sequence[Waiting]) -> tuple[str, ...]:
+    return tuple(_of_files(part, part.replaced) for part in waiting if part.replaced)
+
+
+def _of_files(part: Waiting, files: Iterable[str]) -> str:
+    return f"(_source = {literal(part.source.name)} AND _file_id IN {_texts(files)})"
 
 
 def _union(relations: Iterable[str]) -> str:

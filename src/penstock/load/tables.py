@@ -117,7 +117,9 @@ def quarantine_spec(dataset: str) -> TableSpec:
             doc="conform: JSON object of the strings as read; parse: JSON array of the file's columns",
             personal=True,
         ),
-        TableColumn("status", "status", "string", doc="open, or replayed"),
+        TableColumn(
+            "status", "status", "string", doc="open, replayed (read again), or superseded (its file was replaced)"
+        ),
         TableColumn("contract", "contract", "string", doc="Fingerprint of the declarations that refused the row"),
     )
     return TableSpec(quarantine_name(dataset), SYSTEM_COLUMNS + columns, doc=f"Refused rows of {dataset}")
