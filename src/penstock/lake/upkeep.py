@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from pyiceberg.manifest import ManifestFile
@@ -24,7 +24,7 @@ from penstock.lake.lease import Lease
 from penstock.lake.manifests import ManifestReader
 from penstock.lake.staging import live_stagings
 from penstock.lake.table import Head
-from penstock.lake.tables import next_location
+from penstock.lake.tables import millis, next_location
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,6 @@ def expire(
     *,
     lease: Lease,
     pinned: Mapping[str, AbstractSet[int]],
-    now: datetime,
     tables: Iterable[str] | None = None,
 ) -> Expired:
     """Expire old snapshots in one commit, then remove what no retained snapshot needs.
@@ -70,17 +69,17 @@ def expire(
     try:
         _commit(lake, lease, plans)
     except CommitConflict:
-        return Expired(files=sweep(lake, retention.grace, now), postponed=tuple(plan.head.name for plan in plans))
-    return Expired(sum(len(plan.snapshots) for plan in plans), sweep(lake, retention.grace, now))
+        return Expired(files=sweep(lake, retention.grace), postponed=tuple(plan.head.name for plan in plans))
+    return Expired(sum(len(plan.snapshots) for plan in plans), sweep(lake, retention.grace))
 
 
-def sweep(lake: Lake, grace: timedelta, now: datetime) -> int:
+def sweep(lake: Lake, grace: timedelta) -> int:
     """Remove condemned files whose time has come; gives how many. A crash in between costs nothing.
 
     Metadata goes at once: whoever reads begins from a head, and heads have newer files.
     """
     query = text("SELECT path FROM penstock_condemned WHERE content <> 'data' OR since_ms <= :limit")
-    limit = int((now - grace).timestamp() * 1000)
+    limit = millis(lake.world.clock) - int(grace.total_seconds() * 1000)
     with catalogue_errors(lake.root), lake.catalog.read() as db:
         paths = [row.path for row in db.execute(query, {"limit": limit})]
     if paths:
@@ -91,7 +90,7 @@ def sweep(lake: Lake, grace: timedelta, now: datetime) -> int:
     return len(paths)
 
 
-def remove_orphans(lake: Lake, *, older_than: timedelta, now: datetime) -> tuple[str, ...]:
+def remove_orphans(lake: Lake, *, older_than: timedelta) -> tuple[str, ...]:
     """Remove files that no table refers to and that are older than `older_than` (by modification time).
 
     Such files are left by a process that was killed while staging. Files of a living staging are
@@ -100,7 +99,7 @@ def remove_orphans(lake: Lake, *, older_than: timedelta, now: datetime) -> tuple
     present = list(_files_below(lake.root / "lake"))
     live = live_stagings(lake.root / "locks")
     needed = _condemned(lake) | {path for head in lake.heads().values() for path in files_of(lake, head)}
-    limit = (now - older_than).timestamp()
+    limit = (lake.world.clock.now() - older_than).timestamp()
     orphans = [
         path for path, modified in present if path not in needed and modified <= limit and not _belongs_to(path, live)
     ]
