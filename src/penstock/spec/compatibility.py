@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from penstock.spec.contract import Classification, Column, Contract, LogicalType, Reference, RowRule
 from penstock.spec.typed_text import typed_text
@@ -151,38 +152,37 @@ def _enum(old: Column, new: Column) -> Iterator[Change]:
 
 
 def _lower(old: Column, new: Column) -> Iterator[Change]:
-    before, after = (old.minimum, old.exclusive_minimum), (new.minimum, new.exclusive_minimum)
+    before = _ranked(old, old.minimum, 1 if old.exclusive_minimum else 0)
+    after = _ranked(new, new.minimum, 1 if new.exclusive_minimum else 0)
     if before != after:
-        yield _bound(new, "lowest", after, _ranked(old, before, 1), _ranked(new, after, 1), falls=True)
+        text = f"the lowest value lies {'above' if new.exclusive_minimum else 'at'} {new.minimum}"
+        yield _bound(new.name, text, is_gone=after is None, is_looser=_lies_before(after, before))
 
 
 def _upper(old: Column, new: Column) -> Iterator[Change]:
-    before, after = (old.maximum, old.exclusive_maximum), (new.maximum, new.exclusive_maximum)
+    before = _ranked(old, old.maximum, -1 if old.exclusive_maximum else 0)
+    after = _ranked(new, new.maximum, -1 if new.exclusive_maximum else 0)
     if before != after:
-        yield _bound(new, "highest", after, _ranked(old, before, -1), _ranked(new, after, -1), falls=False)
+        text = f"the highest value lies {'below' if new.exclusive_maximum else 'at'} {new.maximum}"
+        yield _bound(new.name, text, is_gone=after is None, is_looser=_lies_before(before, after))
 
 
-def _ranked(column: Column, bound: tuple[str | None, bool], inward: int) -> tuple[object, int] | None:
-    """A bound as a value that compares: just beside the value when it is exclusive."""
-    text, is_exclusive = bound
+_Rank = tuple[Any, int]  # a bound, and on which side of it the first permitted value lies
+
+
+def _ranked(column: Column, text: str | None, side: int) -> _Rank | None:
     value = None if text is None else typed_text(column.type, text, precision=38, scale=column.scale)
-    return None if value is None else (value.value, inward if is_exclusive else 0)
+    return None if value is None else (value.value, side)
 
 
-def _bound(
-    column: Column,
-    what: str,
-    declared: tuple[str | None, bool],
-    before: tuple[object, int] | None,
-    after: tuple[object, int] | None,
-    *,
-    falls: bool,
-) -> Change:
-    if after is None:
-        return _fine(ChangeKind.WIDENED, column.name, f"there is no {what} value now")
-    looser = before is not None and ((after <= before) if falls else (after >= before))
-    text = f"the {what} value became {'beyond ' if declared[1] else ''}{declared[0]}"
-    return Change(ChangeKind.WIDENED if looser else ChangeKind.NARROWED, column.name, looser, text)
+def _lies_before(first: _Rank | None, second: _Rank | None) -> bool:
+    return first is not None and second is not None and first < second
+
+
+def _bound(name: str, text: str, *, is_gone: bool, is_looser: bool) -> Change:
+    if is_gone:
+        return _fine(ChangeKind.WIDENED, name, "a bound was removed")
+    return _fine(ChangeKind.WIDENED, name, text) if is_looser else _breaking(ChangeKind.NARROWED, name, text)
 
 
 def _number(name: str, what: str, old: int | None, new: int | None, *, grows: bool) -> Iterator[Change]:

@@ -73,14 +73,16 @@ class _Loading:
         tenant = "default" if fields is None else fields.get(TENANT_KEY) or "default"
         made_contracts = self._make_contracts(by_dataset, tenant)
         made_sources = self._make_sources(sources, made_contracts)
-        if len(self.problems) > 0 or fields is None:
+        made_checks = tuple(check for _, check in checks if check is not None)
+        declared, made = len(contracts) + len(sources) + len(checks), len(made_contracts) + len(made_sources)
+        if len(self.problems) > 0 or fields is None or declared != made + len(made_checks):
             return None
         return _assembled(
             self.root.resolve(),
             fields,
             made_contracts,
             made_sources,
-            tuple(check for _, check in checks if check is not None),
+            made_checks,
             (models, models_fingerprint),
         )
 

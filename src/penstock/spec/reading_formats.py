@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_DIRECTIVES = frozenset("aAbBcdfgHIjmMnpSuUVwWxXyYzZ%")
+_DIRECTIVES = frozenset("aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%")
 _DATES = re.compile(r"%(-?[dj]|[aAbBcxyYm]|-[my])")
 
 
