@@ -42,7 +42,7 @@ def found(path: Path) -> FoundFile:
         status.st_size,
         status.st_mtime_ns,
         content_hash,
-        file_id(path.name, content_hash),
+        file_id("lines", path.name, content_hash),
         path.name,
         None,
     )

@@ -48,7 +48,7 @@ def test_new_files_come_sorted_with_their_identity(tmp_path: Path) -> None:
     assert paths(result) == ["a.csv", "b.csv"]
     [first, _] = result.new
     assert first.content_hash == hashlib.sha256(b"x\n").hexdigest()
-    assert first.file_id == hashlib.sha256(b"a.csv\0" + first.content_hash.encode()).hexdigest()[:32]
+    assert first.file_id == hashlib.sha256(b"lines\0a.csv\0" + first.content_hash.encode()).hexdigest()[:32]
     assert (first.size, first.name, first.version) == (2, "a.csv", None)
 
 

@@ -63,7 +63,7 @@ def discover(source: Source, root: Path, known: Sequence[KnownFile], clock: Cloc
         if age < _nanoseconds(source.settle):
             unsettled.append(path)
             continue
-        found = _found(source.delivery, path, absolute, status)
+        found = _found(source, path, absolute, status)
         if found.file_id in taken.ids and looks_same:
             unchanged += 1
         elif found.file_id in taken.ids:
@@ -141,8 +141,8 @@ def _stat(path: Path) -> os.stat_result:
         raise unreadable(path, error) from error
 
 
-def _found(delivery: Delivery, path: str, absolute: Path, status: os.stat_result) -> FoundFile:
-    name, version = _name_and_version(delivery, path, absolute)
+def _found(source: Source, path: str, absolute: Path, status: os.stat_result) -> FoundFile:
+    name, version = _name_and_version(source.delivery, path, absolute)
     content_hash = hash_content(absolute)
     return FoundFile(
         path=path,
@@ -150,7 +150,7 @@ def _found(delivery: Delivery, path: str, absolute: Path, status: os.stat_result
         size=status.st_size,
         mtime_ns=status.st_mtime_ns,
         content_hash=content_hash,
-        file_id=file_id(path, content_hash),
+        file_id=file_id(source.name, path, content_hash),
         name=name,
         version=version,
     )

@@ -46,9 +46,13 @@ class FoundFile:
     version: str | None
 
 
-def file_id(path: str, content_hash: str) -> str:
-    """The identity of a content at a path: the first 32 hex digits of SHA-256 over path, NUL, content hash."""
-    return hashlib.sha256(f"{path}\0{content_hash}".encode()).hexdigest()[:32]
+def file_id(source: str, path: str, content_hash: str) -> str:
+    """The identity of a content at a path of a source: the first 32 hex digits of SHA-256 over all three, NUL between.
+
+    >>> file_id("lines", "a.csv", "00")
+    '0f588e0e8ec68e04811bd91e97dfa26d'
+    """
+    return hashlib.sha256(f"{source}\0{path}\0{content_hash}".encode()).hexdigest()[:32]
 
 
 def version_order(version: str) -> tuple[bool, int, str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
+from itertools import groupby
+from operator import itemgetter
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,8 +19,9 @@ from penstock.conform.counts import Counts
 from penstock.errors import SourceError
 from penstock.ingest.batch import LINE, Batch
 from penstock.ingest.discovery import Discovery
-from penstock.ingest.file import FoundFile
-from penstock.ingest.reading import header, read_file
+from penstock.ingest.file import FoundFile, version_order
+from penstock.ingest.parallel import read_files
+from penstock.ingest.reading import header
 from penstock.lake.change import TableChange
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
@@ -27,7 +30,7 @@ from penstock.lake.table import TableSpec
 from penstock.load.conservation import check_conserved
 from penstock.load.ledger import Entry, entry_table
 from penstock.load.origin import Origin
-from penstock.load.tables import SYSTEM_COLUMNS, arrow_schema, bronze_name, bronze_spec, quarantine_spec
+from penstock.load.tables import arrow_schema, bronze_name, bronze_spec, quarantine_spec
 from penstock.spec.contract import Contract, Evolution
 from penstock.spec.project import Project
 from penstock.spec.source import Source
@@ -84,7 +87,7 @@ def take(
         return
     before = lake.spec(bronze_name(source.name))
     columns = () if before is None else (column.name for column in before.columns if not column.name.startswith("_"))
-    bronze = bronze_spec(contract, source, tuple(dict.fromkeys(columns) | headers))
+    bronze = bronze_spec(contract, source, _spelled(columns, headers))
     for group in _groups(accepted):
         yield from _take_group(_Taking(lake, project, source, bronze, lease, world, observe), group)
 
@@ -110,7 +113,6 @@ class _Unreadable(Exception):
 def _columns(contract: Contract, source: Source, file: FoundFile) -> tuple[str, ...]:
     """The columns of a file; a contract that is frozen refuses a file with columns it does not name."""
     names = header(source, file)
-    _refuse_confusing(file, names)
     unknown = resolve(contract, source.reading, names).unknown
     if unknown and contract.evolution is Evolution.FREEZE:
         raise SourceError(
@@ -123,19 +125,12 @@ def _columns(contract: Contract, source: Source, file: FoundFile) -> tuple[str, 
     return names
 
 
-def _refuse_confusing(file: FoundFile, names: Sequence[str]) -> None:
-    """Refuse names that the lake uses itself, and names that only capital letters tell apart."""
-    folded = Counter(name.lower() for name in names)
-    reserved = {column.name for column in SYSTEM_COLUMNS}
-    confusing = [name for name in names if name.lower() in reserved or folded[name.lower()] > 1]
-    if confusing:
-        raise SourceError(
-            "The file has column names that cannot be told apart from others",
-            where=str(file.absolute),
-            expected="names that differ in more than capital letters, and none of the lake's own",
-            found=", ".join(confusing),
-            remedy="Rename the columns where the file is made.",
-        )
+def _spelled(columns: Iterable[str], headers: Iterable[str]) -> tuple[str, ...]:
+    """All columns of bronze; a header that differs from a known one in capitals alone is the same column."""
+    spelled: dict[str, str] = {}
+    for name in (*columns, *headers):
+        spelled.setdefault(name.lower(), name)
+    return tuple(spelled.values())
 
 
 def _groups(files: Sequence[FoundFile]) -> Iterator[list[FoundFile]]:
@@ -168,6 +163,7 @@ class _Taking:
     def __post_init__(self) -> None:
         self.contract = self.project.contracts[self.source.dataset]
         self.schema = arrow_schema(self.bronze)
+        self.names = {name.lower(): name for name in self.schema.names}
         self.specs = (self.bronze, quarantine_spec(self.contract.dataset), ledger_spec(self.source.name))
 
     def run(self, files: Sequence[FoundFile]) -> Taken:
@@ -201,29 +197,38 @@ class _Taking:
         batch: int,
         ingested_at: datetime,
     ) -> Iterator[pa.RecordBatch]:
-        for file in files:
+        for file, parts in groupby(_batches(self.source, files), key=itemgetter(0)):
             origin = Origin(self.project.tenant, self.source.name, file.path, file.file_id, ingested_at, batch)
             rows = malformed = 0
             version = file.version
-            for part in _parts(self.source, file):
+            for _, part in parts:
                 rows += part.rows.num_rows
                 malformed += part.malformed.num_rows
-                self.read += part.rows.num_rows + part.malformed.num_rows
                 version = _highest(version, part.rows, self.source.delivery.version_column)
                 if part.malformed.num_rows:
                     quarantine.append(origin.refused(part.malformed, self.source, _names(part.rows)))
-                yield from origin.complete(part.rows, self.schema).to_batches()
+                yield from origin.complete(_renamed(part.rows, self.names), self.schema).to_batches()
                 self.observe(part.rows.num_rows + part.malformed.num_rows, 0)
             self.observe(0, file.size)
+            self.read += rows + malformed
             self.malformed += malformed
             self.done.append(Entry(replace(file, version=version), rows, malformed))
 
 
-def _parts(source: Source, file: FoundFile) -> Iterator[Batch]:
+def _batches(source: Source, files: Sequence[FoundFile]) -> Iterator[tuple[FoundFile, Batch]]:
+    """Every batch of every file, in order, read on the cores there are; an error says which file it is about."""
     try:
-        yield from read_file(source, file)
+        yield from read_files(source, files, workers=os.cpu_count() or 1)
     except SourceError as error:
-        raise _Unreadable(file, error) from error
+        about = next((file for file in files if (error.where or "").startswith(str(file.absolute))), None)
+        if about is None:
+            raise
+        raise _Unreadable(about, error) from error
+
+
+def _renamed(rows: pa.Table, names: Mapping[str, str]) -> pa.Table:
+    """The rows with each column named as bronze names it."""
+    return rows.rename_columns([names.get(name.lower(), name) for name in rows.column_names])
 
 
 def _names(rows: pa.Table) -> tuple[str, ...]:
@@ -233,9 +238,8 @@ def _names(rows: pa.Table) -> tuple[str, ...]:
 def _highest(version: str | None, rows: pa.Table, column: str | None) -> str | None:
     if column is None or column not in rows.column_names:
         return version
-    highest = pc.max(rows[column]).as_py()
-    candidates = [value for value in (version, highest) if value is not None]
-    return max(candidates, default=None)
+    candidates = [value for value in (version, *pc.unique(rows[column]).to_pylist()) if value is not None]
+    return max(candidates, key=version_order, default=None)
 
 
 def _token(source: Source, batch: int, files: Sequence[FoundFile]) -> str:
