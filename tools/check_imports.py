@@ -23,7 +23,7 @@ ROOMS: dict[str, set[str]] = {
     "collect": {"spec", "log", "conform", "govern"},
     "lake": {"spec", "sql"},
     "conform": {"spec", "sql"},
-    "load": {"spec", "log", "ingest", "lake", "conform"},
+    "load": {"spec", "sql", "log", "ingest", "lake", "conform"},
     "stream": {"spec", "sql", "log", "conform"},
     "transform": {"spec", "sql", "lake"},
     "metrics": {"spec", "sql"},

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.errors import StorageError
+from penstock.world import Ids
 
 PSEUDONYM_KEY_VARIABLE = "PENSTOCK_PSEUDONYM_KEY"
 
@@ -60,7 +60,7 @@ class DataDirectory:
                 remedy="Choose another one with --data-dir, or mend its permissions.",
             ) from error
 
-    def pseudonym_key(self) -> bytes:
+    def pseudonym_key(self, ids: Ids) -> bytes:
         """The key of all pseudonyms: from the environment, else made once and kept readable by its owner only."""
         given = os.environ.get(PSEUDONYM_KEY_VARIABLE)
         if given:
@@ -69,7 +69,7 @@ class DataDirectory:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_hex(32))
+                file.write(ids.new() + ids.new())
                 file.flush()
                 os.fsync(file.fileno())
         except FileExistsError:

@@ -127,7 +127,7 @@ def replay(installation: Installation, dataset: str) -> Mapping[str, Any]:
     project, place, world = installation.project, installation.place, installation.world
     if not exists(place.root):
         raise UsageError("There is no data yet", where=str(place.root), remedy="Run `penstock run` first.")
-    settings = Settings(place.pseudonym_key(), place.cache / "spill")
+    settings = Settings(place.pseudonym_key(world.ids), place.cache / "spill")
     with Lake.open(place.root, world) as lake, lake.lease("run", holder="penstock quarantine replay") as lease:
         read = [reread(lake, project, source, lease=lease, world=world) for source in project.sources_of(dataset)]
         settled = list(settle(lake, project, project.contracts[dataset], lease=lease, world=world, settings=settings))

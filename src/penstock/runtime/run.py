@@ -131,7 +131,7 @@ class _Running:
         from penstock.load.silver import Settings, settle
 
         project, place = self.installation.project, self.installation.place
-        settings = Settings(place.pseudonym_key(), place.cache / "spill")
+        settings = Settings(place.pseudonym_key(self.installation.world.ids), place.cache / "spill")
         self.watch.begin(f"conform {step.dataset}")
         accepted = 0
         for done in settle(
