@@ -14,7 +14,6 @@ import pytest
 from penstock.conform.batch import Conformed, Conformer
 from penstock.conform.columns import SYSTEM, pseudonym_domains, resolve
 from penstock.conform.counts import Counts
-from penstock.conform.replay import replay_relation
 from penstock.errors import DeclarationError, SourceError
 from penstock.spec.contract import Classification, Contract, Dedupe, Evolution, LogicalType, Reference, RowRule
 from penstock.spec.source import Reading
@@ -256,25 +255,6 @@ def test_values_of_unknown_columns_follow_the_declared_evolution(connection: duc
     assert checked(Evolution.DISCARD_ROW).counts == Counts(rows_in=3, accepted=2, filtered=1)
     with pytest.raises(SourceError, match="new"):
         checked(Evolution.FREEZE)
-
-
-def test_rejected_rows_can_be_checked_again_under_a_better_contract(connection: duckdb.DuckDBPyConnection) -> None:
-    strict = contract(column("a b", maximum="A"), column("c/d~e", LogicalType.INTEGER))
-    rows: list[dict[str, str | None]] = [{"a b": "B\x00\n", "c/d~e": None}, {"a b": 'C"', "c/d~e": "1"}]
-    first = check(connection, strict, rows)
-    assert first.counts.quarantined == 2
-    lenient = Conformer(contract(*(column("a b"), strict.columns[1])), Reading(), tenant="default", pseudonym_key=KEY)
-    again = lenient.check(connection, replay_relation(connection, first.rejected))
-    assert [(row["a b"], row["c/d~e"], row["_line"]) for row in rows_of(connection, again.accepted)] == [
-        ("B\x00\n", None, 2),
-        ('C"', 1, 3),
-    ]
-
-
-def test_nothing_to_replay_is_an_empty_relation(connection: duckdb.DuckDBPyConnection) -> None:
-    found = check(connection, contract(column("a")), [{"a": "x"}])
-    relation = replay_relation(connection, found.rejected)
-    assert connection.execute(f"SELECT count(*) FROM {relation}").fetchall() == [(0,)]
 
 
 def test_an_empty_batch_has_no_rows_and_all_columns(connection: duckdb.DuckDBPyConnection) -> None:

@@ -63,12 +63,12 @@ def init(
 
 
 @app.command()
-def validate(project: Project = HERE, data_dir: Data = None, as_json: Json = False) -> None:  # noqa: ARG001
+def validate(project: Project = HERE, data_dir: Data = None, as_json: Json = False) -> None:
     """Check every declaration of the project; report all problems at once."""
-    from penstock.spec.loading import load_project
+    from penstock.runtime.validation import validate
 
     try:
-        loaded = load_project(project)
+        loaded = validate(project, data_dir)
     except DeclarationError as error:
         show.problems(error, as_json=as_json)
         raise typer.Exit(2) from None

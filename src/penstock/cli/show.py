@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,8 +64,7 @@ def problems(declared: DeclarationError, *, as_json: bool) -> None:
         return
     for problem in declared.problems or (declared,):
         error_line(str(problem))
-    count = len(declared.problems or (declared,))
-    error_line(f"{count} problem{'s' if count != 1 else ''} found")
+    error_line(f"{_counted(declared.problems or (declared,), 'problem')} found")
 
 
 def _facts(problem: PenstockError) -> dict[str, str | None]:
@@ -122,9 +121,13 @@ def valid(project: Project, *, as_json: bool) -> None:
         document(facts)
         return
     line(
-        f"{project.name} is valid: {len(project.contracts)} contracts, {len(project.sources)} sources,"
-        f" {len(project.checks)} checks, models: {'yes' if project.models else 'none'}"
+        f"{project.name} is valid: {_counted(project.contracts, 'contract')}, {_counted(project.sources, 'source')},"
+        f" {_counted(project.checks, 'check')}, models: {'yes' if project.models else 'none'}"
     )
+
+
+def _counted(things: Sized, noun: str) -> str:
+    return f"{len(things):,} {noun}{'' if len(things) == 1 else 's'}"
 
 
 def plan(made_plan: Plan, *, as_json: bool) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 from penstock.errors import UsageError
 from penstock.runtime.installation import Installation
+from penstock.runtime.models import read_models
 from penstock.spec.contract import Column, Contract
 from penstock.spec.source import Source
 from penstock.transform.graph import Graph, Node
@@ -47,7 +48,7 @@ def explain(installation: Installation, name: str) -> Explanation:
     project = installation.project
     layer, _, bare = name.rpartition(".")
     if layer in ("", "gold", "main", "staging"):
-        graph = _graph(installation)
+        graph = read_models(installation)
         node = next((node for node in graph.models if bare in (node.name, node.table)), None)
         if node is not None and (layer or bare not in project.contracts):
             return _model(installation, graph, node)
@@ -56,7 +57,7 @@ def explain(installation: Installation, name: str) -> Explanation:
     if layer in ("", "bronze") and bare in project.sources:
         return _source(project.sources[bare])
     known = [f"silver.{one}" for one in project.contracts] + [f"bronze.{one}" for one in project.sources]
-    models = [node.table for node in _graph(installation).models]
+    models = [node.table for node in read_models(installation).models]
     raise UsageError("There is nothing of that name", expected=", ".join([*known, *sorted(models)]), found=name)
 
 
@@ -80,7 +81,7 @@ def _source(source: Source) -> Explanation:
 def _dataset(installation: Installation, contract: Contract) -> Explanation:
     project = installation.project
     dedupe = contract.dedupe
-    graph = _graph(installation)
+    graph = read_models(installation)
     facts = {
         "key": (", ".join(contract.key) or "none: a row is its file and line",),
         "version that wins": (_winner(contract),) if contract.key else (),
@@ -171,22 +172,3 @@ def _readers(graph: Graph, ids: set[str]) -> tuple[str, ...]:
 
 def _name(graph: Graph, id: str) -> str:
     return f"silver.{graph.sources[id]}" if id in graph.sources else graph.nodes[id].table
-
-
-def _graph(installation: Installation) -> Graph:
-    """The models as dbt reads them, in a workspace of its own so that a run beside it is not disturbed."""
-    if installation.project.models is None:
-        return Graph({}, {})
-    from penstock.transform.dbt_engine import Dbt
-    from penstock.transform.graph import graph_of
-    from penstock.transform.workspace import Limits, prepare
-
-    place = installation.place
-    place.prepare()
-    workspace = prepare(
-        place.cache / "dbt-explain",
-        models=installation.project.models,
-        database=place.cache / "explain.duckdb",
-        limits=Limits(),
-    )
-    return graph_of(Dbt(workspace, log=place.logs).parse(), workspace.variables)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
 from penstock.lake.upkeep import Retention, expire, remove_orphans
+from penstock.load.retention import forget_raw
 from penstock.release.pin import pins
 from penstock.release.retention import expire_releases
 from penstock.runtime.installation import Installation
@@ -15,9 +16,11 @@ ORPHAN_AGE = timedelta(days=1)
 
 
 def keep_up(installation: Installation, lake: Lake, lease: Lease) -> None:
-    """Expire releases beyond their retention, then snapshots that no release, reader or grace needs, with their
-    files, then what a killed process left behind."""
+    """Forget raw bytes and expire releases beyond their retention, then snapshots that no release or reader needs,
+    with their files, then what a killed process left behind."""
     retention, clock = installation.project.retention, installation.world.clock
+    for dataset in installation.project.contracts:
+        forget_raw(lake, dataset, older_than=retention.raw_quarantine_for, lease=lease)
     expire_releases(lake.root, retention, clock=clock)
     expire(
         lake,

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from penstock.errors import DeclarationError, PenstockError, StorageError, TransformFailed
 from penstock.transform.dbt_engine import Ran
 from penstock.transform.graph import Graph
-from penstock.transform.result import GOLD, ModelInput, ModelKind, ModelResult
+from penstock.transform.result import GOLD, ModelKind, ModelResult
 from penstock.transform.workspace import Workspace
 
 _OPERATIONAL = {"_new", "_batch", "_ingested_at"}  # differ with the way files arrived
 
 
-def check_sources(graph: Graph, inputs: Mapping[str, ModelInput], workspace: Workspace) -> None:
-    """Every source that a model declares is a silver dataset of the project."""
+def check_sources(graph: Graph, inputs: Collection[str], workspace: Workspace) -> None:
+    """Every source that a model declares is a silver dataset of the project; `inputs` are their names."""
     problems = tuple(
         _unknown_source(source, dataset, inputs, workspace)
         for source, dataset in sorted(graph.sources.items())
@@ -25,9 +25,7 @@ def check_sources(graph: Graph, inputs: Mapping[str, ModelInput], workspace: Wor
         raise DeclarationError("The models read what the project does not have", problems=problems)
 
 
-def _unknown_source(
-    source: str, dataset: str, inputs: Mapping[str, ModelInput], workspace: Workspace
-) -> DeclarationError:
+def _unknown_source(source: str, dataset: str, inputs: Collection[str], workspace: Workspace) -> DeclarationError:
     near = difflib.get_close_matches(dataset, inputs, n=1)
     return DeclarationError(
         "A source is not a silver dataset",

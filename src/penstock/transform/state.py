@@ -46,21 +46,3 @@ class WarehouseState:
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("not a warehouse state") from error
-
-
-def needed(
-    *,
-    models_fingerprint: str,
-    inputs: Mapping[str, int | None],
-    built_models_fingerprint: str | None,
-    built_inputs: Mapping[str, int | None],
-) -> bool:
-    """Whether there is anything to build: the project's models or a silver snapshot differ from what was built.
-
-    Pure and cheap, so that a run with nothing new loads neither dbt nor DuckDB. `built_models_fingerprint` None
-    means that nothing was ever built.
-
-    >>> needed(models_fingerprint="a", inputs={"x": 1}, built_models_fingerprint="a", built_inputs={"x": 1})
-    False
-    """
-    return models_fingerprint != built_models_fingerprint or dict(inputs) != dict(built_inputs)

@@ -1,0 +1,40 @@
+"""The models of a project as dbt reads them, without building anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from penstock.runtime.installation import Installation
+from penstock.transform.graph import Graph
+
+
+def read_models(installation: Installation) -> Graph:
+    """The graph of models and tests; an empty one without models.
+
+    DeclarationError when dbt cannot read them, or when they read a dataset that the project does not have. The
+    workspace is one of its own, so a run beside it is not disturbed; where there is no data yet it leaves nothing.
+    """
+    if installation.project.models is None:
+        return Graph({}, {})
+    if installation.place.exists:
+        return _read(installation, installation.place.cache)
+    with TemporaryDirectory(prefix="penstock-") as folder:
+        return _read(installation, Path(folder))
+
+
+def _read(installation: Installation, cache: Path) -> Graph:
+    from penstock.transform.dbt_engine import Dbt
+    from penstock.transform.failure import check_sources
+    from penstock.transform.graph import graph_of
+    from penstock.transform.workspace import Limits, prepare
+
+    project = installation.project
+    if project.models is None:
+        return Graph({}, {})
+    workspace = prepare(
+        cache / "dbt-explain", models=project.models, database=cache / "explain.duckdb", limits=Limits()
+    )
+    graph = graph_of(Dbt(workspace, log=cache / "dbt-explain-log").parse(), workspace.variables)
+    check_sources(graph, tuple(project.contracts), workspace)
+    return graph

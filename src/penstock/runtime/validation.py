@@ -1,0 +1,43 @@
+"""Every mistake of a project at once: declarations, what only compiling them shows, and the models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from penstock.errors import DeclarationError, PenstockError
+from penstock.runtime.installation import Installation
+from penstock.spec.project import Project
+
+
+def validate(project: Path, data_dir: Path | None) -> Project:
+    """Load the project, compile every contract for every source that feeds it, and let dbt read the models.
+
+    Raises DeclarationError with every problem found. Nothing is run and no data is read.
+    """
+    installation = Installation.at(project, data_dir)
+    problems = tuple(_problems(installation))
+    if problems:
+        raise DeclarationError("The project cannot be run as it is declared", problems=problems)
+    return installation.project
+
+
+def _problems(installation: Installation) -> Iterator[PenstockError]:
+    from penstock.conform.validate import problems
+    from penstock.sql.connection import connect
+
+    with connect() as connection:
+        for contract in installation.project.contracts.values():
+            sources = installation.project.sources_of(contract.dataset)
+            found = (problems(connection, contract, source.reading) for source in sources)
+            yield from {str(problem): problem for several in found for problem in several}.values()
+    yield from _model_problems(installation)
+
+
+def _model_problems(installation: Installation) -> Iterator[PenstockError]:
+    from penstock.runtime.models import read_models
+
+    try:
+        read_models(installation)
+    except DeclarationError as error:
+        yield from error.problems or (error,)
