@@ -24,7 +24,7 @@ NOTHING_KEPT = UpkeepRetention(snapshots=0, slack=0, grace=timedelta(0))
 def sweep(house: House) -> None:
     """Expire everything that no pin holds, and delete its files."""
     with Lake.open(house.root, house.world) as lake, lake.lease("upkeep", holder="test") as lease:
-        expire(lake, NOTHING_KEPT, lease=lease, pinned=pins(house.root), now=house.world.clock.now())
+        expire(lake, NOTHING_KEPT, lease=lease, pinned=pins(house.root))
 
 
 def test_a_reader_never_sees_a_torn_release(house: House):

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from penstock.errors import UsageError
-from penstock.release.text import columns_of, csv_row, json_row, texts, value_text
+from penstock.release.text import cell_rows, columns_of, csv_rows, json_rows, texts, value_text
 
 Write = Callable[[pa.RecordBatchReader, BinaryIO], int]
 WIDEST = 60  # characters of one column of the table format
@@ -58,7 +58,7 @@ def write_json(rows: pa.RecordBatchReader, output: BinaryIO) -> int:
     """An array of objects, one row per line. Numbers keep every digit, so read them as decimals."""
     count = 0
     output.write(b"[")
-    for lines in texts(rows, json_row(columns_of(rows.schema))):
+    for lines in texts(rows, json_rows):
         if lines:
             output.write(((",\n" if count else "\n") + ",\n".join(lines)).encode())
             count += len(lines)
@@ -68,13 +68,13 @@ def write_json(rows: pa.RecordBatchReader, output: BinaryIO) -> int:
 
 def write_json_lines(rows: pa.RecordBatchReader, output: BinaryIO) -> int:
     """One object per line."""
-    return _write_lines(texts(rows, json_row(columns_of(rows.schema))), output)
+    return _write_lines(texts(rows, json_rows), output)
 
 
 def write_csv(rows: pa.RecordBatchReader, output: BinaryIO) -> int:
-    """A header line, then one line per row, in UTF-8 (see `csv_row`)."""
+    """A header line, then one line per row, in UTF-8 (see `csv_rows`)."""
     output.write(",".join(map(_header, rows.schema.names)).encode() + b"\n")
-    return _write_lines(texts(rows, csv_row(columns_of(rows.schema))), output)
+    return _write_lines(texts(rows, csv_rows), output)
 
 
 def write_parquet(rows: pa.RecordBatchReader, output: BinaryIO) -> int:
@@ -93,12 +93,10 @@ def write_table(rows: pa.RecordBatchReader, output: BinaryIO) -> int:
     All rows are held in memory: limit them.
     """
     columns = columns_of(rows.schema)
-    values = {name: value_text(name, kind) for name, kind in columns}
-    cells = "[" + ", ".join(value.text for value in values.values()) + "]"
-    lines = [[_cell(text) for text in row] for batch in texts(rows, cells) for row in batch]
+    lines = [[_cell(text) for text in row] for batch in texts(rows, cell_rows) for row in batch]
     header = [_cell(name) for name, _ in columns]
     widths = [max(map(_width, column)) for column in zip(header, *lines, strict=True)]
-    right = [value.number for value in values.values()]
+    right = [value_text(name, kind).number for name, kind in columns]
     rule = ["─" * width for width in widths]
     for line in (header, rule, *lines):
         output.write(_aligned(line, widths, right).encode() + b"\n")

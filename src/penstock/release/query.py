@@ -50,13 +50,25 @@ def stream(reader: Reader, sql: str) -> pa.RecordBatchReader:
     """The rows of a query as they come. A value that fails while rows come is a UsageError there and then."""
     cursor = reader.connection.cursor()
     try:
-        statement = check_query(cursor, sql)
-        rows = cursor.sql(statement.strip().removesuffix(";")).to_arrow_reader(_BATCH_ROWS)
+        statement = check_query(cursor, sql).strip().removesuffix(";")
+        rows = cursor.sql(statement).to_arrow_reader(_BATCH_ROWS)
     except UsageError as error:
-        raise _helpful(error, str(error), reader) from error
+        cause = error.__cause__
+        raise _helpful(error if cause is None else None, str(cause or error), reader) from error
+    except (duckdb.BinderException, duckdb.CatalogException) as error:
+        raise _helpful(None, _located(cursor, statement, error), reader) from error
     except duckdb.Error as error:
         raise _as_error(error, reader) from error
     return pa.RecordBatchReader.from_batches(rows.schema, _guarded(rows, cursor, reader))
+
+
+def _located(cursor: duckdb.DuckDBPyConnection, statement: str, error: duckdb.Error) -> str:
+    """The same error with its place in the SQL, which DuckDB tells only when a statement is executed."""
+    try:
+        cursor.execute(statement)
+    except duckdb.Error as again:
+        return str(again)
+    return str(error)
 
 
 def _guarded(rows: pa.RecordBatchReader, cursor: duckdb.DuckDBPyConnection, reader: Reader) -> Iterable[pa.RecordBatch]:

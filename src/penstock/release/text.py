@@ -11,8 +11,9 @@ lists, structs, maps JSON
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -22,7 +23,8 @@ from penstock.sql.names import literal, quote
 
 _WHOLE = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?")
 _NESTED = re.compile(r".*\]|(STRUCT|MAP|UNION)\(.*|JSON|VARIANT", re.DOTALL)
-_BATCH = "batch"
+BATCH = "batch"
+Columns = Sequence[tuple[str, str]]  # name and DuckDB type
 
 
 @dataclass(frozen=True)
@@ -66,17 +68,26 @@ def json_value(name: str, kind: str) -> str:
     return f"coalesce({quoted}, 'null')"
 
 
-def json_row(columns: Sequence[tuple[str, str]]) -> str:
-    """SQL of a row as a JSON object, columns in order; an empty row is `{}`."""
+def json_rows(columns: Columns) -> str:
+    """A query for every row as a JSON object, columns in order."""
     names = [f"CAST(to_json({literal(name)}) AS VARCHAR) || ':'" for name, _ in columns]
     values = [json_value(name, kind) for name, kind in columns]
     parts = [f"{name} || {value}" for name, value in zip(names, values, strict=True)]
-    return " || ".join(["'{'", " || ',' || ".join(parts) or "''", "'}'"])
+    row = " || ',' || ".join(parts)
+    return f"SELECT '{{' || {row} || '}}' FROM {BATCH}"
 
 
-def csv_row(columns: Sequence[tuple[str, str]]) -> str:
-    """SQL of a row as a CSV line (RFC 4180): NULL is nothing, an empty text is `""`."""
-    return " || ',' || ".join(_csv_value(value_text(name, kind).text) for name, kind in columns)
+def csv_rows(columns: Columns) -> str:
+    """A query for every row as a CSV line (RFC 4180): NULL is nothing, an empty text is `""`."""
+    names = [quote(f"c{place}") for place in range(len(columns))]
+    values = [f"{value_text(name, kind).text} AS {short}" for (name, kind), short in zip(columns, names, strict=True)]
+    row = " || ',' || ".join(map(_csv_value, names))
+    return f"SELECT {row} FROM (SELECT {', '.join(values)} FROM {BATCH})"
+
+
+def cell_rows(columns: Columns) -> str:
+    """A query for every row as a list of texts."""
+    return f"SELECT [{', '.join(value_text(name, kind).text for name, kind in columns)}] FROM {BATCH}"
 
 
 def _csv_value(text: str) -> str:
@@ -87,25 +98,24 @@ def _csv_value(text: str) -> str:
     return f"coalesce(CASE WHEN {needed} THEN {escaped} ELSE {text} END, '')"
 
 
-def texts(rows: pa.RecordBatchReader, expression: str) -> Iterator[list[str]]:
-    """The value of an SQL expression for every row, batch by batch, in the order of the rows."""
-    with ordered() as connection:
+def texts(rows: pa.RecordBatchReader, query: Callable[[Columns], str]) -> Iterator[list[Any]]:
+    """What the query gives for every row, batch by batch, in the order of the rows."""
+    with connect(threads=1) as connection:
+        connection.execute("SET preserve_insertion_order = true")
+        sql = query(_columns_of(connection, rows.schema))
         for batch in rows:
-            connection.register(_BATCH, pa.Table.from_batches([batch]))
-            (found,) = connection.sql(f"SELECT {expression} FROM {_BATCH}").to_arrow_table().columns
+            connection.register(BATCH, pa.Table.from_batches([batch]))
+            (found,) = connection.sql(sql).to_arrow_table().columns
             yield found.to_pylist()
-            connection.unregister(_BATCH)
+            connection.unregister(BATCH)
 
 
-def columns_of(schema: pa.Schema) -> list[tuple[str, str]]:
+def columns_of(schema: pa.Schema) -> Columns:
     """Names and DuckDB types of Arrow columns."""
-    with ordered() as connection:
-        relation = connection.from_arrow(schema.empty_table())
-        return [(name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True)]
+    with connect(threads=1) as connection:
+        return _columns_of(connection, schema)
 
 
-def ordered() -> duckdb.DuckDBPyConnection:
-    """A private connection that keeps rows in their order."""
-    connection = connect(threads=1)
-    connection.execute("SET preserve_insertion_order = true")
-    return connection
+def _columns_of(connection: duckdb.DuckDBPyConnection, schema: pa.Schema) -> Columns:
+    relation = connection.from_arrow(schema.empty_table())
+    return [(name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True)]
