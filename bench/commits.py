@@ -122,7 +122,7 @@ def _ours(folder: Path, count: int) -> Iterator[float]:
             change.append(rows(number))
             change.position("bench", str(number + 1))
             commit.apply()
-            expire(lake, Retention(), lease=lease, pinned={}, now=world.clock.now())
+            expire(lake, Retention(), lease=lease, pinned={})
             yield _milliseconds(started)
     lake.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -12,9 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-PAGE = os.sysconf("SC_PAGE_SIZE")
 INTERVAL = 0.05  # seconds between two looks at the tree
-LARGEST = 1 if sys.platform == "darwin" else 1024  # unit of ru_maxrss in bytes
+MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 
 
 class CommandFailed(Exception):
@@ -23,7 +23,8 @@ class CommandFailed(Exception):
 
 @dataclass(frozen=True)
 class Cost:
-    """`peak_mb` is resident memory summed over the process tree, in megabytes (shared pages count once per process)."""
+    """`peak_mb` is resident memory summed over the process tree, in megabytes (shared pages count once per process),
+    and never below the highest that the kernel saw in one of the processes."""
 
     seconds: float
     peak_mb: float
@@ -47,11 +48,14 @@ def run(command: Sequence[str | Path], *, env: Mapping[str, str] | None = None, 
         text = output.read().decode("utf-8", errors="replace")
     if child.returncode != 0:
         raise CommandFailed(f"{' '.join(map(str, command))} ended with {child.returncode}:\n{text[-4000:]}")
-    return Cost(seconds, max(watch.peak, usage.ru_maxrss * LARGEST) / 1e6, text)
+    return Cost(seconds, (watch.peak or usage.ru_maxrss * MAXRSS_UNIT) / 1e6, text)
 
 
 class _Watch(threading.Thread):
-    """Looks at the process tree until stopped; where there is no /proc it sees nothing."""
+    """Looks at the process tree until stopped; where there is no /proc it sees nothing.
+
+    The kernel's `ru_maxrss` of a child is no help: it begins with the memory of the process that forked it.
+    """
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -61,7 +65,8 @@ class _Watch(threading.Thread):
 
     def run(self) -> None:
         while not self._ended.wait(INTERVAL):
-            self.peak = max(self.peak, sum(map(_resident, _tree(self._pid))))
+            resident, highest = zip(*map(_memory, _tree(self._pid)), strict=True)
+            self.peak = max(self.peak, sum(resident), *highest)
 
     def stop(self) -> None:
         self._ended.set()
@@ -81,8 +86,11 @@ def _tree(pid: int) -> list[int]:
     return found
 
 
-def _resident(pid: int) -> int:
+def _memory(pid: int) -> tuple[int, int]:
+    """Resident memory now and at its highest since the program was loaded, bytes."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
-    except (OSError, IndexError):
-        return 0
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0, 0
+    found = dict(re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB", status, re.MULTILINE))
+    return int(found.get("VmRSS", 0)) * 1024, int(found.get("VmHWM", 0)) * 1024
