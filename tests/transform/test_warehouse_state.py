@@ -1,4 +1,4 @@
-"""Whether there is anything to build, and what a warehouse remembers."""
+"""What a warehouse remembers of how it was built."""
 
 from __future__ import annotations
 
