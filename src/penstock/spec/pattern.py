@@ -128,7 +128,7 @@ class _Reader:
         for kind in ("?=", "?!", "?<=", "?<!"):
             if rest.startswith(kind):
                 raise _Refused(f"look-around `({kind}` is not part of RE2")
-        named = re.match(r"\?P?<([A-Za-z_0-9]+)>", rest, flags=re.ASCII)
+        named = re.match(r"\?P<([A-Za-z_0-9]+)>", rest, flags=re.ASCII)
         if named is not None:
             if named[1] in self.names:
                 raise _Refused(f"the group name `{named[1]}` stands twice")
