@@ -15,6 +15,7 @@ import pyarrow as pa
 from penstock.lake.lake import Lake
 from penstock.lake.table import TableColumn, TableSpec
 from penstock.quality.verdict import Reason, Verdict
+from penstock.release.model import ReadRows
 from penstock.release.publish import Candidate, publish
 from penstock.release.reader import open_reader
 from penstock.release.record import Release
@@ -118,12 +119,18 @@ class House:
     world: World = field(default_factory=lambda: manual_world(seed="house"))
 
     def release(
-        self, *models: Model, verdict: Verdict = PASSED, built_on: int | None = None, **pins: int | None
+        self,
+        *models: Model,
+        verdict: Verdict = PASSED,
+        built_on: int | None = None,
+        rows: ReadRows = read_rows,
+        lease: str = "release",
+        **pins: int | None,
     ) -> Release:
-        with Lake.open(self.root, self.world) as lake, lake.lease("release", holder="test") as lease:
+        with Lake.open(self.root, self.world) as lake, lake.lease(lease, holder="test") as held:
             silver = {f"silver.{name}": snapshot for name, snapshot in pins.items()}
-            candidate = Candidate(models, read_rows, built_on, silver)
-            return publish(lake, project(), candidate, checks=(), verdict=verdict, lease=lease)
+            candidate = Candidate(models, rows, built_on, silver)
+            return publish(lake, project(), candidate, checks=(), verdict=verdict, lease=held)
 
     def silver(self, name: str, values: Sequence[int]) -> int:
         """Add rows to a silver table; its new snapshot."""

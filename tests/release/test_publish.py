@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from decimal import Decimal
 
 import pytest
-from release_shapes import FAILED, House, ModelColumn, model
+from release_shapes import FAILED, House, ModelColumn, model, read_rows
 
-from penstock.errors import GateFailed
+from penstock.errors import CommitConflict, GateFailed, PenstockError
 from penstock.lake.lake import Lake
 from penstock.release.gate import last_gate
 from penstock.release.publish import Move, decide
@@ -164,6 +165,32 @@ def test_a_schema_that_was_prepared_for_a_release_that_never_came_is_not_seen(ho
     assert house.rows("gold.t") == [{"a": 1}]
     assert house.release(model("t", [1], COLUMN("renamed", id="x"))).number == 2
     assert house.rows("gold.t") == [{"renamed": 1}]
+
+
+def test_of_two_publishers_one_wins_whole_and_the_other_is_told(house: House):
+    house.release(model("a", [1]), model("b", [1]))
+
+    @contextmanager
+    def overtaken(chosen, *, only_new):
+        if chosen.name == "b":
+            house.release(model("a", [2]), model("b", [2]), lease="faster")
+        with read_rows(chosen, only_new=only_new) as rows:
+            yield rows
+
+    with pytest.raises(CommitConflict):
+        house.release(model("a", [3]), model("b", [3]), rows=overtaken)
+    assert (house.rows("gold.a"), house.rows("gold.b")) == ([{"n": 2}], [{"n": 2}])
+    assert latest_release(house.root).number == 2
+
+
+def test_rows_that_go_missing_on_the_way_stop_the_release(house: House):
+    @contextmanager
+    def forgetful(chosen, **_):
+        yield chosen.arrow(chosen.data[1:]).to_reader()
+
+    with pytest.raises(PenstockError, match="expected 2 rows, found 1"):
+        house.release(model("a", [1, 2]), rows=forgetful)
+    assert releases(house.root) == ()
 
 
 def test_what_becomes_of_a_table_without_a_head_is_decided_without_looking():

@@ -97,5 +97,5 @@ def test_the_place_in_the_sql_is_shown(reader):
 
 def test_an_exact_name_in_another_layer_is_nearer_than_a_similar_one():
     tables = ["bronze.loans", "gold.loan", "silver.loans"]
-    assert nearest("loans", tables) == ["bronze.loans", "silver.loans"]
+    assert nearest("loans", tables) == ["silver.loans", "bronze.loans"]
     assert nearest("nothing_like_it", tables) == []

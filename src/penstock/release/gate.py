@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock.lake.records import put_record, stored_records
-from penstock.quality.verdict import Verdict
 from penstock.release.record import latest_release, release_key
 from penstock.spec.project import Project
 from penstock.world import Clock
+
+if TYPE_CHECKING:  # asking for the last verdict loads no SQL parser
+    from penstock.quality.verdict import Verdict
 
 KIND = "gate"
 

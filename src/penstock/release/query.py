@@ -15,6 +15,7 @@ from penstock.release.reader import Reader
 from penstock.sql.guard import check_query
 
 _BATCH_ROWS = 50_000
+_LAYERS = {"gold": 0, "silver": 1, "quarantine": 2, "bronze": 3}
 _MISSING_TABLE = re.compile(r"Table with name \"?([^\s\"]+)\"? does not exist|There is no table '([^']+)'")
 _POSITION = re.compile(r"\n\nLINE (\d+): ", re.DOTALL)
 
@@ -111,12 +112,12 @@ def _suggest(name: str, tables: Iterable[str]) -> str:
 
 
 def nearest(name: str, tables: Iterable[str]) -> list[str]:
-    """Up to three tables that are spelled like `name`, with or without their schema.
+    """Up to three tables that are spelled like `name`, with or without their schema, gold before silver.
 
     >>> nearest("fact_sale", ["gold.fact_sales", "silver.books"])
     ['gold.fact_sales']
     """
-    known = list(tables)
+    known = sorted(tables, key=lambda table: (_LAYERS.get(table.split(".", 1)[0], len(_LAYERS)), table))
     bare = name.lower().rsplit(".", 1)[-1]
     exact = [table for table in known if table.split(".", 1)[1].lower() == bare]
     if exact:

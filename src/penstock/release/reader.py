@@ -65,6 +65,7 @@ def open_reader(
         with Lake.open(root, world) as lake:
             chosen, scans = _pinned(lake, pin, release)
         connection = connect(memory_limit=memory_limit, threads=threads, temp_directory=root / "cache" / "spill")
+        connection.execute("SET preserve_insertion_order = true")  # the same question, the same order of rows
         lock_down(connection, define_views(connection, scans))
     except BaseException:
         pin.release()
