@@ -115,6 +115,15 @@ def recorded_home(catalog: LakeCatalog) -> str | None:
         return db.execute(text("SELECT value FROM penstock_lake WHERE key = 'root'")).scalar()
 
 
+def move_home(db: Connection, home: str, here: str) -> None:
+    """The data directory is at `here` now, and so are the files that wait to be removed."""
+    db.execute(text("UPDATE penstock_lake SET value = :here WHERE key = 'root'"), {"here": here})
+    statement = text(
+        "UPDATE penstock_condemned SET path = :here || substr(path, :length + 1) WHERE substr(path, 1, :length) = :home"
+    )
+    db.execute(statement, {"here": here, "home": home, "length": len(home)})
+
+
 @contextmanager
 def catalogue_errors(root: Path) -> Iterator[None]:
     """Turn a refusal of SQLite into a StorageError that says what to do."""

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from penstock.errors import CommitConflict
-from penstock.lake.catalog import CATALOG_NAME, LakeCatalog, catalogue_errors, ensure_namespace
+from penstock.lake.catalog import CATALOG_NAME, LakeCatalog, catalogue_errors, ensure_namespace, move_home
 from penstock.lake.change import TableChange
 from penstock.lake.io import discard, local_path
 from penstock.lake.lease import Lease, fence, last_commit
@@ -60,11 +60,13 @@ class Committer:
         *,
         records: Iterable[Record] = (),
         condemned: Mapping[str, str] | None = None,
+        home: tuple[str, str] | None = None,
     ) -> None:
         """Move all heads and insert all rows in one transaction, or leave everything as it was.
 
         Every file the moves name must be durable before. `condemned` (path -> data or metadata) are
-        files that nothing needs afterwards; upkeep removes them when readers are gone.
+        files that nothing needs afterwards; upkeep removes them when readers are gone. `home` (old
+        and new root) is given when the data directory was moved.
 
         Raises Fenced when the lease is no longer the newest, CommitConflict when a table was moved
         by another since `before` was loaded, StorageError when the catalogue refuses; then the
@@ -72,7 +74,7 @@ class Committer:
         If even the outcome cannot be read, the files stay and `Lake.committed` answers later.
         """
         try:
-            self._swap(staging.id, moves, records, condemned or {})
+            self._swap(staging.id, moves, records, condemned or {}, home)
         except BaseException as error:
             if not self._took_place(staging):
                 staging.discard()
@@ -83,7 +85,12 @@ class Committer:
             staging.end()
 
     def _swap(
-        self, commit: str, moves: Sequence[Move], records: Iterable[Record], condemned: Mapping[str, str]
+        self,
+        commit: str,
+        moves: Sequence[Move],
+        records: Iterable[Record],
+        condemned: Mapping[str, str],
+        home: tuple[str, str] | None,
     ) -> None:
         now = self.world.clock.now()
         at = now.isoformat(timespec="milliseconds")
@@ -94,6 +101,8 @@ class Committer:
                 _compare_and_swap(db, move)
             for record in records:
                 _insert_record(db, record, at)
+            if home is not None:
+                move_home(db, *home)
             _condemn(db, condemned, int(now.timestamp() * 1000))
 
     def _took_place(self, staging: Staging) -> bool:

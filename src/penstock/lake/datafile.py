@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -167,10 +168,11 @@ def _chunks(rows: pa.Table | pa.RecordBatchReader) -> Iterator[pa.Table]:
 
 
 def _slices(rows: pa.Table) -> Iterator[pa.Table]:
+    """Equal pieces of about the chunk size, so that no tiny file is left at the end."""
     if rows.num_rows == 0:
         return
-    wide = max(1, rows.nbytes // rows.num_rows)
-    step = max(1, min(CHUNK_ROWS, CHUNK_BYTES // wide))
+    pieces = max(1, round(rows.num_rows / CHUNK_ROWS), round(rows.nbytes / CHUNK_BYTES))
+    step = math.ceil(rows.num_rows / pieces)
     for start in range(0, rows.num_rows, step):
         yield rows.slice(start, step)
 

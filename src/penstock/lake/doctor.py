@@ -11,7 +11,7 @@ from penstock.lake.commit import Move
 from penstock.lake.lake import Lake, check_not_rolled_back
 from penstock.lake.lease import Lease
 from penstock.lake.table import Head
-from penstock.lake.tables import next_location
+from penstock.lake.tables import next_location, stamped
 
 
 def changed_by_hand(lake: Lake) -> tuple[RolledBack, ...]:
@@ -66,7 +66,8 @@ def _go_back(lake: Lake, head: Head, wanted: dict[str, str], lease: Lease) -> He
     updates: list[TableUpdate] = [main_branch(target.snapshot_id), SetPropertiesUpdate(updates=wanted)]
     if gone := sorted(positions(head.properties).keys() - wanted.keys()):
         updates.append(RemovePropertiesUpdate(removals=gone))
-    metadata = update_table_metadata(base, tuple(updates), metadata_location=head.metadata_location)
+    changed = update_table_metadata(base, tuple(updates), metadata_location=head.metadata_location)
+    metadata = stamped(changed, lake.world.clock)
     staging = lake.staging()
     try:
         location = staging.wrote(next_location(metadata, head.metadata_location, staging.id))

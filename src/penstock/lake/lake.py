@@ -33,7 +33,7 @@ from penstock.lake.scan import Planner
 from penstock.lake.schema import Shape, evolved_shape, new_shape, spec_of
 from penstock.lake.staging import Staging
 from penstock.lake.table import Changes, Head, Scan, TableSpec
-from penstock.lake.tables import MetadataFiles, head_of, millis, next_location
+from penstock.lake.tables import MetadataFiles, head_of, next_location, stamped
 from penstock.world import World
 
 
@@ -83,18 +83,18 @@ class Lake:
 
     def head(self, name: str) -> Head | None:
         """The table as it is now, read from the catalogue, or None when there is none."""
-        location = self._locations(name).get(name)
+        location = self.locations(name).get(name)
         return None if location is None else head_of(name, location, self.files.read(location))
 
     def heads(self, namespace: str | None = None) -> dict[str, Head]:
         """All tables, or those of a namespace, by name; all of one moment."""
-        locations = self._locations(None)
+        locations = self.locations()
         chosen = {name: at for name, at in locations.items() if namespace in (None, name.rsplit(".", 1)[0])}
         return {name: head_of(name, at, self.files.read(at)) for name, at in sorted(chosen.items())}
 
     def spec(self, name: str) -> TableSpec | None:
         """The declaration that the table fulfils now, or None when there is no such table."""
-        location = self._locations(name).get(name)
+        location = self.locations(name).get(name)
         return None if location is None else spec_of(name, self.files.read(location))
 
     def metadata(self, head: Head) -> TableMetadata:
@@ -118,7 +118,7 @@ class Lake:
         if not updates:
             return head
         metadata = update_table_metadata(base, updates, metadata_location=head.metadata_location)
-        return self._move(spec.name, head.metadata_location, self._stamped(metadata), lease)
+        return self._move(spec.name, head.metadata_location, stamped(metadata, self.world.clock), lease)
 
     def stage(self, *, lease: Lease, token: str) -> Commit:
         """Begin a commit. The token is made of content positions only, so an unknown outcome can be asked."""
@@ -160,12 +160,13 @@ class Lake:
         return Planner(self.manifests)
 
     def _required(self, name: str) -> TableMetadata:
-        location = self._locations(name).get(name)
+        location = self.locations(name).get(name)
         if location is None:
             raise UsageError("There is no such table", where=name, remedy="`penstock status` lists the tables.")
         return self.files.read(location)
 
-    def _locations(self, name: str | None) -> dict[str, str]:
+    def locations(self, name: str | None = None) -> dict[str, str]:
+        """Metadata location of every table, or of one, in the catalogue at this moment."""
         query = select(
             IcebergTables.table_namespace, IcebergTables.table_name, IcebergTables.metadata_location
         ).filter_by(catalog_name=CATALOG_NAME)
@@ -184,7 +185,7 @@ class Lake:
     def _new_table(self, spec: TableSpec) -> TableMetadata:
         shape = new_shape(spec)
         namespace, table = spec.name.rsplit(".", 1)
-        return self._stamped(
+        return stamped(
             TableMetadataV2.model_validate(
                 {
                     "location": str(self.root / "lake" / namespace / table),
@@ -199,11 +200,9 @@ class Lake:
                     "default-sort-order-id": UNSORTED_SORT_ORDER.order_id,
                     "properties": dict(shape.properties),
                 }
-            )
+            ),
+            self.world.clock,
         )
-
-    def _stamped(self, metadata: TableMetadata) -> TableMetadata:
-        return metadata.model_copy(update={"last_updated_ms": millis(self.world.clock)})
 
     def _move(self, name: str, before: str | None, metadata: TableMetadata, lease: Lease) -> Head:
         staging = self.staging()

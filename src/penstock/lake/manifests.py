@@ -28,7 +28,7 @@ from penstock.errors import StorageError
 _TIERS = (10, 100)
 _CACHED_ENTRIES = 20_000
 _CACHED_LISTS = 200
-_CODEC: AvroCompressionCodec = "deflate"
+CODEC: AvroCompressionCodec = "deflate"
 T = TypeVar("T")
 
 
@@ -163,7 +163,7 @@ class ManifestWriting:
             schema=self.metadata.schema(),
             output_file=self.io.new_output(location),
             snapshot_id=self.snapshot_id,
-            avro_compression=_CODEC,
+            avro_compression=CODEC,
         )
         with writer:
             for entry in entries:
@@ -181,7 +181,7 @@ class ManifestWriting:
             snapshot_id=self.snapshot_id,
             parent_snapshot_id=None if current is None else current.snapshot_id,
             sequence_number=self.metadata.next_sequence_number(),
-            avro_compression=_CODEC,
+            avro_compression=CODEC,
         )
         with writer:
             writer.add_manifests(manifests)

@@ -62,6 +62,11 @@ def millis(clock: Clock) -> int:
     return int(clock.now().timestamp() * 1000)
 
 
+def stamped(metadata: TableMetadata, clock: Clock) -> TableMetadata:
+    """The metadata, last changed now by the world's clock: PyIceberg takes the system's."""
+    return metadata.model_copy(update={"last_updated_ms": millis(clock)})
+
+
 def head_of(name: str, location: str, metadata: TableMetadata) -> Head:
     """The head as a value, detached from PyIceberg."""
     snapshot = metadata.current_snapshot()

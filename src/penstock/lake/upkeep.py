@@ -24,7 +24,7 @@ from penstock.lake.lease import Lease
 from penstock.lake.manifests import ManifestReader
 from penstock.lake.staging import live_stagings
 from penstock.lake.table import Head
-from penstock.lake.tables import millis, next_location
+from penstock.lake.tables import millis, next_location, stamped
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,8 @@ def _commit(lake: Lake, lease: Lease, plans: list[_Plan]) -> None:
             ids = [snapshot.snapshot_id for snapshot in plan.snapshots]
             update = RemoveSnapshotsUpdate.model_validate({"snapshot-ids": ids})
             before = plan.head.metadata_location
-            metadata = update_table_metadata(plan.base, (update,), metadata_location=before)
+            changed = update_table_metadata(plan.base, (update,), metadata_location=before)
+            metadata = stamped(changed, lake.world.clock)
             after = staging.wrote(next_location(metadata, before, staging.id))
             lake.files.write(after, metadata)
             moves.append(Move(plan.head.name, before, after, metadata))

@@ -75,10 +75,10 @@ class FaultyDisk(LocalDisk):
         super().__init__()
 
     def create(self, path: str) -> BinaryIO:
-        stream = super().create(path)
+        super().create(path).close()
         self._unsynced.add(path)
         self._reach("created", path)
-        return _TearableFile(stream, lambda event: self._reach(event, path))
+        return _TearableFile(path, lambda event: self._reach(event, path))
 
     def sync(self, path: str) -> None:
         super().sync(path)
@@ -133,9 +133,9 @@ class FaultyDisk(LocalDisk):
 class _TearableFile(io.BytesIO):
     """Holds what is written until it is closed, then writes it in two halves."""
 
-    def __init__(self, stream: BinaryIO, reach: Callable[[str], None]) -> None:
+    def __init__(self, path: str, reach: Callable[[str], None]) -> None:
         super().__init__()
-        self._stream = stream
+        self._path = path
         self._reach = reach
 
     def close(self) -> None:
@@ -143,11 +143,11 @@ class _TearableFile(io.BytesIO):
             return
         content = self.getvalue()
         super().close()
-        with self._stream:
-            self._stream.write(content[: len(content) // 2])
-            self._stream.flush()
+        with open(self._path, "r+b") as stream:
+            stream.write(content[: len(content) // 2])
+            stream.flush()
             self._reach("torn")
-            self._stream.write(content[len(content) // 2 :])
+            stream.write(content[len(content) // 2 :])
         self._reach("written")
 
 

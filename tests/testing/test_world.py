@@ -1,0 +1,67 @@
+"""The manual world does nothing by itself; the real disk makes files and their folders durable."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from penstock.testing.world import CountingIds, ManualClock, manual_world
+from penstock.world import LocalDisk, real_world
+
+
+def test_time_moves_only_when_told() -> None:
+    clock = ManualClock(datetime(2024, 2, 29, tzinfo=UTC))
+    clock.sleep(86_400)
+    assert clock.now() == datetime(2024, 3, 1, tzinfo=UTC)
+    assert clock.monotonic() == 86_400
+
+
+def test_ids_repeat_with_the_seed_and_differ_without() -> None:
+    ids, same, other = CountingIds("a"), CountingIds("a"), CountingIds("b")
+    first = [ids.new() for _ in range(3)]
+    assert [same.new() for _ in range(3)] == first
+    assert not {other.new() for _ in range(3)} & set(first)
+    assert all(len(bytes.fromhex(one)) == 16 for one in [*first, real_world().ids.new()])
+
+
+def test_the_manual_world_starts_at_a_fixed_time() -> None:
+    assert manual_world().clock.now() == datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def test_a_sync_reaches_every_folder_that_was_made_for_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    names: dict[int, str] = {}
+    opened, closed = os.open, os.fsync
+
+    def watch_open(path: str, *arguments: int) -> int:
+        descriptor = opened(path, *arguments)
+        names[descriptor] = path
+        return descriptor
+
+    def watch_sync(descriptor: int) -> None:
+        synced.append(names[descriptor])
+        closed(descriptor)
+
+    disk = LocalDisk()
+    with disk.create(str(tmp_path / "a" / "b" / "file")) as stream:
+        stream.write(b"x")
+    monkeypatch.setattr(os, "open", watch_open)
+    monkeypatch.setattr(os, "fsync", watch_sync)
+    disk.sync(str(tmp_path / "a" / "b" / "file"))
+    made = tmp_path / "a" / "b"
+    assert synced == [str(made / "file"), str(made), str(made.parent), str(tmp_path)]
+
+
+def test_a_file_is_never_overwritten(tmp_path: Path) -> None:
+    disk = LocalDisk()
+    disk.create(str(tmp_path / "file")).close()
+    with pytest.raises(FileExistsError):
+        disk.create(str(tmp_path / "file"))
+    disk.remove(str(tmp_path / "file"))
+    disk.remove(str(tmp_path / "file"))
+    assert not (tmp_path / "file").exists()
