@@ -85,15 +85,17 @@ def refused(installation: Installation, dataset: str, *, code: str | None = None
             stage,
             status,
             tuple(json.loads(reasons)),
-            _read(installation, dataset, raw, row),
+            _line_text(raw) if stage == "parse" else _row_text(installation, dataset, row),
         )
         for source, file, line, stage, status, reasons, raw, row in rows
     )
 
 
-def _read(installation: Installation, dataset: str, raw: bytes | None, row: str | None) -> str:
-    if row is None:
-        return (raw or b"")[:RAW_SHOWN].decode(errors="backslashreplace")
+def _line_text(raw: bytes | None) -> str:
+    return "(forgotten)" if raw is None else raw[:RAW_SHOWN].decode(errors="backslashreplace")
+
+
+def _row_text(installation: Installation, dataset: str, row: str) -> str:
     contract = installation.project.contracts[dataset]
     hidden = {
         name
