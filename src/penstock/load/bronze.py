@@ -185,7 +185,7 @@ class _Taking:
             check_conserved(counts, where=bronze.name)
             change.summary("counts", json.dumps(asdict(counts)))
             facts = {"table": bronze.name, "batch": batch, "files": len(files), "at": ingested_at.isoformat()}
-            commit.record("batch", f"bronze/{self.source.name}/{batch:010d}", facts | asdict(counts))
+            commit.record("batch", f"{bronze.name}/{self.world.ids.new()}", facts | asdict(counts))
             commit.apply()
         seconds = self.world.clock.monotonic() - started
         return Taken(self.source.name, batch, tuple(file.path for file in files), counts, seconds)

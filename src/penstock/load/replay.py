@@ -70,7 +70,7 @@ def reread(lake: Lake, project: Project, source: Source, *, lease: Lease, world:
             for moved in (change, commit.table(ledger)):
                 moved.position(source.name, str(batch))
             facts = {"table": bronze.name, "batch": batch, "files": 0, "at": now.isoformat(), "accepted": parsed}
-            commit.record("batch", f"bronze/{source.name}/{batch:010d}", facts)
+            commit.record("batch", f"{bronze.name}/{world.ids.new()}", facts)
             commit.apply()
     return Reread(source.name, tried, parsed)
 

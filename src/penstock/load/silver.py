@@ -25,7 +25,6 @@ from penstock.sql.connection import connect
 from penstock.world import World
 
 ROWS_PER_COMMIT = 5_000_000
-NUMBER = "penstock.commit"
 
 
 @dataclass(frozen=True)
@@ -89,11 +88,11 @@ def _settle_once(
         counts = outcome.counts(accepted=accepted, quarantined=quarantined)
         check_conserved(counts, where=silver.name)
         change.summary("counts", json.dumps(asdict(counts)))
-        number = _mark(change, refused, project, contract, waiting)
+        _mark(change, refused, project, contract, waiting)
         facts = {"table": silver.name, "at": world.clock.now().isoformat(), "rebuilt": rebuild}
         replaced = outcome.replaced
         facts |= {"replaced": replaced, "revived": outcome.revived}
-        commit.record("batch", f"silver/{contract.dataset}/{number:010d}", facts | asdict(counts))
+        commit.record("batch", f"{silver.name}/{world.ids.new()}", facts | asdict(counts))
         commit.apply()
     seconds = world.clock.monotonic() - started
     return Settled(contract.dataset, counts, replaced, outcome.revived, rebuild, seconds)
@@ -115,7 +114,7 @@ def _waiting(lake: Lake, project: Project, contract: Contract, silver: Head, *, 
             continue
         done = int(lake.position(silver, f"bronze.{source.name}") or 0)
         last = int(lake.position(bronze, source.name) or 0)
-        if last < done:
+        if last < done and not rebuild:
             raise RolledBack(
                 "Bronze is behind what silver has already taken from it",
                 where=bronze.name,
@@ -152,8 +151,8 @@ def _until(bronze: Scan, since: int, last: int) -> int:
 
 def _mark(
     change: TableChange, refused: TableChange, project: Project, contract: Contract, waiting: Sequence[Waiting]
-) -> int:
-    """Positions and rules in both tables; gives the number of this commit of the dataset."""
+) -> None:
+    """Positions and rules in both tables."""
     for part in waiting:
         for moved in (change, refused):
             moved.position(f"bronze.{part.source.name}", str(part.until))
@@ -164,9 +163,6 @@ def _mark(
             change.property(key, "")
             for moved in (change, refused):
                 moved.position(f"bronze.{key.removeprefix(RULES)}", "0")
-    number = int(change.head.properties.get(NUMBER, "0")) + 1
-    change.property(NUMBER, str(number))
-    return number
 
 
 def _token(contract: Contract, waiting: Sequence[Waiting], *, rebuild: bool) -> str:

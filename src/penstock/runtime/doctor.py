@@ -47,17 +47,17 @@ def mend(installation: Installation, *, adopt: str | None, restore: str | None, 
         move(installation.place.root, installation.world)
     if adopt is None and restore is None:
         return
-    from penstock.lake import doctor
     from penstock.lake.lake import Lake
+    from penstock.runtime import mending
 
     with (
         Lake.open(installation.place.root, installation.world) as lake,
         lake.lease("run", holder=f"penstock doctor, process {os.getpid()}") as lease,
     ):
         if adopt is not None:
-            doctor.adopt(lake, adopt, lease=lease)
+            mending.adopt(lake, installation.project, adopt, lease=lease)
         if restore is not None:
-            doctor.restore(lake, restore, lease=lease)
+            mending.restore(lake, restore, lease=lease)
 
 
 def _software() -> Finding:

@@ -95,8 +95,9 @@ def _pending(project: Project, contract: Contract, place: DataDirectory, tables:
 
 
 def _rows_since(root: Path, table: str, batch: int) -> int:
-    records = read_records(root, "batch")
-    return sum(record["accepted"] for record in records if record["table"] == table and record["batch"] > batch)
+    """Rows of the batches after `batch`; a batch that was read again counts as it was read last."""
+    records = (record for record in read_records(root, "batch") if record["table"] == table)
+    return sum({record["batch"]: record["accepted"] for record in records if record["batch"] > batch}.values())
 
 
 def _gold_reason(project: Project, place: DataDirectory, tables: _Tables, release: Release | None) -> str | None:
