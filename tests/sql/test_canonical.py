@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -49,6 +50,7 @@ def hashed(connection: duckdb.DuckDBPyConnection, tenant: str, typed: list[tuple
 @settings(max_examples=300, deadline=None)
 @given(tenant=TEXT, typed=st.lists(TYPED, min_size=1, max_size=8))
 @example(tenant="", typed=[(LogicalType.STRING, "a\x00b")])
+@example(tenant="", typed=[(LogicalType.NUMBER, math.copysign(math.nan, -1.0))])
 @example(tenant="t", typed=[(LogicalType.NUMBER, -0.0), (LogicalType.NUMBER, 1e16), (LogicalType.NUMBER, 5e-324)])
 def test_the_hash_in_sql_is_the_hash_of_the_convention(
     connection: duckdb.DuckDBPyConnection, tenant: str, typed: list[tuple[LogicalType, object]]

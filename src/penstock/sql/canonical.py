@@ -93,5 +93,6 @@ def _decimal_text(expression: str, size: tuple[int, int] | None) -> str:
 
 
 def _number_text(expression: str) -> str:
-    """Adding zero turns -0.0 into 0.0; DuckDB's own text of a double is the shortest one."""
-    return f"CAST(CAST({expression} AS DOUBLE) + CAST(0 AS DOUBLE) AS VARCHAR)"
+    """Adding zero turns -0.0 into 0.0; every NaN is `nan`, whatever its sign; a double's text is the shortest one."""
+    value = f"CAST({expression} AS DOUBLE)"
+    return f"CASE WHEN isnan({value}) THEN 'nan' ELSE CAST({value} + CAST(0 AS DOUBLE) AS VARCHAR) END"
