@@ -70,30 +70,29 @@ class RandomIds:
 
 
 class LocalDisk:
-    """The real disk. Folders made by `create` are synced up to the first that existed before."""
+    """The real disk. The first file synced in a folder syncs all folders above it too.
+
+    That a folder exists does not mean that its entry is durable: a process that made it may have
+    been killed before it synced anything.
+    """
 
     def __init__(self) -> None:
-        self._made: dict[str, str] = {}
+        self._durable: set[str] = set()
 
     def create(self, path: str) -> BinaryIO:
         folder = os.path.dirname(path)
         if not os.path.isdir(folder):
-            self._made[folder] = _first_existing(folder)
             os.makedirs(folder, exist_ok=True)
+            self._durable.clear()
         return open(path, "xb")
 
     def sync(self, path: str) -> None:
         _fsync(path)
-        folder = os.path.dirname(path)
-        _fsync(folder)
-        stop = self._made.pop(folder, None)
-        while stop is not None and folder != stop:
-            folder = os.path.dirname(folder)
-            _fsync(folder)
+        self._sync_entry(path)
 
     def rename(self, source: str, target: str) -> None:
         os.replace(source, target)
-        _fsync(os.path.dirname(target))
+        self._sync_entry(target)
 
     def remove(self, path: str) -> None:
         try:
@@ -105,11 +104,15 @@ class LocalDisk:
     def transaction(self, name: str) -> Iterator[None]:
         yield
 
-
-def _first_existing(folder: str) -> str:
-    while not os.path.isdir(folder):
-        folder = os.path.dirname(folder)
-    return folder
+    def _sync_entry(self, path: str) -> None:
+        folder = os.path.dirname(path)
+        _fsync(folder)
+        while folder not in self._durable and os.path.dirname(folder) != folder:
+            self._durable.add(folder)
+            folder = os.path.dirname(folder)
+            if not os.access(folder, os.R_OK):
+                return  # no folder of ours: we could not have made anything in it
+            _fsync(folder)
 
 
 def _fsync(path: str) -> None:

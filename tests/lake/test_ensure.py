@@ -103,7 +103,7 @@ def test_any_other_difference_is_refused(spec: TableSpec, sentence: str, tmp_pat
         (replace(LOANS, partitions=(Partition("reader", "identity"),)), "personal"),
         (replace(LOANS, partitions=(Partition("shelf", "identity"),)), "names no column"),
         (replace(LOANS, partitions=(Partition("loan", "month"),)), "cannot be partitioned by month"),
-        (changed(LOANS, 1, name="loan"), "name stands twice"),
+        (changed(LOANS, 1, name="LOAN"), "name stands twice"),
         (changed(LOANS, 1, id="loan.id"), "id stands twice"),
         (changed(LOANS, 1, type="varchar"), "type is not known"),
     ],

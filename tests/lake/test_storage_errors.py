@@ -101,6 +101,25 @@ def test_an_unknown_outcome_that_took_place_is_a_success(tmp_path: Path, monkeyp
         assert len(read(lake.scan(LOANS.name))) == 1
 
 
+def test_an_unknown_outcome_after_a_take_over_keeps_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may be part of the table by now: orphan removal decides when it knows."""
+    with writing(tmp_path) as (lake, lease):
+        head = lake.ensure(LOANS, lease=lease)
+        before = files_below(tmp_path)
+
+        def take_over_and_fail(*_: object) -> None:
+            (tmp_path / "locks" / "run.lock").unlink()
+            with writing(tmp_path):
+                raise sqlite3.OperationalError("disk I/O error")
+
+        with lake.stage(lease=lease, token="x") as commit:
+            commit.table(head).append(loans(1))
+            monkeypatch.setattr(type(commit.committer), "_swap", take_over_and_fail)
+            with pytest.raises(StorageError, match="not known whether a commit took place"):
+                commit.apply()
+        assert len(files_below(tmp_path) - before) == 4
+
+
 def test_a_file_in_the_place_of_the_catalogue_is_named(tmp_path: Path) -> None:
     (tmp_path / "catalog.db").write_text("this is not a database, but a text long enough to be asked" * 20)
     with pytest.raises(StorageError, match=r"catalog.db: .*file is not a database.*choose another --data-dir"):
@@ -113,8 +132,10 @@ def test_a_catalogue_held_by_another_program_is_named(tmp_path: Path, monkeypatc
     monkeypatch.setattr("penstock.lake.catalog._BUSY_SECONDS", 0)
     holder = sqlite3.connect(tmp_path / "catalog.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StorageError, match=r"database is locked.*Another program holds it"):
-        Lake.open(tmp_path, still_world())
+    with Lake.open(tmp_path, still_world()) as lake:
+        assert lake.scan(LOANS.name).files == ()  # reading does not wait for a writer
+        with pytest.raises(StorageError, match=r"database is locked.*Another program holds it"):
+            lake.lease("run", holder="a test")
     holder.close()
 
 

@@ -53,8 +53,24 @@ def test_a_sync_reaches_every_folder_that_was_made_for_the_file(
     monkeypatch.setattr(os, "open", watch_open)
     monkeypatch.setattr(os, "fsync", watch_sync)
     disk.sync(str(tmp_path / "a" / "b" / "file"))
-    made = tmp_path / "a" / "b"
-    assert synced == [str(made / "file"), str(made), str(made.parent), str(tmp_path)]
+    file = tmp_path / "a" / "b" / "file"
+    assert synced == [str(file), *map(str, file.parents)]
+    synced.clear()
+    disk.sync(str(file))
+    assert synced == [str(file), str(file.parent)]
+
+
+def test_a_folder_that_was_there_before_is_not_trusted_to_be_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its maker may have been killed before it synced the entry."""
+    (tmp_path / "a").mkdir()
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
+    disk = LocalDisk()
+    disk.create(str(tmp_path / "a" / "file")).close()
+    disk.sync(str(tmp_path / "a" / "file"))
+    assert tmp_path.stat().st_ino in synced
 
 
 def test_a_file_is_never_overwritten(tmp_path: Path) -> None:

@@ -22,27 +22,27 @@ CATALOG_NAME = "penstock"
 CATALOG_FILE = "catalog.db"
 LAYOUT = "1"
 _BUSY_SECONDS = 30
-_OWN_TABLES = (
-    """CREATE TABLE IF NOT EXISTS penstock_lake (
+_OWN_TABLES = {
+    "penstock_lake": """CREATE TABLE IF NOT EXISTS penstock_lake (
         key TEXT PRIMARY KEY,
         value TEXT NOT NULL)""",
-    """CREATE TABLE IF NOT EXISTS penstock_lease (
+    "penstock_lease": """CREATE TABLE IF NOT EXISTS penstock_lease (
         name TEXT PRIMARY KEY,
         epoch INTEGER NOT NULL,
         holder TEXT NOT NULL,
         used_at TEXT NOT NULL,
         last_commit TEXT NOT NULL DEFAULT '')""",
-    """CREATE TABLE IF NOT EXISTS penstock_record (
+    "penstock_record": """CREATE TABLE IF NOT EXISTS penstock_record (
         kind TEXT NOT NULL,
         key TEXT NOT NULL,
         value TEXT NOT NULL,
         committed_at TEXT NOT NULL,
         PRIMARY KEY (kind, key))""",
-    """CREATE TABLE IF NOT EXISTS penstock_condemned (
+    "penstock_condemned": """CREATE TABLE IF NOT EXISTS penstock_condemned (
         path TEXT PRIMARY KEY,
         content TEXT NOT NULL,
         since_ms INTEGER NOT NULL)""",
-)
+}
 
 
 class LakeCatalog(SqlCatalog):
@@ -61,12 +61,19 @@ class LakeCatalog(SqlCatalog):
         self.engine = _engine(root / CATALOG_FILE)
         with catalogue_errors(root):
             self._init_catalog()
-            with self.write() as db:
-                for statement in _OWN_TABLES:
-                    db.execute(text(statement))
+            self._create_own_tables()
 
     def _load_file_io(self, properties: Properties = EMPTY_DICT, location: str | None = None) -> FileIO:
         return self.file_io
+
+    def _create_own_tables(self) -> None:
+        """Only where they are missing: to open a lake for reading must not wait for a writer."""
+        with self.read() as db:
+            present = {str(row.name) for row in db.execute(text("SELECT name FROM sqlite_master"))}
+        if missing := [statement for name, statement in _OWN_TABLES.items() if name not in present]:
+            with self.write() as db:
+                for statement in missing:
+                    db.execute(text(statement))
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -11,7 +11,7 @@ from pyiceberg.table.metadata import TableMetadata
 from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from penstock.errors import CommitConflict
+from penstock.errors import CommitConflict, Fenced, StorageError
 from penstock.lake.catalog import CATALOG_NAME, LakeCatalog, catalogue_errors, ensure_namespace, move_home
 from penstock.lake.change import TableChange
 from penstock.lake.io import discard, local_path
@@ -75,6 +75,9 @@ class Committer:
         """
         try:
             self._swap(staging.id, moves, records, condemned or {}, home)
+        except (Fenced, CommitConflict):
+            staging.discard()
+            raise
         except BaseException as error:
             if not self._took_place(staging):
                 staging.discard()
@@ -106,7 +109,15 @@ class Committer:
             _condemn(db, condemned, int(now.timestamp() * 1000))
 
     def _took_place(self, staging: Staging) -> bool:
-        return last_commit(self.catalog, self.lease) == staging.id
+        """Whether a transaction that ended in an error was committed all the same."""
+        epoch, newest = last_commit(self.catalog, self.lease)
+        if epoch != self.lease.epoch and newest != staging.id:
+            raise StorageError(
+                "It is not known whether a commit took place: the catalogue failed, and the lease was taken over",
+                where=self.lease.name,
+                remedy="Run again: the position is read anew. What was not committed is removed as orphans later.",
+            )
+        return newest == staging.id
 
 
 @dataclass

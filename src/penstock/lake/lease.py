@@ -118,11 +118,12 @@ def fence(db: Connection, lease: Lease, *, commit: str, used_at: str) -> None:
         )
 
 
-def last_commit(catalog: LakeCatalog, lease: Lease) -> str | None:
-    """The id of the newest commit made under the lease's name, by whatever holder."""
-    query = text("SELECT last_commit FROM penstock_lease WHERE name = :name")
+def last_commit(catalog: LakeCatalog, lease: Lease) -> tuple[int, str]:
+    """The newest epoch of the lease's name, and the id of the newest commit made under it by whatever holder."""
+    query = text("SELECT epoch, last_commit FROM penstock_lease WHERE name = :name")
     with catalogue_errors(catalog.root), catalog.read() as db:
-        return db.execute(query, {"name": lease.name}).scalar()
+        row = db.execute(query, {"name": lease.name}).one()
+        return int(row.epoch), str(row.last_commit)
 
 
 def _next_epoch(catalog: LakeCatalog, name: str, holder: str, used_at: str) -> int:

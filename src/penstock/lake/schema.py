@@ -157,12 +157,14 @@ def _fields(
 def _partition_field(spec: TableSpec, part: Partition, ids: Mapping[str, int], field_id: int) -> PartitionField:
     column = next(column for column in spec.columns if column.name == part.column)
     name = part.column if part.transform == "identity" else f"{part.column}_{part.transform}"
+    while part.transform != "identity" and any(column.name == name for column in spec.columns):
+        name += "_"
     return PartitionField(ids[column.id], field_id, _TRANSFORMS[part.transform], name)
 
 
 def _check(spec: TableSpec) -> None:
     for what, values in (
-        ("name", [column.name for column in spec.columns]),
+        ("name", [column.name.lower() for column in spec.columns]),  # SQL does not tell A from a
         ("id", [column.id for column in spec.columns]),
     ):
         if twice := sorted({value for value in values if values.count(value) > 1}):

@@ -31,7 +31,8 @@ class Staging:
     def begin(cls, world: World, locks: Path) -> Staging:
         stage_id = world.ids.new()
         alive = FileLock(locks / f"{_PREFIX}{stage_id}.lock")
-        alive.acquire()
+        while not (alive.acquire() and alive.path.exists()):
+            alive.release()  # orphan removal took it for a dead one between its making and its locking
         return cls(stage_id, world, alive)
 
     def wrote(self, location: str) -> str:
