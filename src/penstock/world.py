@@ -81,9 +81,11 @@ class LocalDisk:
 
     def create(self, path: str) -> BinaryIO:
         folder = os.path.dirname(path)
-        if not os.path.isdir(folder):
-            os.makedirs(folder, exist_ok=True)
-            self._durable.clear()
+        missing = folder
+        while not os.path.isdir(missing):
+            self._durable.discard(missing)
+            missing = os.path.dirname(missing)
+        os.makedirs(folder, exist_ok=True)
         return open(path, "xb")
 
     def sync(self, path: str) -> None:
