@@ -1,0 +1,101 @@
+"""A data directory that is used by two, moved, rolled back, or read by others."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from pyiceberg.catalog.sql import SqlCatalog
+
+from penstock.lake.lake import Lake
+from penstock.world import real_world
+from tests.flows.command import finish
+from tests.flows.library import Library, loan
+
+
+def catalogue(data: Path) -> SqlCatalog:
+    """What anyone with PyIceberg sees."""
+    return SqlCatalog("penstock", uri=f"sqlite:///{data / 'catalog.db'}", warehouse=str(data / "lake"))
+
+
+def test_of_two_runs_at_once_one_wins_and_the_other_names_it(library: Library) -> None:
+    library.loans("tuesday", *(loan(number) for number in range(100, 30_000)))
+    both = [library.start("run", "--json"), library.start("run", "--json")]
+    ends = sorted((finish(process) for process in both), key=lambda done: done.code)
+    won, lost = ends
+    won.expect(0)
+    lost.expect(1)
+    assert (won.document["outcome"], won.document["release"]) == ("released", 2)
+    assert "Another process is writing under run" in lost.err
+    assert any(f"penstock run, process {process.pid} (pid {process.pid}" in lost.err for process in both)
+    assert library.count("silver.loans") == 29_903
+    assert library.run()["outcome"] == "nothing new"
+
+
+def test_a_held_directory_is_refused_and_can_be_read_meanwhile(library: Library) -> None:
+    library.loans("tuesday", loan(7))
+    with Lake.open(library.data, real_world()) as lake, lake.lease("run", holder="somebody else"):
+        done = library.call("run").expect(1)
+        assert "somebody else" in done.err
+        assert "Wait until it has ended" in done.err
+        assert library.count("gold.dim_member") == 2
+        assert library.call("status", "--json").expect(0).document["release"] == 1
+        library.call("quarantine", "replay", "loans").expect(1)
+    assert library.run()["release"] == 2
+
+
+def test_a_moved_data_directory_is_refused_until_it_is_relocated(library: Library) -> None:
+    before = library.gold()
+    moved = library.folder / "elsewhere"
+    shutil.move(library.data, moved)
+    query = ("query", "SELECT count(*) AS n FROM gold.dim_member", "--json")
+    there = Moved(library.folder)
+    done = there.call(*query).expect(2)
+    assert "The data directory was moved" in done.err
+    assert str(library.data) in done.err
+    there.call("doctor", "--relocate").expect(0)
+    assert there.gold() == before
+    library.loans("tuesday", loan(7))
+    assert there.run()["release"] == 2
+    assert there.gold(release=1) == before
+
+
+class Moved(Library):
+    """The library whose data directory was moved."""
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "elsewhere"
+
+
+def test_stock_pyiceberg_reads_every_table_with_the_rows_of_the_query(library: Library) -> None:
+    tables = library.call("status", "--json").document["tables"]
+    stock = catalogue(library.data)
+    for table in tables:
+        read = stock.load_table(table["name"]).scan().to_arrow()
+        assert read.num_rows == table["rows"], table["name"]
+    gold = stock.load_table("gold.loans_by_status").scan().to_arrow().sort_by("status").to_pylist()
+    stock.engine.dispose()
+    assert gold == library.query("SELECT * FROM gold.loans_by_status ORDER BY status")
+
+
+@pytest.mark.parametrize("remedy", ["--restore", "--adopt"])
+def test_a_table_rolled_back_by_hand_stops_the_run_until_doctor_mends_it(library: Library, remedy: str) -> None:
+    """Silver goes back one snapshot while its recorded position stays: with `adopt` what is missing is read again."""
+    library.loans("tuesday", loan(7), loan(8))
+    library.run()
+    before = library.gold()
+    stock = catalogue(library.data)
+    table = stock.load_table("silver.loans")
+    parent = table.current_snapshot().parent_snapshot_id
+    table.manage_snapshots().set_current_snapshot(snapshot_id=parent).commit()
+    stock.engine.dispose()
+    library.loans("wednesday", loan(9))
+    assert "silver.loans" in library.call("run").expect(1).err
+    examined = library.call("doctor").expect(1).out
+    assert "penstock doctor --restore silver.loans" in examined
+    assert library.gold() == before  # the release does not mind
+    library.call("doctor", remedy, "silver.loans").expect(0)
+    library.run()
+    assert library.query("SELECT loan_id FROM silver.loans ORDER BY 1") == [{"loan_id": n} for n in "123789"]
