@@ -64,5 +64,5 @@ lock:  ## Resolve requirements.lock anew (LOCK_FLAGS=--upgrade for the newest)
 	  --output-file requirements.lock pyproject.toml
 
 clean:  ## Remove everything that can be made again
-	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/.venvs
+	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .penstock-demo bench/.venvs
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
