@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from tests.flows.command import ROOT, Done, call, start
 
@@ -29,12 +29,15 @@ class Library:
 
     folder: Path
 
+    template: ClassVar[str] = "library"
+    variable: ClassVar[str] = "LIBRARY_INBOX"
+
     @classmethod
-    def found(cls, folder: Path) -> Library:
+    def found(cls, folder: Path) -> Self:
         """A new library without any file."""
         library = cls(folder)
         library.inbox.mkdir(parents=True)
-        shutil.copytree(ROOT / "projects" / "library", library.project, ignore=shutil.ignore_patterns(".penstock"))
+        shutil.copytree(ROOT / "projects" / cls.template, library.project, ignore=shutil.ignore_patterns(".penstock"))
         return library
 
     @property
@@ -51,7 +54,7 @@ class Library:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        return {"LIBRARY_INBOX": str(self.inbox), "PENSTOCK_PSEUDONYM_KEY": "a key for tests"}
+        return {self.variable: str(self.inbox), "PENSTOCK_PSEUDONYM_KEY": "a key for tests"}
 
     @property
     def place(self) -> tuple[str, ...]:
@@ -118,6 +121,13 @@ class Library:
     @property
     def _saved(self) -> Path:
         return self.folder.with_name(self.folder.name + ".saved")
+
+
+class Retail(Library):
+    """The shop of online_retail, with an inbox of its own."""
+
+    template = "online_retail"
+    variable = "PENSTOCK_ONLINE_RETAIL"
 
 
 def fill(library: Library) -> None:

@@ -1,0 +1,83 @@
+"""Delivers files in an order, in groups and with stops that a seed decides; prints what silver and gold then hold.
+
+    python -m tests.flows.order_program library FOLDER 7
+    python -m tests.flows.order_program retail FOLDER 7
+
+FOLDER holds `library.py`'s project and the files to deliver, in `files`. Seed 0 delivers all at once, undisturbed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from penstock.testing.disk import FaultyDisk, Mode
+from tests.flows.library import Library, Retail
+from tests.flows.road_program import in_child, run
+
+KINDS = {"library": Library, "retail": Retail}
+FARTHEST_POINT = 220  # a run has about as many points of the disk
+
+
+def main() -> None:
+    kind, folder, seed = sys.argv[1:]
+    library = KINDS[kind].found(Path(folder) / seed)
+    files = sorted((Path(folder) / "files").iterdir())
+    stops = deliver_all(library, files) if seed == "0" else deliver(library, files, random.Random(int(seed)))
+    sys.stdout.write(json.dumps({"stops": stops, **contents(library)}) + "\n")
+
+
+def deliver_all(library: Library, files: list[Path]) -> int:
+    for file in files:
+        (library.inbox / file.name).write_bytes(file.read_bytes())
+    library.run()
+    return 0
+
+
+def deliver(library: Library, files: list[Path], chance: random.Random) -> int:
+    """Deliver in groups, some again under the same path; half of the runs are stopped at a point of the disk."""
+    stops = 0
+    delivered: list[Path] = []
+    for group in groups(files, chance):
+        again = chance.sample(delivered, min(1, len(delivered)))
+        for file in (*group, *again):
+            (library.inbox / file.name).write_bytes(file.read_bytes())
+        delivered += group
+        if chance.random() < 0.5:
+            disk = FaultyDisk(stop_at=chance.randint(1, FARTHEST_POINT), mode=chance.choice(list(Mode)))
+            _, status = in_child(lambda disk=disk: run(library, disk))
+            stops += status != 0
+        if chance.random() < 0.5:
+            library.run()
+    library.run()
+    return stops
+
+
+def groups(files: list[Path], chance: random.Random) -> Iterator[list[Path]]:
+    left = chance.sample(files, len(files))
+    while left:
+        size = chance.choice((1, 1, 2, 5, 9))
+        yield left[:size]
+        left = left[size:]
+
+
+def contents(library: Library) -> dict[str, Any]:
+    """A digest of the rows of every silver and gold table, operational columns left out, and how many they are."""
+    names = [table["name"] for table in library.call("status", "--json").expect(0).document["tables"]]
+    kept = [name for name in names if name.startswith(("silver.", "gold."))]
+    rows = {name: library.query(f"SELECT COLUMNS('^[^_]') FROM {name} ORDER BY ALL") for name in kept}
+    return {
+        "rows": {name: len(found) for name, found in rows.items()},
+        "digests": {
+            name: hashlib.sha256(json.dumps(found, default=str).encode()).hexdigest() for name, found in rows.items()
+        },
+    }
+
+
+if __name__ == "__main__":
+    main()
