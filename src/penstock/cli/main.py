@@ -177,6 +177,20 @@ def export(
 
 
 @app.command()
+def docs(
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder that the pages are written into.")],
+    project: Project = HERE,
+    data_dir: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Write the documentation of the models as one page that needs no server."""
+    from penstock.runtime.documentation import write_pages
+    from penstock.runtime.installation import Installation
+
+    show.written(write_pages(Installation.at(project, data_dir), to), as_json=as_json)
+
+
+@app.command()
 def doctor(
     project: Project = HERE,
     data_dir: Data = None,

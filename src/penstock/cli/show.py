@@ -237,6 +237,13 @@ def exported(dataset: str, to: Path, rows: int, *, as_json: bool) -> None:
     line(f"{dataset}: {rows:,} rows written to {to}")
 
 
+def written(files: Sequence[Path], *, as_json: bool) -> None:
+    if as_json:
+        document({"files": [str(file) for file in files]})
+        return
+    line(f"written: {', '.join(str(file) for file in files)}")
+
+
 def findings(found: Sequence[Finding], *, as_json: bool) -> None:
     if as_json:
         document({"ok": all(finding.ok for finding in found), "findings": [asdict(finding) for finding in found]})
