@@ -73,9 +73,7 @@ def _make_days(inbox: Path, *, first: date, days: int) -> None:
             writer = csv.writer(file)
             writer.writerow(HEADER)
             for number in range(20 + chance.randrange(20)):
-                who = chance.choice(
-                    ["", *(f"{12_000 + min(int(chance.paretovariate(1.1)) * 7, 5_999)}.0" for _ in range(4))]
-                )
+                who = "" if chance.random() < 0.2 else f"{12_000 + int(600 * chance.random() ** 2)}.0"
                 where = countries[len(who) and int(who[:5]) % len(countries)]
                 at = f"{day} {8 + number % 10:02}:{chance.randrange(60):02}:00"
                 taken_back = chance.random() < 0.03
