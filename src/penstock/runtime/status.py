@@ -106,9 +106,9 @@ def read_history(installation: Installation, *, limit: int) -> History:
 
 
 def _runs(root: Path) -> Sequence[Mapping[str, Any]]:
-    """Newest first. A run that says it goes on while nobody holds the lease was interrupted."""
+    """Newest first, as they were begun. A run that says it goes on while nobody holds the lease was interrupted."""
     running = _is_running(root)
-    runs = sorted(read_records(root, "run"), key=lambda run: (run["started"], run["run"]), reverse=True)
+    runs = reversed(read_records(root, "run"))
     return [run if running or run["outcome"] != "running" else {**run, "outcome": "interrupted"} for run in runs]
 
 
