@@ -19,10 +19,10 @@ command or a declaration is wrong. A user's mistake is one sentence, never a tra
 
 PROJECT_INTRO = """# Project format
 
-A project is a folder. `penstock.yml` makes it one; `contracts/`, `sources/` and `checks/` hold YAML files in UTF-8,
-`models/` a dbt project; each folder may be missing. YAML is read by the rules of version 1.2: only `true` and `false` are
-flags, so `NO` is a country. `penstock validate` reports every mistake at once, each with file, line and column, what was
-expected, what was found and what to do. `[]` stands for each entry of a list.
+A project is a folder. `penstock.yml` makes it one; `contracts/`, `sources/`, `checks/` and `endpoints/` hold YAML files
+in UTF-8, `models/` a dbt project; each folder may be missing. YAML is read by the rules of version 1.2: only `true` and
+`false` are flags, so `NO` is a country. `penstock validate` reports every mistake at once, each with file, line and column,
+what was expected, what was found and what to do. `[]` stands for each entry of a list.
 """
 
 

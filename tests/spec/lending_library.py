@@ -21,6 +21,8 @@ retention:
 quality:
   target: 99.5
   alert: 90
+serve:
+  cors: [https://town.example, "http://localhost:3000"]
 """
 BOOKS = """\
 apiVersion: v3.2.0
@@ -187,12 +189,34 @@ checks:
     sql: SELECT count(*) FROM silver.loans
     against: SELECT count(*) FROM gold.loans
 """
+ENDPOINTS = """\
+endpoints:
+  - path: /books
+    table: shelf
+    key: isbn
+    columns: [isbn, title, pages, bought_on]
+    filters: [title]
+    ranges: [bought_on]
+    order: [title, bought_on desc]
+    limit: 500
+    description: Every book on the shelf.
+    example:
+      isbn: "9780441172719"
+      pages: 412
+      bought_on:
+  - path: /books/{id}/loans
+    table: lent
+    key: loan_id
+    parent: isbn
+    columns: [loan_id, lent_on]
+"""
 FILES = {
     "penstock.yml": PROJECT,
     "contracts/books.yml": BOOKS,
     "contracts/loans.yml": LOANS,
     "sources/north.yml": SOURCE,
     "checks/loans.yml": CHECKS,
+    "endpoints/books.yml": ENDPOINTS,
     "models/dbt_project.yml": "name: library\n",
 }
 

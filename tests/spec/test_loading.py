@@ -76,6 +76,23 @@ def test_checks_keep_their_kind_and_bounds(library: Library) -> None:
     assert equal.against == "SELECT count(*) FROM gold.loans"
 
 
+def test_endpoints_say_what_is_served_and_below_what(library: Library) -> None:
+    books, loans = library.load().endpoints
+
+    assert (books.path, books.table, books.key, books.limit) == ("/books", "shelf", "isbn", 500)
+    assert (books.columns, books.filters, books.ranges) == (
+        ("isbn", "title", "pages", "bought_on"),
+        ("title",),
+        ("bought_on",),
+    )
+    assert list(map(str, books.order)) == ["title", "bought_on desc"]
+    assert books.example == (("isbn", "9780441172719"), ("pages", "412"), ("bought_on", None))
+    assert books.places["bought_on"] == "endpoints/books.yml:5:35"
+    assert (loans.parent, loans.parent_path, loans.limit, loans.usual_limit) == ("isbn", "/books", 1000, 100)
+    assert (books.document_path, loans.document_path) == ("/books/{id}", None)
+    assert library.load().serving.cors == ("https://town.example", "http://localhost:3000")
+
+
 def test_a_project_of_one_file_has_defaults(tmp_path: Path) -> None:
     (tmp_path / "penstock.yml").write_text("name: bare\n")
 
@@ -143,7 +160,7 @@ def test_an_unreadable_file_is_a_problem_beside_others(library: Library, monkeyp
         ),
         (
             "penstock.yml:3:1: `tenat` is not a key of a project: expected one of `name`, `description`, `tenant`, "
-            "`retention`, `quality`. Did you mean `tenant`?"
+            "`retention`, `quality`, `serve`. Did you mean `tenant`?"
         ),
     ]
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from lending_library import CHECKS, LOANS, PROJECT, SOURCE, Library
+from lending_library import CHECKS, ENDPOINTS, LOANS, PROJECT, SOURCE, Library
 
 from penstock.spec import contract_keys
 from penstock.spec.document import Entries, Items, Node, parse_document
@@ -33,14 +33,21 @@ def paths(node: Node, prefix: str = "") -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("files", "text"), [("penstock.yml", PROJECT), ("sources/*.yml", SOURCE), ("checks/*.yml", CHECKS)]
+    ("files", "text"),
+    [
+        ("penstock.yml", PROJECT),
+        ("sources/*.yml", SOURCE),
+        ("checks/*.yml", CHECKS),
+        ("endpoints/*.yml", ENDPOINTS),
+    ],
 )
 def test_every_key_of_a_right_file_is_listed(files: str, text: str) -> None:
     root = parse_document(text.encode(), files, Problems())
     assert root is not None
     listed = {key.path for key in reference(files).keys}
 
-    assert {path for path in paths(root) if not path.startswith("reading.columns.")} <= listed
+    own_words = ("reading.columns.", "endpoints[].example.")
+    assert {path for path in paths(root) if not path.startswith(own_words)} <= listed
 
 
 def test_a_contract_lists_what_is_acted_upon_and_our_extensions() -> None:

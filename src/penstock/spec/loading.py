@@ -15,6 +15,8 @@ from penstock.spec.check_file import CHECK_NAME, read_checks
 from penstock.spec.contract import Contract
 from penstock.spec.contract_file import DeclaredContract, make_contract, read_contract
 from penstock.spec.document import MAX_BYTES, Node, Place, parse_document
+from penstock.spec.endpoint import Endpoint
+from penstock.spec.endpoint_file import judge_endpoints, read_endpoints
 from penstock.spec.fingerprint import fingerprint, folder_fingerprint
 from penstock.spec.problems import Problems, did_you_mean
 from penstock.spec.project import Check, Project
@@ -25,13 +27,14 @@ from penstock.spec.project_file import (
     quality_of,
     read_project_file,
     retention_of,
+    serving_of,
 )
 from penstock.spec.shape import Fields, Key
 from penstock.spec.source import Source
 from penstock.spec.source_file import DATASET, SOURCE_NAME, make_source, read_source
 
 PROJECT_FILE = "penstock.yml"
-FOLDERS = ("contracts", "sources", "checks", "models")
+FOLDERS = ("contracts", "sources", "checks", "models", "endpoints")
 _ENDINGS = (".yml", ".yaml")
 
 T = TypeVar("T")
@@ -66,6 +69,8 @@ class _Loading:
         contracts = [contract for file in self._documents("contracts", self._contracts) for contract in file]
         sources = list(self._documents("sources", lambda node, path: (read_source(node, self.problems), path)))
         checks = [check for file in self._documents("checks", self._checks) for check in file]
+        endpoints = [endpoint for file in self._documents("endpoints", self._endpoints) for endpoint in file]
+        judge_endpoints([fields for fields, _ in endpoints], self.problems)
         by_dataset = self._by_dataset(contracts)
         self._judge_agreement(contracts, sources, Datasets(by_dataset, self._knows_every_dataset(contracts)))
         self._refuse_shared_names(sources, checks)
@@ -74,6 +79,7 @@ class _Loading:
         made_contracts = self._make_contracts(by_dataset, tenant)
         made_sources = self._make_sources(sources, made_contracts)
         made_checks = tuple(check for _, check in checks if check is not None)
+        made_endpoints = [endpoint for _, endpoint in endpoints if endpoint is not None]
         declared, made = len(contracts) + len(sources) + len(checks), len(made_contracts) + len(made_sources)
         if len(self.problems) > 0 or fields is None or declared != made + len(made_checks):
             return None
@@ -83,6 +89,7 @@ class _Loading:
             made_contracts,
             made_sources,
             made_checks,
+            tuple(sorted(made_endpoints, key=lambda endpoint: endpoint.path)),
             (models, models_fingerprint),
         )
 
@@ -170,6 +177,9 @@ class _Loading:
 
     def _checks(self, node: Node, path: Path) -> tuple[tuple[Fields, Check | None], ...]:
         return read_checks(node, path, self.problems)
+
+    def _endpoints(self, node: Node, path: Path) -> tuple[tuple[Fields, Endpoint | None], ...]:
+        return read_endpoints(node, self.problems)
 
     def _by_dataset(self, contracts: list[DeclaredContract]) -> dict[str, DeclaredContract]:
         found: dict[str, DeclaredContract] = {}
@@ -267,6 +277,7 @@ def _assembled(
     contracts: dict[str, Contract],
     sources: dict[str, Source],
     checks: tuple[Check, ...],
+    endpoints: tuple[Endpoint, ...],
     models: tuple[Path | None, str],
 ) -> Project:
     retention = retention_of(fields)
@@ -284,7 +295,9 @@ def _assembled(
         retention=retention,
         quality_target=target,
         quality_alert=alert,
-        fingerprint=_fingerprint(fields, contracts, sources, checks, models[1]),
+        fingerprint=_fingerprint(fields, contracts, sources, checks, endpoints, models[1]),
+        endpoints=endpoints,
+        serving=serving_of(fields),
     )
 
 
@@ -293,9 +306,11 @@ def _fingerprint(
     contracts: dict[str, Contract],
     sources: dict[str, Source],
     checks: tuple[Check, ...],
+    endpoints: tuple[Endpoint, ...],
     models_fingerprint: str,
 ) -> str:
-    """Everything declared, descriptions and owners included: it says which declarations a release was made from."""
+    """Everything declared, descriptions and owners included: it says which declarations a release was made from.
+    How the API is served is left out: it does not touch what is released."""
     target, alert = quality_of(fields)
     meaning = {
         "name": fields[PROJECT_NAME],
@@ -311,7 +326,7 @@ def _fingerprint(
         "checks": [check.description for check in checks],
         "models": models_fingerprint,
     }
-    declared: list[Contract | Source | Check] = [*contracts.values(), *sources.values(), *checks]
+    declared: list[Contract | Source | Check | Endpoint] = [*contracts.values(), *sources.values(), *checks, *endpoints]
     return fingerprint("project", meaning, [declaration.fingerprint for declaration in declared])
 
 

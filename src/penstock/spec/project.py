@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from penstock.spec.contract import Contract
+from penstock.spec.endpoint import Endpoint
 from penstock.spec.source import Source
 
 
@@ -54,8 +55,15 @@ class Retention:
 
 
 @dataclass(frozen=True)
+class Serving:
+    """How the API is served. `cors` are the origins whose pages may read it in a browser; none by default."""
+
+    cors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Project:
-    """All declarations of one folder. `fingerprint` covers contracts, sources, checks and models."""
+    """All declarations of one folder. `fingerprint` covers contracts, sources, checks, models and endpoints."""
 
     root: Path
     name: str
@@ -70,6 +78,8 @@ class Project:
     quality_target: float  # per cent
     quality_alert: float
     fingerprint: str
+    endpoints: tuple[Endpoint, ...] = ()  # by path
+    serving: Serving = Serving()
 
     def sources_of(self, dataset: str) -> tuple[Source, ...]:
         return tuple(source for source in self.sources.values() if source.dataset == dataset)

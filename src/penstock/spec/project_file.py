@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from penstock.spec.document import Node
 from penstock.spec.problems import Problems
-from penstock.spec.project import Retention
+from penstock.spec.project import Retention, Serving
 from penstock.spec.scalars import COUNT, DURATION, NAME, PERCENT, PROSE, TENANT
-from penstock.spec.shape import Fields, Section, default, optional, required
+from penstock.spec.shape import Fields, Many, Parsed, Section, default, optional, required
 
 _KEPT = Retention()
 RELEASES_KEEP = default(
@@ -28,12 +30,30 @@ TARGET = default("target", PERCENT, "Quality score to aim at, per cent.", 99.9)
 ALERT = default("alert", PERCENT, "Quality score below which the gate raises an alert, per cent.", 95.0)
 QUALITY = Section("the quality levels", (TARGET, ALERT))
 
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|\*")
+CORS = default(
+    "cors",
+    Many(
+        Parsed(
+            "origin",
+            lambda text: text if _ORIGIN.fullmatch(text) else None,
+            'Write for example `https://shop.example`, without a path, or `"*"` for every page.',
+        )
+    ),
+    "Origins whose pages may read the API in a browser.",
+    Serving.cors,
+)
+SERVE = Section("the serving", (CORS,))
+
 PROJECT_NAME = required("name", NAME, "Name of the project.")
 PROJECT_DESCRIPTION = default("description", PROSE, "What the project is for.", "")
 TENANT_KEY = default("tenant", TENANT, "Whose data it is; every key and hash begins with it.", "default")
 RETENTION_KEY = optional("retention", RETENTION, "How long releases, snapshots and raw bytes are kept.")
 QUALITY_KEY = optional("quality", QUALITY, "Levels of the quality score.")
-PROJECT_FILE = Section("a project", (PROJECT_NAME, PROJECT_DESCRIPTION, TENANT_KEY, RETENTION_KEY, QUALITY_KEY))
+SERVE_KEY = optional("serve", SERVE, "How the API is served.")
+PROJECT_FILE = Section(
+    "a project", (PROJECT_NAME, PROJECT_DESCRIPTION, TENANT_KEY, RETENTION_KEY, QUALITY_KEY, SERVE_KEY)
+)
 
 
 def read_project_file(root: Node, problems: Problems) -> Fields | None:
@@ -66,3 +86,8 @@ def quality_of(fields: Fields) -> tuple[float, float]:
     """Target and alert level, per cent."""
     section = fields[QUALITY_KEY]
     return (TARGET.default, ALERT.default) if section is None else (section[TARGET], section[ALERT])
+
+
+def serving_of(fields: Fields) -> Serving:
+    section = fields[SERVE_KEY]
+    return Serving() if section is None else Serving(cors=section[CORS])

@@ -9,6 +9,7 @@ from datetime import timedelta
 from penstock.spec import contract_keys
 from penstock.spec.check_file import CHECK_FILE
 from penstock.spec.duration import format_duration
+from penstock.spec.endpoint_file import ENDPOINT_FILE
 from penstock.spec.project_file import PROJECT_FILE
 from penstock.spec.shape import Key, Many, Section
 from penstock.spec.source_file import SOURCE_FILE
@@ -50,6 +51,10 @@ _CHECKS = """What is checked before a release: any number of files with any numb
 keys and freshness are checked without being declared here, as the contracts say them."""
 
 
+_ENDPOINTS = """What the API serves: any number of files with any number of endpoints. Each serves columns of
+one gold table; columns that hold personal values are refused. A page has at most 1,000 rows."""
+
+
 def project_reference() -> tuple[ReferenceFile, ...]:
     """The format of a project, in the order in which one writes it."""
     contract = (
@@ -62,6 +67,7 @@ def project_reference() -> tuple[ReferenceFile, ...]:
         ReferenceFile("contracts/*.yml", "Contracts", _CONTRACTS, False, contract),
         ReferenceFile("sources/*.yml", "Sources", _SOURCES, True, tuple(_keys(SOURCE_FILE, ""))),
         ReferenceFile("checks/*.yml", "Checks", _CHECKS, True, tuple(_keys(CHECK_FILE, ""))),
+        ReferenceFile("endpoints/*.yml", "Endpoints", _ENDPOINTS, True, tuple(_keys(ENDPOINT_FILE, ""))),
     )
 
 
