@@ -10,7 +10,7 @@ import typer
 
 from penstock import __version__
 from penstock.cli import show
-from penstock.errors import DeclarationError, PenstockError
+from penstock.errors import DeclarationError, PenstockError, StorageError
 
 app = typer.Typer(
     name="penstock",
@@ -286,3 +286,16 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except OSError as refusal:
+        show.error(_refused(refusal))
+        sys.exit(StorageError.exit_code)
+
+
+def _refused(refusal: OSError) -> StorageError:
+    """What the system refused without a room having said more about it."""
+    return StorageError(
+        "The system refused a file or folder",
+        where=None if refusal.filename is None else str(refusal.filename),
+        found=refusal.strerror or str(refusal),
+        remedy="Check its permissions and the room on its disk, then try again.",
+    )
