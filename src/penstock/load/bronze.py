@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -14,12 +14,11 @@ from operator import itemgetter
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.conform.columns import resolve
 from penstock.conform.counts import Counts
 from penstock.errors import SourceError
 from penstock.ingest.batch import LINE, Batch
 from penstock.ingest.discovery import Discovery
-from penstock.ingest.file import FoundFile, version_order
+from penstock.ingest.file import FoundFile
 from penstock.ingest.parallel import read_files
 from penstock.ingest.reading import header
 from penstock.lake.change import TableChange
@@ -28,10 +27,11 @@ from penstock.lake.lease import Lease
 from penstock.lake.ledger import ledger_spec
 from penstock.lake.table import TableSpec
 from penstock.load.conservation import check_conserved
-from penstock.load.ledger import Entry, entry_table
+from penstock.load.header import check_frozen, renamed, source_columns, spelled
+from penstock.load.ledger import Entry, entry_table, files_in, highest_version
 from penstock.load.origin import Origin
 from penstock.load.tables import arrow_schema, bronze_name, bronze_spec, quarantine_spec
-from penstock.spec.contract import Contract, Evolution
+from penstock.spec.contract import Contract
 from penstock.spec.project import Project
 from penstock.spec.source import Source
 from penstock.world import World
@@ -86,8 +86,7 @@ def take(
     if not accepted:
         return
     before = lake.spec(bronze_name(source.name))
-    columns = () if before is None else (column.name for column in before.columns if not column.name.startswith("_"))
-    bronze = bronze_spec(contract, source, _spelled(columns, headers))
+    bronze = bronze_spec(contract, source, spelled(source_columns(before), headers), before=before)
     for group in _groups(accepted):
         yield from _take_group(_Taking(lake, project, source, bronze, lease, world, observe), group)
 
@@ -96,7 +95,9 @@ def _take_group(taking: _Taking, group: list[FoundFile]) -> Iterator[Taken | Ref
     """Commit `group`; a file that turns out unreadable is refused and the rest is taken without it."""
     while group:
         try:
-            yield taking.run(group)
+            taken = taking.run(group)
+            if taken is not None:
+                yield taken
             return
         except _Unreadable as unreadable:
             yield Refused(unreadable.file.path, unreadable.error)
@@ -111,26 +112,10 @@ class _Unreadable(Exception):
 
 
 def _columns(contract: Contract, source: Source, file: FoundFile) -> tuple[str, ...]:
-    """The columns of a file; a contract that is frozen refuses a file with columns it does not name."""
+    """The columns of a file, if it may come in."""
     names = header(source, file)
-    unknown = resolve(contract, source.reading, names).unknown
-    if unknown and contract.evolution is Evolution.FREEZE:
-        raise SourceError(
-            "The file has columns that the contract does not name, and its evolution is `freeze`",
-            where=str(file.absolute),
-            expected=", ".join(column.name for column in contract.columns),
-            found=", ".join(unknown),
-            remedy=f"Add them to {contract.path.name}, or declare another `penstock.evolution`.",
-        )
+    check_frozen(contract, source, names, where=str(file.absolute))
     return names
-
-
-def _spelled(columns: Iterable[str], headers: Iterable[str]) -> tuple[str, ...]:
-    """All columns of bronze; a header that differs from a known one in capitals alone is the same column."""
-    spelled: dict[str, str] = {}
-    for name in (*columns, *headers):
-        spelled.setdefault(name.lower(), name)
-    return tuple(spelled.values())
 
 
 def _groups(files: Sequence[FoundFile]) -> Iterator[list[FoundFile]]:
@@ -163,14 +148,18 @@ class _Taking:
     def __post_init__(self) -> None:
         self.contract = self.project.contracts[self.source.dataset]
         self.schema = arrow_schema(self.bronze)
-        self.names = {name.lower(): name for name in self.schema.names}
         self.specs = (self.bronze, quarantine_spec(self.contract.dataset), ledger_spec(self.source.name))
 
-    def run(self, files: Sequence[FoundFile]) -> Taken:
+    def run(self, files: Sequence[FoundFile]) -> Taken | None:
+        """Commit `files`, or None when another writer has taken all of them since they were discovered."""
         started = self.world.clock.monotonic()
         self.read = self.malformed = 0
         self.done = []
         bronze, quarantine, ledger = (self.lake.ensure(spec, lease=self.lease) for spec in self.specs)
+        known = {file.file_id for file in files_in(self.lake.scan_head(ledger))}
+        files = [file for file in files if file.file_id not in known]
+        if not files:
+            return None
         batch = int(self.lake.position(bronze, self.source.name) or 0) + 1
         ingested_at = self.world.clock.now()
         with self.lake.stage(lease=self.lease, token=_token(self.source, batch, files)) as commit:
@@ -207,7 +196,7 @@ class _Taking:
                 version = _highest(version, part.rows, self.source.delivery.version_column)
                 if part.malformed.num_rows:
                     quarantine.append(origin.refused(part.malformed, self.source, _names(part.rows)))
-                yield from origin.complete(_renamed(part.rows, self.names), self.schema).to_batches()
+                yield from origin.complete(renamed(part.rows, self.schema.names), self.schema).to_batches()
                 self.observe(part.rows.num_rows + part.malformed.num_rows, 0)
             self.observe(0, file.size)
             self.read += rows + malformed
@@ -220,15 +209,16 @@ def _batches(source: Source, files: Sequence[FoundFile]) -> Iterator[tuple[Found
     try:
         yield from read_files(source, files, workers=os.cpu_count() or 1)
     except SourceError as error:
-        about = next((file for file in files if (error.where or "").startswith(str(file.absolute))), None)
+        about = next((file for file in files if _is_about(error, file)), None)
         if about is None:
             raise
         raise _Unreadable(about, error) from error
 
 
-def _renamed(rows: pa.Table, names: Mapping[str, str]) -> pa.Table:
-    """The rows with each column named as bronze names it."""
-    return rows.rename_columns([names.get(name.lower(), name) for name in rows.column_names])
+def _is_about(error: SourceError, file: FoundFile) -> bool:
+    """`a.csv.gz` begins like `a.csv`, but is another file; a line may follow the path."""
+    where, path = error.where or "", str(file.absolute)
+    return where == path or where.startswith(f"{path}:")
 
 
 def _names(rows: pa.Table) -> tuple[str, ...]:
@@ -236,10 +226,10 @@ def _names(rows: pa.Table) -> tuple[str, ...]:
 
 
 def _highest(version: str | None, rows: pa.Table, column: str | None) -> str | None:
-    if column is None or column not in rows.column_names:
-        return version
-    candidates = [value for value in (version, *pc.unique(rows[column]).to_pylist()) if value is not None]
-    return max(candidates, key=version_order, default=None)
+    """The version so far, or a higher one among the rows; the column is found whatever its capitals."""
+    found = [name for name in rows.column_names if column is not None and name.lower() == column.lower()]
+    values = pc.unique(rows[found[0]]).to_pylist() if found else []
+    return highest_version([version, *values])
 
 
 def _token(source: Source, batch: int, files: Sequence[FoundFile]) -> str:

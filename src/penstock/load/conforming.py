@@ -1,67 +1,31 @@
-"""One pass over pending bronze rows in DuckDB: what enters silver, what leaves it, what is refused."""
+"""One pass over pending bronze rows in DuckDB."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import partial
 from itertools import count
 
 import duckdb
 import pyarrow as pa
 
 from penstock.conform.batch import Conformed, Conformer
-from penstock.conform.columns import pseudonym_domains
+from penstock.conform.columns import SYSTEM, has_opened, pseudonym_domains
 from penstock.conform.counts import Counts
 from penstock.conform.dedupe import Merged, merge, recompute
 from penstock.conform.fates import count_fates
-from penstock.lake.change import TableChange
-from penstock.lake.table import DataFile, Scan
+from penstock.lake.table import Scan
+from penstock.load.outcome import Outcome, union
+from penstock.load.waiting import Waiting
 from penstock.spec.contract import Contract
-from penstock.spec.source import Source
-from penstock.sql.names import literal, quote
+from penstock.spec.source import Reading
+from penstock.sql.names import quote
 from penstock.sql.scan import read_scan
 
-ARROW_ROWS = 100_000
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """The bronze rows of one source with `since` < batch <= `until`.
-
-    `replaced`: file ids that a higher version has replaced by now. `newly_replaced`: those of them whose rows
-    silver may hold.
-    """
-
-    source: Source
-    bronze: Scan
-    since: int
-    until: int
-    replaced: frozenset[str]
-    newly_replaced: frozenset[str]
-
-    @property
-    def pending(self) -> bool:
-        return self.until > self.since
-
-    @property
-    def is_replaced(self) -> str:
-        """SQL: the row belongs to a file that a higher version has replaced."""
-        return f"(_file_id IN {_texts(self.replaced)})"
-
-    def rows(self, since: int) -> str:
-        """SELECT of the bronze rows after batch `since`, up to `until`."""
-        files = [file.path for file in self.bronze.files if _overlaps(file, since, self.until)]
-        scan = read_scan(files, self.bronze.columns)
-        return f"SELECT * FROM ({scan}) WHERE _batch > {since} AND _batch <= {self.until}"
-
-
-def _overlaps(file: DataFile, since: int, until: int) -> bool:
-    bounds = file.bounds.get("_batch")
-    if bounds is None:
-        return True
-    low, high = (int(str(bound)) for bound in bounds)
-    return high > since and low <= until
+_REPLACED = "replaced_files USING (_file_id)"
+_NEWLY_REPLACED = "(SELECT _file_id FROM replaced_files WHERE newly) USING (_file_id)"
 
 
 @dataclass
@@ -79,42 +43,63 @@ class Conforming:
 
     def conform(self, waiting: Sequence[Waiting]) -> Outcome:
         """Hold every pending row to the contract and decide what silver becomes."""
+        self._note_replaced(waiting)
+        checked = [self._pending(number, part) for number, part in enumerate(waiting)] or [self._nothing()]
         counts = Counts()
-        accepted: list[str] = []
-        rejected: list[str] = []
-        for number, part in enumerate(waiting):
-            checked = self._check(f"incoming_{number}", part, since=part.since)
+        for part, one in zip(waiting, checked, strict=False):
             counts += Counts(
-                rows_in=self._number(f"SELECT count(*) FROM ({part.rows(part.since)})"),
-                superseded=self._number(f"SELECT count(*) FROM ({part.rows(part.since)}) WHERE {part.is_replaced}"),
-                filtered=checked.counts.filtered,
+                rows_in=self._number(f"SELECT count(*) FROM ({part.pending_rows})"),
+                superseded=self._number(f"SELECT count(*) FROM ({part.pending_rows}) SEMI JOIN {_REPLACED}"),
+                filtered=one.counts.filtered,
             )
-            accepted.append(checked.accepted)
-            rejected.append(checked.rejected)
-        self._define("accepted", _union(accepted))
-        self._define("rejected", _union(rejected))
+        self._define("accepted", union(one.accepted for one in checked))
+        self._define("rejected", union(one.rejected for one in checked))
+        discarded = _sum(one.discarded for one in checked)
         if self.contract.key:
-            return self._merged(waiting, counts)
-        self._make("leaving", f"SELECT _file_id, _line, _path FROM ({self._stored()}) WHERE {self._loses(waiting)}")
-        return Outcome(self, counts, ("accepted",), _replaced(waiting))
+            return self._merged(waiting, counts, discarded)
+        self._make("leaving", f"SELECT _file_id, _line, _path FROM ({self._losers})")
+        return self._outcome(waiting, counts, ("accepted",), discarded)
 
-    def _check(self, name: str, part: Waiting, *, since: int) -> Conformed:
-        """Conform the rows after batch `since` that no newer file has replaced."""
-        self._define(name, f"SELECT * FROM ({part.rows(since)}) WHERE NOT {part.is_replaced}")
-        conformer = Conformer(
+    def _note_replaced(self, waiting: Sequence[Waiting]) -> None:
+        """Make the table of all files that a higher version has replaced; `newly`: silver may hold their rows."""
+        ids = [(file_id, part) for part in waiting for file_id in sorted(part.replaced)]
+        newly = [file_id in part.newly_replaced and not self.rebuild for file_id, part in ids]
+        table = pa.table(
+            {
+                "_file_id": pa.array([file_id for file_id, _ in ids], pa.string()),
+                "newly": pa.array(newly, pa.bool_()),
+            }
+        )
+        self.connection.register("replaced_listed", table)
+        self._make("replaced_files", "SELECT * FROM replaced_listed")
+        self.connection.unregister("replaced_listed")
+
+    def _pending(self, number: int, part: Waiting) -> Conformed:
+        """Conform the pending rows that no newer file has replaced."""
+        name = f"incoming_{number}"
+        self._define(name, f"SELECT * FROM ({part.pending_rows}) ANTI JOIN {_REPLACED}")
+        return self._conformer(part.source.reading).check(self.connection, name)
+
+    def _nothing(self) -> Conformed:
+        """What a dataset without any source has."""
+        system = [column for column in self.silver.columns if column.name in SYSTEM]
+        self._define("incoming", read_scan([], system))
+        return self._conformer(Reading()).check(self.connection, "incoming")
+
+    def _conformer(self, reading: Reading) -> Conformer:
+        return Conformer(
             self.contract,
-            part.source.reading,
+            reading,
             tenant=self.tenant,
             pseudonym_key=self.pseudonym_key,
             domains=pseudonym_domains(self.contract, self.contracts),
         )
-        return conformer.check(self.connection, name)
 
-    def _merged(self, waiting: Sequence[Waiting], counts: Counts) -> Outcome:
+    def _merged(self, waiting: Sequence[Waiting], counts: Counts, discarded: Mapping[str, int]) -> Outcome:
         """One row per key: rows of keys that lose a replaced file are chosen anew from all that remains of them."""
-        self._make("lost_keys", f"SELECT DISTINCT {self._keys} FROM ({self._stored()}) WHERE {self._loses(waiting)}")
+        self._make("lost_keys", " UNION ".join([f"SELECT {self._keys} FROM ({self._losers})", *self._lost(waiting)]))
         self._make("untouched", f"SELECT * FROM accepted ANTI JOIN lost_keys USING ({self._keys})")
-        self._make("stored", f"SELECT * FROM ({self._stored()}) SEMI JOIN untouched USING ({self._keys})")
+        self._make("stored", f"SELECT * FROM ({self._stored}) SEMI JOIN untouched USING ({self._keys})")
         merged = merge(self.connection, self.contract, "untouched", "stored", history=partial(self._history, waiting))
         self._make("leaving", _places("stored", merged.replaced))
         decided = counts + merged.counts
@@ -122,12 +107,24 @@ class Conforming:
         if self._number("SELECT count(*) FROM lost_keys"):
             chosen, fates = self._chosen_anew(waiting)
             decided, inserted = decided + fates, (merged.insert, chosen.insert)
-        return Outcome(self, replace(decided, rows_in=counts.rows_in, accepted=0), inserted, _replaced(waiting))
+        return self._outcome(waiting, replace(decided, rows_in=counts.rows_in, accepted=0), inserted, discarded)
+
+    def _lost(self, waiting: Sequence[Waiting]) -> Iterator[str]:
+        """SELECTs of the keys that lose a version which silver does not hold, but which may have opened its window."""
+        if not has_opened(self.contract):
+            return
+        for part in waiting:
+            if part.newly_replaced and not self.rebuild:
+                name = f"lost_{next(self.numbers)}"
+                rows = f"SELECT * FROM ({part.rows(0, part.since)}) SEMI JOIN {_NEWLY_REPLACED}"
+                self._make(name, rows)
+                accepted = self._conformer(part.source.reading).check(self.connection, name).accepted
+                yield f"SELECT {self._keys} FROM {quote(accepted)}"
 
     def _chosen_anew(self, waiting: Sequence[Waiting]) -> tuple[Merged, Counts]:
         """The winners of keys that lost a version, and what became of the pending rows among theirs."""
         self._make("touched", f"SELECT * FROM accepted SEMI JOIN lost_keys USING ({self._keys})")
-        self._make("losing", f"SELECT * FROM ({self._stored()}) SEMI JOIN lost_keys USING ({self._keys})")
+        self._make("losing", f"SELECT * FROM ({self._stored}) SEMI JOIN lost_keys USING ({self._keys})")
         chosen = recompute(self.connection, self.contract, self._history(waiting, "lost_keys"), "losing")
         fates = count_fates(
             self.connection, self.contract, "touched", "losing", insert=chosen.insert, replaced=chosen.replaced
@@ -138,23 +135,36 @@ class Conforming:
     def _history(self, waiting: Sequence[Waiting], keys: str) -> str:
         """A table with every accepted version of `keys` in bronze, of all files that stand."""
         number = next(self.numbers)
-        versions = [
-            self._check(f"history_{number}_{index}", part, since=0).accepted for index, part in enumerate(waiting)
-        ]
+        versions = [self._versions(f"history_{number}_{index}", part, keys) for index, part in enumerate(waiting)]
         name = f"versions_{number}"
-        self._make(name, f"SELECT * FROM ({_union(versions)}) SEMI JOIN {quote(keys)} USING ({self._keys})")
+        self._make(name, f"SELECT * FROM ({union(versions)}) SEMI JOIN {quote(keys)} USING ({self._keys})")
         return name
+
+    def _versions(self, name: str, part: Waiting, keys: str) -> str:
+        """The accepted rows of one source: bronze is read for its keys first, then the few rows that have them."""
+        conformer = self._conformer(part.source.reading)
+        everything = f"{name}_all"
+        self._define(everything, f"SELECT * FROM ({part.rows(0, part.until)}) ANTI JOIN {_REPLACED}")
+        typed = conformer.plan(part.columns).typed(everything)
+        places = f"SELECT _file_id, _line FROM ({typed}) SEMI JOIN {quote(keys)} USING ({self._keys})"
+        self._make(name, f"SELECT * FROM {quote(everything)} SEMI JOIN ({places}) USING (_file_id, _line)")
+        return conformer.check(self.connection, name).accepted
+
+    def _outcome(
+        self, waiting: Sequence[Waiting], decided: Counts, inserted: tuple[str, ...], discarded: Mapping[str, int]
+    ) -> Outcome:
+        return Outcome(self.connection, self.contract, self.silver, self.rebuild, waiting, decided, inserted, discarded)
 
     @property
     def _keys(self) -> str:
         return ", ".join(["_tenant", *map(quote, self.contract.key)])
 
-    def _loses(self, waiting: Sequence[Waiting]) -> str:
-        """SQL: a silver row belongs to a file that a higher version has replaced since silver took it."""
-        sources = [part for part in waiting if part.newly_replaced and not self.rebuild]
-        conditions = [_of_files(part, part.newly_replaced) for part in sources]
-        return " OR ".join(conditions) or "FALSE"
+    @property
+    def _losers(self) -> str:
+        """SELECT of silver's rows of files that a higher version has replaced since silver took them."""
+        return f"SELECT * FROM ({self._stored}) SEMI JOIN {_NEWLY_REPLACED}"
 
+    @property
     def _stored(self) -> str:
         """SELECT of silver as it is (nothing, when all of it is made anew), with the data file of each row."""
         files = () if self.rebuild else self.silver.files
@@ -170,107 +180,13 @@ class Conforming:
         return int(self.connection.execute(query).fetchall()[0][0])
 
 
-@dataclass
-class Outcome:
-    """What one pass decided: relations of rows that enter silver, and the table `leaving` of those that go."""
-
-    work: Conforming
-    decided: Counts
-    inserted: tuple[str, ...]
-    replaced_files: tuple[str, ...]  # SQL: a row belongs to a file that a newer one has replaced
-
-    @property
-    def replaced(self) -> int:
-        """Rows that leave silver for better ones."""
-        if self.work.rebuild:
-            return sum(file.rows for file in self.work.silver.files)
-        return self._number("SELECT count(*) FROM leaving")
-
-    @cached_property
-    def revived(self) -> int:
-        """Entering rows that are not among the pending ones: earlier versions that stand again."""
-        return self._number(
-            f"SELECT count(*) FROM ({_union(self.inserted)}) ANTI JOIN accepted USING (_file_id, _line)"
-        )
-
-    def write(self, change: TableChange) -> int:
-        """Append what enters silver and rewrite the data files that lose rows; gives the rows that entered."""
-        columns = ", ".join(quote(column.name) for column in self.work.silver.columns)
-        written = change.append(self._reader(f"SELECT {columns} FROM ({_union(self.inserted)})"))
-        losing = self._losing()
-        if losing and not self.work.rebuild:
-            kept = read_scan([file.path for file in losing], self.work.silver.columns)
-            change.append(self._reader(f"SELECT {columns} FROM ({kept}) ANTI JOIN leaving USING (_file_id, _line)"))
-        change.remove(losing)
-        return written
-
-    def write_rejected(self, change: TableChange, quarantine: Scan) -> int:
-        """Append refused rows; gives how many.
-
-        Open rows of files that a newer one has replaced become `superseded`, as if they had never been judged. A
-        rebuild judges all rows anew, so earlier verdicts of the contract go.
-        """
-        names = [quote(column.name) for column in quarantine.columns]
-        if stale := self._stale(quarantine):
-            paths = [file.path for file in stale]
-            columns = ", ".join(f"{self._status} AS status" if name == '"status"' else name for name in names)
-            kept = "WHERE stage = 'parse'" if self.work.rebuild else ""
-            change.append(self._reader(f"SELECT {columns} FROM ({read_scan(paths, quarantine.columns)}) {kept}"))
-            change.remove(stale)
-        return change.append(self._reader(f"SELECT {', '.join(names)} FROM rejected"))
-
-    def _stale(self, quarantine: Scan) -> list[DataFile]:
-        """Data files of quarantine that have to be written anew."""
-        if self.work.rebuild:
-            return list(quarantine.files)
-        rows = read_scan([file.path for file in quarantine.files], quarantine.columns, origin="_path")
-        found = self.work.connection.execute(f"SELECT DISTINCT _path FROM ({rows}) WHERE {self._outdated}").fetchall()
-        paths = {row[0] for row in found}
-        return [file for file in quarantine.files if file.path in paths]
-
-    @property
-    def _outdated(self) -> str:
-        return f"status = 'open' AND ({' OR '.join(self.replaced_files) or 'FALSE'})"
-
-    @property
-    def _status(self) -> str:
-        return f"CASE WHEN {self._outdated} THEN 'superseded' ELSE status END"
-
-    def counts(self, *, accepted: int, quarantined: int) -> Counts:
-        """All counts: what was written by the writers' own count, the rest as decided."""
-        return self.decided + Counts(accepted=accepted - self.revived, quarantined=quarantined)
-
-    def _losing(self) -> list[DataFile]:
-        """Data files of silver with a row that leaves."""
-        if self.work.rebuild:
-            return list(self.work.silver.files)
-        paths = {row[0] for row in self.work.connection.execute("SELECT DISTINCT _path FROM leaving").fetchall()}
-        return [file for file in self.work.silver.files if file.path in paths]
-
-    def _number(self, query: str) -> int:
-        return int(self.work.connection.execute(query).fetchall()[0][0])
-
-    def _reader(self, query: str) -> pa.RecordBatchReader:
-        return self.work.connection.sql(query).to_arrow_reader(ARROW_ROWS)
-
-
 def _places(stored: str, goes: str) -> str:
     """SELECT of where the rows of `stored` are that `goes` names."""
     return f"SELECT _file_id, _line, _path FROM {quote(stored)} SEMI JOIN {quote(goes)} USING (_file_id, _line)"
 
 
-def _replaced(waiting: Sequence[Waiting]) -> tuple[str, ...]:
-    return tuple(_of_files(part, part.replaced) for part in waiting if part.replaced)
-
-
-def _of_files(part: Waiting, files: Iterable[str]) -> str:
-    return f"(_source = {literal(part.source.name)} AND _file_id IN {_texts(files)})"
-
-
-def _union(relations: Iterable[str]) -> str:
-    return " UNION ALL ".join(f"SELECT * FROM {quote(relation)}" for relation in relations)
-
-
-def _texts(values: Iterable[str]) -> str:
-    """A SQL list of texts; never empty, for `IN ()` is not SQL."""
-    return f"({', '.join(literal(value) for value in ['', *sorted(values)])})"
+def _sum(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for part in parts:
+        total.update(part)
+    return dict(sorted(total.items()))

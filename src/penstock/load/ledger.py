@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -11,9 +12,11 @@ import pyarrow as pa
 from penstock.ingest.file import FoundFile, KnownFile, version_order
 from penstock.lake.lake import Lake
 from penstock.lake.ledger import ledger_spec
+from penstock.lake.table import DataFile, Scan
 from penstock.load.tables import arrow_schema
 from penstock.spec.source import DeliveryMode, Source
 from penstock.sql.connection import connect
+from penstock.sql.names import quote
 from penstock.sql.scan import read_scan
 
 LEDGER_SCHEMA = arrow_schema(ledger_spec("any"))
@@ -55,21 +58,39 @@ def entry_table(entries: Iterable[Entry], *, batch: int, ingested_at: datetime) 
 def known_files(lake: Lake, source: str) -> tuple[KnownFile, ...]:
     """Every file taken from `source`, in the order of batch and path; none when the source was never read."""
     name = ledger_spec(source).name
-    if lake.head(name) is None:
-        return ()
-    scan = lake.scan(name)
+    return () if lake.head(name) is None else files_in(lake.scan(name))
+
+
+def files_in(ledger: Scan) -> tuple[KnownFile, ...]:
+    """The files of exactly this state of a ledger."""
     columns = ", ".join(_KNOWN)
+    rows = read_scan([file.path for file in ledger.files], ledger.columns)
     with connect() as connection:
-        rows = connection.execute(
-            f"SELECT {columns} FROM ({read_scan([file.path for file in scan.files], scan.columns)}) ORDER BY batch, path"
-        ).fetchall()
-    return tuple(KnownFile(**dict(zip(_KNOWN, row, strict=True))) for row in rows)
+        found = connection.execute(f"SELECT {columns} FROM ({rows}) ORDER BY batch, path").fetchall()
+    return tuple(KnownFile(**dict(zip(_KNOWN, row, strict=True))) for row in found)
+
+
+def as_declared(source: Source, known: Sequence[KnownFile], bronze: Scan) -> tuple[KnownFile, ...]:
+    """The files with name and version as the delivery is declared now; they may have been taken under another one.
+
+    By the pattern where there is one. By the version column, files that were taken without a version are looked up
+    in bronze.
+    """
+    delivery = source.delivery
+    if delivery.pattern is not None:
+        return tuple(_by_pattern(file, delivery.pattern) for file in known)
+    without = [file for file in known if file.version is None]
+    if delivery.version_column is None or not without:
+        return tuple(known)
+    versions = _versions(bronze, delivery.version_column, without)
+    return tuple(replace(file, name=file.path, version=versions.get(file.file_id, file.version)) for file in known)
 
 
 def replaced_files(source: Source, known: Sequence[KnownFile], *, until: int) -> frozenset[str]:
     """The file ids that an equal name with a higher version has replaced, counting batches up to `until`.
 
-    Equal versions of different content: the higher content hash stands, whichever came first.
+    Equal versions of different content: the higher content hash stands, whichever came first. A file without any
+    version (it has no row that could say it) is lower than every other.
     """
     if source.delivery.mode is not DeliveryMode.REPLACE_FILE:
         return frozenset()
@@ -83,5 +104,41 @@ def replaced_files(source: Source, known: Sequence[KnownFile], *, until: int) ->
     return frozenset(file.file_id for file in taken if file.file_id not in stand)
 
 
-def _rank(file: KnownFile) -> tuple[tuple[bool, int, str], str, str]:
-    return version_order(file.version or ""), file.content_hash, file.path
+def highest_version(versions: Iterable[str | None]) -> str | None:
+    """The highest of the versions, None when there is none.
+
+    >>> highest_version(["9", None, "10"])
+    '10'
+    """
+    return max((version for version in versions if version is not None), key=version_order, default=None)
+
+
+def _rank(file: KnownFile) -> tuple[bool, tuple[bool, int, str], str, str]:
+    return file.version is not None, version_order(file.version or ""), file.content_hash, file.path
+
+
+def _by_pattern(file: KnownFile, pattern: str) -> KnownFile:
+    match = re.fullmatch(pattern, file.path.rsplit("/", 1)[-1])
+    if match is None:
+        return replace(file, name=file.path, version=None)
+    return replace(file, name=match["name"], version=match["version"])
+
+
+def _versions(bronze: Scan, column: str, files: Sequence[KnownFile]) -> dict[str, str | None]:
+    """The highest version of each file by its rows in bronze."""
+    names = [one.name for one in bronze.columns if one.name.lower() == column.lower()]
+    if not names:
+        return {}
+    batches = {file.batch for file in files}
+    paths = [file.path for file in bronze.files if _may_hold(file, batches)]
+    rows = read_scan(paths, bronze.columns)
+    with connect() as connection:
+        found = connection.execute(
+            f"SELECT _file_id, list(DISTINCT {quote(names[0])}) FROM ({rows}) GROUP BY _file_id"
+        ).fetchall()
+    return {file_id: highest_version(versions) for file_id, versions in found}
+
+
+def _may_hold(file: DataFile, batches: set[int]) -> bool:
+    bounds = file.bounds.get("_batch")
+    return bounds is None or any(int(str(bounds[0])) <= batch <= int(str(bounds[1])) for batch in batches)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import sha256
 
+from penstock.conform.columns import pseudonym_domains
 from penstock.spec.contract import Contract
 from penstock.spec.project import Project
 from penstock.spec.source import Source
@@ -12,15 +13,19 @@ from penstock.spec.source import Source
 RULES = "penstock.rules."
 
 
-def rules_fingerprint(contract: Contract, source: Source) -> str:
-    """Of everything that decides what a bronze row of `source` becomes in silver."""
-    text = f"{contract.fingerprint}\n{source.reading}\n{source.delivery}"
+def rules_fingerprint(project: Project, contract: Contract, source: Source) -> str:
+    """Of everything that decides what a bronze row of `source` becomes in silver.
+
+    Other contracts decide too: a column that refers to a personal key is a pseudonym.
+    """
+    pseudonyms = sorted(pseudonym_domains(contract, project.contracts).items())
+    text = f"{contract.fingerprint}\n{source.reading}\n{source.delivery}\n{pseudonyms}"
     return sha256(text.encode()).hexdigest()
 
 
 def rebuild_reason(project: Project, contract: Contract, properties: Mapping[str, str]) -> str | None:
     """Why all of bronze must be conformed again, or None; `properties` are those of the silver table."""
-    declared = {source.name: rules_fingerprint(contract, source) for source in project.sources_of(contract.dataset)}
+    declared = {one.name: rules_fingerprint(project, contract, one) for one in project.sources_of(contract.dataset)}
     applied = {key.removeprefix(RULES): value for key, value in properties.items() if key.startswith(RULES) and value}
     gone = sorted(applied.keys() - declared.keys())
     if gone:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -14,11 +14,12 @@ from penstock.lake.change import TableChange
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
 from penstock.lake.table import Head, Scan
-from penstock.load.conforming import Conforming, Waiting
+from penstock.load.conforming import Conforming
 from penstock.load.conservation import check_conserved
-from penstock.load.ledger import known_files, replaced_files
+from penstock.load.ledger import as_declared, known_files, replaced_files
 from penstock.load.rules import RULES, rebuild_reason, rules_fingerprint
-from penstock.load.tables import bronze_name, quarantine_name, quarantine_spec, silver_spec
+from penstock.load.tables import bronze_name, quarantine_name, quarantine_spec, silver_name, silver_spec
+from penstock.load.waiting import Waiting
 from penstock.spec.contract import Contract
 from penstock.spec.project import Project
 from penstock.sql.connection import connect
@@ -38,7 +39,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Settled:
-    """One silver commit. `replaced` rows left silver for better ones, `revived` earlier versions came back."""
+    """One silver commit. `replaced` rows left silver for better ones, `revived` earlier versions came back.
+
+    `discarded`: for `discard_value`, how many values of each source column were dropped.
+    """
 
     dataset: str
     counts: Counts
@@ -46,6 +50,7 @@ class Settled:
     revived: int
     rebuilt: bool
     seconds: float
+    discarded: Mapping[str, int]
 
 
 def settle(
@@ -53,7 +58,8 @@ def settle(
 ) -> Iterator[Settled]:
     """Conform until nothing is pending; each commit takes up to five million rows (a rebuild takes all in one)."""
     lake.ensure(quarantine_spec(contract.dataset), lease=lease)
-    lake.ensure(silver_spec(contract, project.contracts), lease=lease)
+    before = lake.spec(silver_name(contract.dataset))
+    lake.ensure(silver_spec(contract, project.contracts, before=before), lease=lease)
     while (step := _settle_once(lake, project, contract, lease, world, settings)) is not None:
         yield step
 
@@ -62,7 +68,7 @@ def _settle_once(
     lake: Lake, project: Project, contract: Contract, lease: Lease, world: World, settings: Settings
 ) -> Settled | None:
     started = world.clock.monotonic()
-    silver = _head(lake, silver_spec(contract, project.contracts).name)
+    silver = _head(lake, silver_name(contract.dataset))
     quarantine = _head(lake, quarantine_name(contract.dataset))
     rebuild = rebuild_reason(project, contract, silver.properties) is not None
     waiting = _waiting(lake, project, contract, silver, rebuild=rebuild)
@@ -91,11 +97,11 @@ def _settle_once(
         _mark(change, refused, project, contract, waiting)
         facts = {"table": silver.name, "at": world.clock.now().isoformat(), "rebuilt": rebuild}
         replaced = outcome.replaced
-        facts |= {"replaced": replaced, "revived": outcome.revived}
+        facts |= {"replaced": replaced, "revived": outcome.revived, "discarded": dict(outcome.discarded)}
         commit.record("batch", f"{silver.name}/{world.ids.new()}", facts | asdict(counts))
         commit.apply()
     seconds = world.clock.monotonic() - started
-    return Settled(contract.dataset, counts, replaced, outcome.revived, rebuild, seconds)
+    return Settled(contract.dataset, counts, replaced, outcome.revived, rebuild, seconds, outcome.discarded)
 
 
 def _head(lake: Lake, name: str) -> Head:
@@ -125,7 +131,7 @@ def _waiting(lake: Lake, project: Project, contract: Contract, silver: Head, *, 
         scan = lake.scan_head(bronze)
         since = 0 if rebuild else done
         until = last if rebuild else _until(scan, since, last)
-        known = known_files(lake, source.name)
+        known = as_declared(source, known_files(lake, source.name), scan)
         replaced = replaced_files(source, known, until=until)
         newly = replaced - replaced_files(source, known, until=since)
         waiting.append(Waiting(source, scan, since, until, replaced, newly))
@@ -156,13 +162,15 @@ def _mark(
     for part in waiting:
         for moved in (change, refused):
             moved.position(f"bronze.{part.source.name}", str(part.until))
-        change.property(RULES + part.source.name, rules_fingerprint(contract, part.source))
+        change.property(RULES + part.source.name, rules_fingerprint(project, contract, part.source))
     declared = {source.name for source in project.sources_of(contract.dataset)}
     for key in change.head.properties:
         if key.startswith(RULES) and key.removeprefix(RULES) not in declared:
             change.property(key, "")
+            gone = f"bronze.{key.removeprefix(RULES)}"
             for moved in (change, refused):
-                moved.position(f"bronze.{key.removeprefix(RULES)}", "0")
+                if moved.head.position(gone) is not None:
+                    moved.forget(gone)
 
 
 def _token(contract: Contract, waiting: Sequence[Waiting], *, rebuild: bool) -> str:

@@ -58,20 +58,24 @@ def iceberg_type(column: Column) -> str:
     return _TYPES[column.type]
 
 
-def bronze_spec(contract: Contract, source: Source, headers: Sequence[str]) -> TableSpec:
+def bronze_spec(
+    contract: Contract, source: Source, headers: Sequence[str], *, before: TableSpec | None = None
+) -> TableSpec:
     """Strings as read, in the order of the headers, then the system columns.
 
     Bronze follows the delivery, not the contract: a header that changes is another column here, and conform
-    brings the two together. A column that the contract does not know is treated as personal.
+    brings the two together. A column that the contract does not know is treated as personal, unless it was known
+    when bronze got it (`before`): what was written of it has bounds.
     """
     found = resolve(contract, source.reading, headers)
     known = {header: contract.column(name) for name, names in found.sources.items() for header in names}
+    plain = set() if before is None else {column.name for column in before.columns if not column.personal}
     columns = tuple(
         TableColumn(
             id=f"raw:{header}",
             name=header,
             type="string",
-            personal=header not in known or known[header].classification is Classification.PERSONAL,
+            personal=_is_personal(known[header]) if header in known else header not in plain,
         )
         for header in headers
     )
@@ -79,10 +83,11 @@ def bronze_spec(contract: Contract, source: Source, headers: Sequence[str]) -> T
     return TableSpec(bronze_name(source.name), columns + SYSTEM_COLUMNS, doc=doc)
 
 
-def silver_spec(contract: Contract, contracts: Mapping[str, Contract]) -> TableSpec:
+def silver_spec(contract: Contract, contracts: Mapping[str, Contract], *, before: TableSpec | None = None) -> TableSpec:
     """Typed columns by stable id, then the system columns; a keyed dataset also carries its row's hash.
 
     A personal column that is a key, or refers to one, holds a pseudonym (64 hex digits) and is not personal here.
+    A table that has hash or `_opened` from a time with a key or a horizon (`before`) keeps them, empty from now on.
     """
     pseudonyms = pseudonym_domains(contract, contracts)
     columns = tuple(
@@ -91,7 +96,7 @@ def silver_spec(contract: Contract, contracts: Mapping[str, Contract]) -> TableS
             name=column.name,
             type="string" if column.name in pseudonyms else iceberg_type(column),
             doc=column.description,
-            personal=column.classification is Classification.PERSONAL and column.name not in pseudonyms,
+            personal=_is_personal(column) and column.name not in pseudonyms,
         )
         for column in contract.columns
     )
@@ -99,6 +104,9 @@ def silver_spec(contract: Contract, contracts: Mapping[str, Contract]) -> TableS
     if has_opened(contract) and contract.dedupe.order_by is not None:
         opened = iceberg_type(contract.column(contract.dedupe.order_by))
         extra += (TableColumn(OPENED, OPENED, opened, doc="Lowest order of all versions of the key"),)
+    declared = {column.id for column in extra}
+    past = () if before is None else before.columns
+    extra += tuple(column for column in past if column.id in (ROW_HASH, OPENED) and column.id not in declared)
     partitions = tuple(Partition(field.column, field.transform) for field in contract.partitions)
     return TableSpec(silver_name(contract.dataset), columns + SYSTEM_COLUMNS + extra, partitions, contract.description)
 
@@ -123,6 +131,10 @@ def quarantine_spec(dataset: str) -> TableSpec:
         TableColumn("contract", "contract", "string", doc="Fingerprint of the declarations that refused the row"),
     )
     return TableSpec(quarantine_name(dataset), SYSTEM_COLUMNS + columns, doc=f"Refused rows of {dataset}")
+
+
+def _is_personal(column: Column) -> bool:
+    return column.classification is Classification.PERSONAL
 
 
 def arrow_schema(spec: TableSpec) -> pa.Schema:

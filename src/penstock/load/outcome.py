@@ -1,0 +1,134 @@
+"""What one pass over pending rows decided: what enters silver, what leaves it, what quarantine says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import duckdb
+import pyarrow as pa
+
+from penstock.conform.columns import OPENED, ROW_HASH, SYSTEM, has_opened
+from penstock.conform.counts import Counts
+from penstock.lake.change import TableChange
+from penstock.lake.table import DataFile, Scan
+from penstock.load.waiting import Waiting
+from penstock.spec.contract import Contract
+from penstock.sql.names import literal, quote
+from penstock.sql.scan import read_scan
+
+ARROW_ROWS = 100_000
+
+
+@dataclass
+class Outcome:
+    """What one pass decided: relations of rows that enter silver, and the table `leaving` of those that go."""
+
+    connection: duckdb.DuckDBPyConnection
+    contract: Contract
+    silver: Scan
+    rebuild: bool
+    waiting: Sequence[Waiting]
+    decided: Counts
+    inserted: tuple[str, ...]
+    discarded: Mapping[str, int]
+
+    @property
+    def replaced(self) -> int:
+        """Rows that leave silver for better ones."""
+        if self.rebuild:
+            return sum(file.rows for file in self.silver.files)
+        return self._number("SELECT count(*) FROM leaving")
+
+    @cached_property
+    def revived(self) -> int:
+        """Entering rows that are not among the pending ones: earlier versions that stand again."""
+        return self._number(f"SELECT count(*) FROM ({union(self.inserted)}) ANTI JOIN accepted USING (_file_id, _line)")
+
+    def write(self, change: TableChange) -> int:
+        """Append what enters silver and rewrite the data files that lose rows; gives the rows that entered."""
+        columns = ", ".join(quote(column.name) for column in self.silver.columns)
+        written = change.append(self._reader(f"SELECT {self._entering} FROM ({union(self.inserted)})"))
+        losing = self._losing()
+        if losing and not self.rebuild:
+            kept = read_scan([file.path for file in losing], self.silver.columns)
+            change.append(self._reader(f"SELECT {columns} FROM ({kept}) ANTI JOIN leaving USING (_file_id, _line)"))
+        change.remove(losing)
+        return written
+
+    @property
+    def _entering(self) -> str:
+        """The columns of silver; one that the contract has no more (hash or `_opened`, without a key) is empty."""
+        made = {column.name for column in self.contract.columns} | set(SYSTEM)
+        made |= {ROW_HASH} if self.contract.key else set()
+        made |= {OPENED} if has_opened(self.contract) else set()
+        return ", ".join(
+            quote(column.name) if column.name in made else f"CAST(NULL AS {column.duckdb_type}) AS {quote(column.name)}"
+            for column in self.silver.columns
+        )
+
+    def write_rejected(self, change: TableChange, quarantine: Scan) -> int:
+        """Append refused rows; gives how many.
+
+        Open rows of files that a newer one has replaced, or of sources that are not declared any more, become
+        `superseded`, as if they had never been judged; where all of a source is judged anew, lines of files that
+        stand are open again. A rebuild judges all rows anew, so earlier verdicts of the contract go.
+        """
+        names = [quote(column.name) for column in quarantine.columns]
+        if stale := self._stale(quarantine):
+            paths = [file.path for file in stale]
+            columns = ", ".join(f"{self._status} AS status" if name == '"status"' else name for name in names)
+            kept = "WHERE stage = 'parse'" if self.rebuild else ""
+            change.append(self._reader(f"SELECT {columns} FROM ({read_scan(paths, quarantine.columns)}) {kept}"))
+            change.remove(stale)
+        return change.append(self._reader(f"SELECT {', '.join(names)} FROM rejected"))
+
+    def _stale(self, quarantine: Scan) -> list[DataFile]:
+        """Data files of quarantine that have to be written anew."""
+        if self.rebuild:
+            return list(quarantine.files)
+        if not any(part.replaced or part.since == 0 for part in self.waiting):
+            return []
+        rows = read_scan([file.path for file in quarantine.files], quarantine.columns, origin="_path")
+        changing = f"SELECT DISTINCT _path FROM ({rows}) WHERE status IS DISTINCT FROM {self._status}"
+        paths = {row[0] for row in self.connection.execute(changing).fetchall()}
+        return [file for file in quarantine.files if file.path in paths]
+
+    @property
+    def _status(self) -> str:
+        declared = _texts(part.source.name for part in self.waiting)
+        anew = _texts(part.source.name for part in self.waiting if part.since == 0)
+        gone = f"(_source NOT IN {declared} OR _file_id IN (SELECT _file_id FROM replaced_files))"
+        back = f"(stage = 'parse' AND _source IN {anew} AND NOT {gone})"
+        return (
+            f"CASE WHEN status = 'open' AND {gone} THEN 'superseded'"
+            f" WHEN status = 'superseded' AND {back} THEN 'open' ELSE status END"
+        )
+
+    def counts(self, *, accepted: int, quarantined: int) -> Counts:
+        """All counts: what was written by the writers' own count, the rest as decided."""
+        return self.decided + Counts(accepted=accepted - self.revived, quarantined=quarantined)
+
+    def _losing(self) -> list[DataFile]:
+        """Data files of silver with a row that leaves."""
+        if self.rebuild:
+            return list(self.silver.files)
+        paths = {row[0] for row in self.connection.execute("SELECT DISTINCT _path FROM leaving").fetchall()}
+        return [file for file in self.silver.files if file.path in paths]
+
+    def _number(self, query: str) -> int:
+        return int(self.connection.execute(query).fetchall()[0][0])
+
+    def _reader(self, query: str) -> pa.RecordBatchReader:
+        return self.connection.sql(query).to_arrow_reader(ARROW_ROWS)
+
+
+def union(relations: Iterable[str]) -> str:
+    """SELECT of all rows of relations with the same columns."""
+    return " UNION ALL ".join(f"SELECT * FROM {quote(relation)}" for relation in relations)
+
+
+def _texts(values: Iterable[str]) -> str:
+    """A SQL list of texts; never empty, for `IN ()` is not SQL."""
+    return f"({', '.join(literal(value) for value in ['', *sorted(values)])})"
