@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, insert, select,
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from penstock.errors import StorageError, UsageError
+from penstock.errors import StorageError
+from penstock.lake.records import moved
 
 CATALOG_NAME = "penstock"
 CATALOG_FILE = "catalog.db"
@@ -107,13 +108,7 @@ def check_home(catalog: LakeCatalog, root: Path) -> None:
             facts = [{"key": "root", "value": here}, {"key": "layout", "value": LAYOUT}]
             db.execute(text("INSERT OR IGNORE INTO penstock_lake (key, value) VALUES (:key, :value)"), facts)
     elif home != here:
-        raise UsageError(
-            "The data directory was moved; its tables still point to the old place",
-            where=here,
-            expected=home,
-            found=here,
-            remedy="Move it back, or let `penstock doctor` rewrite the paths.",
-        )
+        raise moved(home, here)
 
 
 def recorded_home(catalog: LakeCatalog) -> str | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from penstock.errors import StorageError
+from penstock.errors import StorageError, UsageError
 
 _CATALOG_FILE = "catalog.db"
 _BUSY_SECONDS = 30
@@ -46,8 +46,26 @@ def exists(root: Path) -> bool:
     return (root / _CATALOG_FILE).is_file()
 
 
+def moved(home: str, here: str) -> UsageError:
+    """The refusal of a data directory that is not where its tables think it is."""
+    return UsageError(
+        "The data directory was moved; its tables still point to the old place",
+        where=here,
+        expected=home,
+        found=here,
+        remedy="Move it back, or let `penstock doctor --relocate` rewrite the paths.",
+    )
+
+
 def read_heads(root: Path) -> dict[str, str]:
-    """Table name -> metadata location, sorted by name; empty when there is no lake."""
+    """Table name -> metadata location, sorted by name; empty when there is no lake.
+
+    Raises UsageError when the data directory was moved: the locations would lead nowhere.
+    """
+    here = os.path.realpath(root)
+    for (home,) in _query(root, "SELECT value FROM penstock_lake WHERE key = 'root'", ()):
+        if home != here:
+            raise moved(home, here)
     query = (
         "SELECT table_namespace || '.' || table_name, metadata_location FROM iceberg_tables"
         " WHERE catalog_name = 'penstock' ORDER BY 1"
