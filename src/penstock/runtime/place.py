@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from penstock.errors import StorageError
 from penstock.world import Ids
 
 PSEUDONYM_KEY_VARIABLE = "PENSTOCK_PSEUDONYM_KEY"
+KEY_LENGTH = 64
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,35 @@ class DataDirectory:
         if given:
             return given.encode()
         path = self.root / "keys" / "pseudonym.key"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(ids.new() + ids.new())
-                file.flush()
-                os.fsync(file.fileno())
-        except FileExistsError:
-            pass
-        return path.read_text().strip().encode()
+        if not path.exists():
+            _make_key(path, ids)
+        key = path.read_text().strip()
+        if len(key) < KEY_LENGTH:
+            raise StorageError(
+                "The key of the pseudonyms is damaged",
+                where=str(path),
+                expected=f"{KEY_LENGTH} characters",
+                found=str(len(key)),
+                remedy="Restore it from a backup: under another key, pseudonyms of new rows would not meet those of old.",
+            )
+        return key.encode()
+
+
+def _make_key(path: Path, ids: Ids) -> None:
+    """Write a new key whole and durably, or leave the one that another process made meanwhile."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f"{ids.new()}.draft")
+    try:
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(ids.new() + ids.new())
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
