@@ -68,7 +68,7 @@ def judge(rules: Rules, history: Iterable[Delivered]) -> Standing:
             fields = line.split(",")
             if len(fields) != len(file.header.split(",")):
                 refused.append((*place, "parse"))
-            elif (values := _typed(fields, rules)) is None:
+            elif (values := _typed(fields)) is None:
                 refused.append((*place, "conform"))
             else:
                 accepted.append((values, place))
@@ -88,7 +88,7 @@ def _standing(rules: Rules, files: set[Delivered]) -> Sequence[Delivered]:
     return list(best.values())
 
 
-def _typed(fields: list[str], rules: Rules) -> tuple[Any, ...] | None:
+def _typed(fields: list[str]) -> tuple[Any, ...] | None:
     loan, title, fee, at = (value or None for value in fields[:4])
     try:
         money = None if fee is None else Decimal(fee)
