@@ -68,7 +68,7 @@ def delivered(draw: st.DrawFn, declared: Rules) -> Delivered:
     return Delivered(f"{folder}/{name}_v{version}.csv", tuple(content), HEADER)
 
 
-@settings(max_examples=40, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
+@settings(max_examples=30, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
 @given(histories())
 def test_what_was_delivered_decides_whatever_the_order_and_the_runs(history: tuple[Rules, list[Step]]) -> None:
     declared, steps = history
