@@ -1,0 +1,100 @@
+"""What is stored: the rows of one table as documents, under one key, in one order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from penstock.spec.endpoint import Endpoint
+
+FORMAT = 1  # of the stored rows: another number makes every collection anew
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column of a collection: what kind of value it holds (the server's word) and what it means."""
+
+    name: str
+    kind: str
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Rows of one gold table. Endpoints that show the same columns in the same order share one.
+
+    `columns` make up the documents, `indexed` are the columns that rows are chosen by. `order` is complete: it
+    ends with the key. `version` says which rows these are: equal versions hold equal rows.
+    """
+
+    name: str
+    table: str
+    key: str
+    columns: tuple[str, ...]
+    order: tuple[str, ...]  # `column` or `column desc`
+    indexed: tuple[str, ...]
+    fields: tuple[Field, ...] = ()
+    version: str = ""
+    rows: int = 0
+    file: str = ""
+
+    def field(self, name: str) -> Field:
+        """The column of that name, of all that the collection uses."""
+        return next(field for field in self.fields if field.name == name)
+
+    def place_of(self, name: str) -> int:
+        return self.indexed.index(name)
+
+
+def collections(endpoints: Iterable[Endpoint]) -> tuple[Collection, ...]:
+    """The collections that endpoints are answered from, each once; without fields and rows.
+
+    >>> books = Endpoint("/books", "books", "isbn", ("isbn", "title"), filters=("title",))
+    >>> below = Endpoint("/shelves/{id}/books", "books", "isbn", ("isbn", "title"), parent="shelf")
+    >>> [(one.table, one.indexed) for one in collections([books, below])]
+    [('books', ('title', 'shelf'))]
+    """
+    found: dict[str, Collection] = {}
+    for endpoint in endpoints:
+        made = _collection(endpoint)
+        known = found.setdefault(made.name, made)
+        found[made.name] = replace(known, indexed=tuple(dict.fromkeys((*known.indexed, *made.indexed))))
+    return tuple(found.values())
+
+
+def collection_name(endpoint: Endpoint) -> str:
+    """The collection that answers an endpoint: the table with a digest of what decides documents and their order."""
+    meaning = json.dumps([endpoint.table, endpoint.key, endpoint.columns, _order(endpoint)])
+    return f"{endpoint.table}-{sha256(meaning.encode()).hexdigest()[:12]}"
+
+
+def version_of(collection: Collection, snapshot: int) -> str:
+    """Which rows a collection holds when it is made from a snapshot of its table."""
+    fields = [[field.name, field.kind] for field in collection.fields]
+    meaning = json.dumps([FORMAT, collection.name, collection.indexed, fields, snapshot])
+    return sha256(meaning.encode()).hexdigest()[:32]
+
+
+def _collection(endpoint: Endpoint) -> Collection:
+    return Collection(
+        name=collection_name(endpoint),
+        table=endpoint.table,
+        key=endpoint.key,
+        columns=endpoint.columns,
+        order=_order(endpoint),
+        indexed=tuple(dict.fromkeys(_indexed(endpoint))),
+    )
+
+
+def _order(endpoint: Endpoint) -> tuple[str, ...]:
+    declared = tuple(map(str, endpoint.order))
+    return declared if endpoint.key in {one.column for one in endpoint.order} else (*declared, endpoint.key)
+
+
+def _indexed(endpoint: Endpoint) -> Iterator[str]:
+    yield from endpoint.filters
+    yield from endpoint.ranges
+    if endpoint.parent is not None:
+        yield endpoint.parent

@@ -1,0 +1,72 @@
+"""What every keyed store can do. The conformance suite in the tests says it by example."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol, TypeAlias
+
+from penstock.store.collection import Collection
+from penstock.store.manifest import Manifest
+
+Stored: TypeAlias = str | int | float | None  # a value that rows are chosen by; how it compares is how it is sorted
+Row: TypeAlias = Sequence[Stored]  # key as text, document as JSON text, then the values of `indexed`
+Rows: TypeAlias = Callable[[Collection], Iterable[Sequence[Row]]]  # all rows in order, in batches
+
+
+class Compare(Enum):
+    EQUAL = "="
+    AT_LEAST = ">="
+    AT_MOST = "<="
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition on an indexed column; an absent value meets none."""
+
+    column: str
+    compare: Compare
+    value: str | int | float
+
+
+class View(Protocol):
+    """One release as it was when the view was opened, whatever is refreshed meanwhile. May be used by several
+    threads. Close it."""
+
+    @property
+    def manifest(self) -> Manifest: ...
+    def document(self, collection: Collection, key: str) -> bytes | None:
+        """The row of that key as JSON, or None."""
+
+    def page(self, collection: Collection, conditions: Sequence[Condition], *, skip: int, limit: int) -> list[bytes]:
+        """Rows that meet all conditions, in order: `limit` of them after the first `skip`."""
+
+    def count(self, collection: Collection, conditions: Sequence[Condition]) -> int:
+        """How many rows meet all conditions."""
+
+    def close(self) -> None: ...
+
+
+class Store(Protocol):
+    """Where releases are served from."""
+
+    def manifest(self) -> Manifest | None:
+        """What is served now; None before the first refresh."""
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Keeps other processes from refreshing; waits for its turn. Decide what to serve inside."""
+
+    def refresh(self, wanted: Manifest, rows: Rows) -> Manifest:
+        """Serve `wanted` from now on: all of it or, if anything fails, what was served before.
+
+        Only collections whose version is not there yet are asked of `rows`. `rows` of a collection and `file` are
+        filled in. Raises StorageError when the rows cannot be stored (no space, a key that is absent or stands twice).
+        """
+
+    def open(self) -> View:
+        """A view of what is served now; StorageError when nothing is."""
+
+    def signature(self) -> object:
+        """Something cheap that differs after every refresh."""

@@ -1,0 +1,194 @@
+"""The embedded keyed store: a folder with a SQLite file for each collection, and the manifest that names them.
+
+A release writes the files that changed, syncs them, and renames the manifest over the former one: that rename
+is the commit. A reader opens what one manifest names and stays there. Files never change, so readers take no
+locks, unchanged tables cost nothing, and what a killed refresh left behind is removed by the next one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from penstock.errors import StorageError
+from penstock.store.collection import Collection
+from penstock.store.manifest import Manifest, read_manifest
+from penstock.store.protocol import Condition, Rows
+from penstock.store.sqlite_rows import RowFile, write_rows
+from penstock.world import World
+
+MANIFEST = "current.json"
+_ENDING = ".rows"
+_ATTEMPTS = 100
+
+
+class SqliteStore:
+    """A store in a folder. Only `refresh` needs the world."""
+
+    def __init__(self, folder: Path, world: World | None = None) -> None:
+        self.folder = folder
+        self._world = world
+
+    def manifest(self) -> Manifest | None:
+        path = self.folder / MANIFEST
+        try:
+            return read_manifest(path.read_bytes(), where=str(path))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def refresh(self, wanted: Manifest, rows: Rows) -> Manifest:
+        world = self._world
+        if world is None:
+            raise AssertionError("a store that is refreshed was given a world")
+        known = self._known()
+        made: list[str] = []
+        try:
+            collections = []
+            for collection in wanted.collections:
+                kept = known.get(collection.version)
+                if kept is None:
+                    name = f"{collection.name}-{wanted.release}-{world.ids.new()[:8]}{_ENDING}"
+                    made.append(str(self.folder / name))
+                    world.disk.create(made[-1]).close()  # so that the seam knows of it; SQLite writes into it
+                    count = write_rows(self.folder / name, collection, rows(collection))
+                    world.disk.sync(made[-1])
+                    kept = replace(collection, rows=count, file=name)
+                collections.append(replace(collection, rows=kept.rows, file=kept.file))
+            done = replace(wanted, collections=tuple(collections))
+            self._commit(done, world)
+        except BaseException as error:
+            for path in made:
+                world.disk.remove(path)
+            if isinstance(error, OSError):
+                raise _unwritable(self.folder, error) from error
+            raise
+        self._remove_others({collection.file for collection in collections}, world)
+        return done
+
+    def open(self) -> SqliteView:
+        for _ in range(_ATTEMPTS):
+            manifest = self.manifest()
+            if manifest is None:
+                raise StorageError(
+                    "The serving store is empty", where=str(self.folder), remedy="Run `penstock run` first."
+                )
+            try:
+                return SqliteView(self.folder, manifest)
+            except FileNotFoundError:
+                continue  # it was refreshed between the two: read the newer manifest
+        raise StorageError(
+            "The serving store names files that are not there",
+            where=str(self.folder),
+            remedy="Delete the folder: it is made again from the release.",
+        )
+
+    def signature(self) -> object:
+        try:
+            status = os.stat(self.folder / MANIFEST)
+        except FileNotFoundError:
+            return None
+        return status.st_ino, status.st_mtime_ns, status.st_size
+
+    def _known(self) -> dict[str, Collection]:
+        """What is there already, by version; a damaged store is made anew."""
+        try:
+            manifest = self.manifest()
+        except StorageError:
+            return {}
+        found = () if manifest is None else manifest.collections
+        return {one.version: one for one in found if (self.folder / one.file).is_file()}
+
+    def _commit(self, manifest: Manifest, world: World) -> None:
+        path = str(self.folder / f"{MANIFEST}.{world.ids.new()[:8]}")
+        try:
+            with world.disk.create(path) as file:
+                file.write(manifest.as_bytes())
+            world.disk.sync(path)
+            world.disk.rename(path, str(self.folder / MANIFEST))
+        except BaseException:
+            world.disk.remove(path)
+            raise
+
+    def _remove_others(self, kept: set[str], world: World) -> None:
+        """Former rows are gone as soon as nobody has them open."""
+        for path in self.folder.iterdir():
+            leftover = path.name.startswith(f"{MANIFEST}.") or (_ENDING in path.name and path.name not in kept)
+            if leftover:
+                world.disk.remove(str(path))
+
+
+class SqliteView:
+    """All collections of one manifest, open."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self._manifest = manifest
+        self._files: dict[str, RowFile] = {}
+        try:
+            for collection in manifest.collections:
+                self._files[collection.name] = RowFile(folder / collection.file, collection)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def manifest(self) -> Manifest:
+        return self._manifest
+
+    def document(self, collection: Collection, key: str) -> bytes | None:
+        with _errors(collection):
+            return self._files[collection.name].document(key)
+
+    def page(self, collection: Collection, conditions: Sequence[Condition], *, skip: int, limit: int) -> list[bytes]:
+        with _errors(collection):
+            return self._files[collection.name].page(conditions, skip=skip, limit=limit)
+
+    def count(self, collection: Collection, conditions: Sequence[Condition]) -> int:
+        with _errors(collection):
+            return self._files[collection.name].count(conditions)
+
+    def close(self) -> None:
+        for file in self._files.values():
+            file.close()
+
+
+@contextmanager
+def _errors(collection: Collection) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise StorageError(
+            "A file of the serving store cannot be read", where=collection.file, found=str(error)
+        ) from error
+
+
+def _unreadable(path: Path, error: OSError) -> StorageError:
+    return StorageError("The serving store cannot be read", where=str(path), found=error.strerror or str(error))
+
+
+def _unwritable(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        "The serving store cannot be written",
+        where=str(path),
+        found=error.strerror or str(error),
+        remedy="Check the space and the permissions of the data directory; the former release is still served.",
+    )

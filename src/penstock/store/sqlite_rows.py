@@ -1,0 +1,131 @@
+"""One collection as one SQLite file that never changes once it is finished.
+
+`position` is the place in the collection's order, so a page is a range of the primary key however far it lies,
+and every index ends with it, so that chosen rows come in order without sorting.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+from penstock.errors import StorageError
+from penstock.store.collection import Collection
+from penstock.store.protocol import Condition, Row
+
+_MAPPED = 1 << 30  # bytes of a file that are read through the page cache without copying
+_TOTALS = 4096  # remembered numbers of rows
+_LARGEST = (1 << 63) - 1
+
+
+def write_rows(path: Path, collection: Collection, batches: Iterable[Sequence[Row]]) -> int:
+    """Write a new file; the number of rows. Nothing reads it before it is finished, so it needs no journal."""
+    names = [f"c{place}" for place in range(len(collection.indexed))]
+    columns = "".join(f", {name}" for name in names)
+    marks = ", ".join("?" * (len(names) + 2))
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute("PRAGMA journal_mode = OFF")
+            db.execute("PRAGMA synchronous = OFF")  # the whole file is synced when it is finished
+            db.execute("BEGIN")
+            db.execute(
+                f"CREATE TABLE rows (position INTEGER PRIMARY KEY, key TEXT NOT NULL{columns}, document TEXT NOT NULL)"
+            )
+            for batch in batches:
+                db.executemany(f"INSERT INTO rows (key, document{columns}) VALUES ({marks})", batch)
+            db.execute("CREATE UNIQUE INDEX by_key ON rows (key)")
+            for name in names:
+                db.execute(f"CREATE INDEX by_{name} ON rows ({name})")
+            db.execute("ANALYZE")
+            db.execute("COMMIT")
+            ((count,),) = db.execute("SELECT count(*) FROM rows")
+    except sqlite3.IntegrityError as error:
+        raise StorageError(
+            f"The key `{collection.key}` of gold.{collection.table} is absent or stands twice, so rows cannot be served",
+            remedy="Name a key that is unique, and test it in the model (`unique`, `not_null`).",
+        ) from error
+    except sqlite3.Error as error:
+        raise StorageError(
+            "The serving store cannot be written",
+            where=str(path),
+            found=str(error),
+            remedy="Check the space and the permissions of the data directory; the former release is still served.",
+        ) from error
+    return int(count)
+
+
+class RowFile:
+    """A finished file, open for reading by any thread."""
+
+    def __init__(self, path: Path, collection: Collection) -> None:
+        self._collection = collection
+        self._lock = threading.Lock()
+        self._totals: dict[tuple[Condition, ...], int] = {(): collection.rows}
+        try:
+            # Nobody changes the file, so it is read without locks, and goes on when it is removed.
+            self._quick = _connect(path)  # for what takes microseconds
+            self._slow = _connect(path)  # for what may take long: nobody waits for it who need not
+        except sqlite3.Error as error:
+            raise StorageError(
+                "A file of the serving store cannot be read", where=str(path), found=str(error)
+            ) from error
+
+    def document(self, key: str) -> bytes | None:
+        row = self._quick.execute("SELECT document FROM rows WHERE key = ?", (key,)).fetchone()
+        return None if row is None else row[0]
+
+    def page(self, conditions: Sequence[Condition], *, skip: int, limit: int) -> list[bytes]:
+        skip = min(skip, _LARGEST - limit)
+        if not conditions:
+            # Positions have no gap: they count from 1 in order.
+            sql = "SELECT document FROM rows WHERE position > ? ORDER BY position LIMIT ?"
+            return [row[0] for row in self._quick.execute(sql, (skip, limit))]
+        where, values = self._where(conditions)
+        sql = f"SELECT document FROM rows WHERE {where} ORDER BY position LIMIT ? OFFSET ?"
+        with self._lock:
+            return [row[0] for row in self._slow.execute(sql, (*values, limit, skip))]
+
+    def count(self, conditions: Sequence[Condition]) -> int:
+        wanted = tuple(conditions)
+        known = self._totals.get(wanted)
+        if known is not None:
+            return known
+        where, values = self._where(conditions)
+        with self._lock:
+            ((total,),) = self._slow.execute(f"SELECT count(*) FROM rows WHERE {where}", values).fetchall()
+            if len(self._totals) >= _TOTALS:
+                self._totals = {(): self._collection.rows}
+            self._totals[wanted] = total
+        return int(total)
+
+    def close(self) -> None:
+        self._quick.close()
+        self._slow.close()
+
+    def __del__(self) -> None:
+        # A view that was replaced is let go by whichever request used it last.
+        if hasattr(self, "_slow"):
+            self.close()
+
+    def _where(self, conditions: Sequence[Condition]) -> tuple[str, list[str | int | float]]:
+        parts = [f"c{self._collection.place_of(one.column)} {one.compare.value} ?" for one in conditions]
+        return " AND ".join(parts), [one.value for one in conditions]
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """FileNotFoundError when it is not there, or goes at this very moment."""
+    address = f"file:{quote(str(path))}?mode=ro&immutable=1"
+    try:
+        db = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+        db.execute(f"PRAGMA mmap_size = {_MAPPED}")
+        db.execute("SELECT 1 FROM rows LIMIT 1").fetchone()  # SQLite opens the file with the first statement
+    except sqlite3.OperationalError as error:
+        if not path.is_file():
+            raise FileNotFoundError(path) from error
+        raise
+    db.text_factory = bytes
+    return db

@@ -1,0 +1,222 @@
+"""What the embedded store leaves on disk, whatever happens to it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from penstock.errors import StorageError
+from penstock.store.collection import Collection
+from penstock.store.sqlite import MANIFEST, SqliteStore
+from penstock.testing.disk import FaultyDisk, FullDisk, Mode, Point
+from penstock.testing.world import manual_world
+from tests.store.shelf import BOOKS, Book, manifest, no_rows, rows
+
+SHELVED: list[Book] = [("a", "north", 10), ("b", "south", 20), ("c", "north", 30), ("d", "south", 40)]
+
+
+class Stopped(BaseException):
+    """The process ended here."""
+
+
+@dataclass
+class DeadDisk(FaultyDisk):
+    """A disk that, once stopped, does nothing any more."""
+
+    dead: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.stop = self._die
+
+    def _die(self) -> None:
+        self.dead = True
+        raise Stopped
+
+    def create(self, path: str) -> BinaryIO:
+        self._alive()
+        return super().create(path)
+
+    def sync(self, path: str) -> None:
+        self._alive()
+        super().sync(path)
+
+    def rename(self, source: str, target: str) -> None:
+        self._alive()
+        super().rename(source, target)
+
+    def remove(self, path: str) -> None:
+        self._alive()
+        super().remove(path)
+
+    def _alive(self) -> None:
+        if self.dead:
+            raise Stopped
+
+
+def sqlite(folder: Path) -> SqliteStore:
+    return SqliteStore(folder, manual_world(seed=str(folder)))
+
+
+def keys(store: SqliteStore) -> list[bytes]:
+    view = store.open()
+    return view.page(view.manifest.collections[0], (), skip=0, limit=1000)
+
+
+def test_former_rows_are_gone_from_the_disk(tmp_path: Path) -> None:
+    store = sqlite(tmp_path)
+    store.refresh(manifest(1), rows([("secret", "north", 1)]))
+
+    store.refresh(manifest(2), rows(SHELVED))
+
+    assert not any(b"secret" in path.read_bytes() for path in tmp_path.iterdir())
+    assert len(list(tmp_path.glob("*.rows"))) == 1
+
+
+def points(folder: Path) -> list[Point]:
+    """Every place where a second refresh may stop."""
+    sqlite(folder).refresh(manifest(1), rows(SHELVED))
+    seen: list[Point] = []
+    SqliteStore(folder, manual_world(disk=FaultyDisk(seen=seen.append))).refresh(manifest(2), rows(SHELVED[:1]))
+    return seen
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_a_refresh_that_is_stopped_anywhere_left_all_or_nothing_and_the_next_one_tidies_up(
+    mode: Mode, tmp_path: Path
+) -> None:
+    for point in points(tmp_path / "points"):
+        folder = tmp_path / str(point.number)
+        sqlite(folder).refresh(manifest(1), rows(SHELVED))
+        dying = DeadDisk(stop_at=point.number, mode=mode)
+        with pytest.raises(Stopped):
+            SqliteStore(folder, manual_world(disk=dying)).refresh(manifest(2), rows(SHELVED[:1]))
+
+        after = SqliteStore(folder, manual_world(seed="after"))
+        assert (after.open().manifest.release, len(keys(after))) in ((1, 4), (2, 1)), point
+
+        after.refresh(manifest(3), rows(SHELVED[:2]))
+        assert len(keys(after)) == 2
+        assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".rows"]
+
+
+def test_a_full_disk_leaves_what_was_served(tmp_path: Path) -> None:
+    sqlite(tmp_path).refresh(manifest(1), rows(SHELVED))
+    full = SqliteStore(tmp_path, manual_world(seed="full", disk=FullDisk(room=100)))
+
+    with pytest.raises(StorageError, match="cannot be written"):
+        full.refresh(manifest(2), rows(SHELVED[:1]))
+
+    assert len(keys(full)) == 4
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_reader_never_meets_two_releases_while_they_are_replaced(tmp_path: Path) -> None:
+    """Release n holds n rows of n pages each, in two collections: any mixture would show."""
+    other = (BOOKS, replace(BOOKS, path="/names", columns=("isbn",), filters=(), ranges=()))
+
+    def wanted(release: int) -> None:
+        SqliteStore(tmp_path, manual_world(seed=str(release))).refresh(
+            manifest(release, endpoints=other), lambda collection: [_rows(collection, release)]
+        )
+
+    wanted(1)
+    reading, seen, errors = threading.Event(), set[int](), list[str]()
+
+    def read() -> None:
+        store = SqliteStore(tmp_path)
+        while not reading.is_set():
+            view = store.open()
+            books, names = view.manifest.collections
+            release = view.manifest.release
+            counts = {view.count(one, ()) for one in (books, names)} | {
+                len(view.page(one, (), skip=0, limit=1000)) for one in (books, names)
+            }
+            documents = {*view.page(books, (), skip=0, limit=1000), *view.page(names, (), skip=0, limit=1000)}
+            if counts != {release} or documents != {str(release).encode()}:
+                errors.append(f"{release}: {counts} {documents}")
+            seen.add(release)
+            view.close()
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for release in range(2, 60):
+        wanted(release)
+    reading.set()
+    for reader in readers:
+        reader.join()
+
+    assert errors == []
+    assert len(seen) > 3
+
+
+def _rows(collection: Collection, release: int) -> list[tuple[str | int, ...]]:
+    return [(f"k{n}", str(release), *[n for _ in collection.indexed]) for n in range(release)]
+
+
+def test_two_processes_refresh_one_after_the_other(tmp_path: Path) -> None:
+    first, second = sqlite(tmp_path), sqlite(tmp_path)
+    waiting, order = threading.Event(), list[str]()
+
+    def later() -> None:
+        waiting.set()
+        with second.exclusive():
+            order.append("second")
+
+    with first.exclusive():
+        thread = threading.Thread(target=later)
+        thread.start()
+        waiting.wait(5)
+        order.append("first")
+    thread.join(5)
+
+    assert order == ["first", "second"]
+
+
+def test_a_damaged_manifest_is_named_and_made_anew(tmp_path: Path) -> None:
+    store = sqlite(tmp_path)
+    store.refresh(manifest(1), rows(SHELVED))
+    (tmp_path / MANIFEST).write_text('{"format": 1}')
+
+    with pytest.raises(StorageError, match=r"current\.json: The manifest of the serving store cannot be read"):
+        store.manifest()
+
+    store.refresh(manifest(1), rows(SHELVED))
+    assert len(keys(store)) == 4
+
+
+def test_a_manifest_of_another_version_counts_as_none(tmp_path: Path) -> None:
+    store = sqlite(tmp_path)
+    store.refresh(manifest(1), rows(SHELVED))
+    (tmp_path / MANIFEST).write_text('{"format": 0}')
+
+    assert store.manifest() is None
+
+
+def test_a_file_that_is_gone_is_made_anew(tmp_path: Path) -> None:
+    store = sqlite(tmp_path)
+    store.refresh(manifest(1), rows(SHELVED))
+    for path in tmp_path.glob("*.rows"):
+        path.unlink()
+
+    with pytest.raises(StorageError, match="names files that are not there"):
+        store.open()
+    store.refresh(manifest(1), rows(SHELVED))
+
+    assert len(keys(store)) == 4
+    with pytest.raises(AssertionError):
+        SqliteStore(tmp_path / "new", manual_world()).refresh(manifest(1), no_rows)
+
+
+def test_a_release_is_known_by_number_instant_and_endpoints(tmp_path: Path) -> None:
+    served = sqlite(tmp_path).refresh(manifest(1), rows(SHELVED))
+
+    assert served.serves(1, served.committed_at, served.endpoints)
+    assert not served.serves(2, served.committed_at, served.endpoints)
+    assert not served.serves(1, "2025-01-01T00:00:00Z", served.endpoints)
+    assert not served.serves(1, served.committed_at, ())
