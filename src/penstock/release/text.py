@@ -68,13 +68,18 @@ def json_value(name: str, kind: str) -> str:
     return f"coalesce({quoted}, 'null')"
 
 
-def json_rows(columns: Columns) -> str:
-    """A query for every row as a JSON object, columns in order."""
+def json_object(columns: Columns) -> str:
+    """SQL of a row as a JSON object, columns in order."""
     names = [f"CAST(to_json({literal(name)}) AS VARCHAR) || ':'" for name, _ in columns]
     values = [json_value(name, kind) for name, kind in columns]
     parts = [f"{name} || {value}" for name, value in zip(names, values, strict=True)]
     row = " || ',' || ".join(parts)
-    return f"SELECT '{{' || {row} || '}}' FROM {BATCH}"
+    return f"'{{' || {row} || '}}'"
+
+
+def json_rows(columns: Columns) -> str:
+    """A query for every row as a JSON object, columns in order."""
+    return f"SELECT {json_object(columns)} FROM {BATCH}"
 
 
 def csv_rows(columns: Columns) -> str:

@@ -1,0 +1,56 @@
+"""From a released gold table to the rows of a collection: documents, keys and values to choose by, made by DuckDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import duckdb
+
+from penstock.release.text import json_object, value_text
+from penstock.serve.kind import kind_named
+from penstock.sql.names import quote
+from penstock.store.collection import Collection
+from penstock.store.protocol import Row
+
+_BATCH_ROWS = 20_000
+
+
+def rows(connection: duckdb.DuckDBPyConnection, collection: Collection) -> Iterator[Sequence[Row]]:
+    """All rows of a collection in its order, in batches. The connection has a schema `gold` at one release."""
+    cursor = connection.cursor()
+    try:
+        cursor.execute(select(cursor, collection))
+        while batch := cursor.fetchmany(_BATCH_ROWS):
+            yield batch
+    finally:
+        cursor.close()
+
+
+def select(connection: duckdb.DuckDBPyConnection, collection: Collection) -> str:
+    """The query of a collection: key, document, then the value of every indexed column."""
+    types = column_types(connection, collection.table)
+    key = value_text(collection.key, types[collection.key]).text
+    document = json_object([(name, types[name]) for name in collection.columns])
+    values = [kind_named(collection.field(name).kind).sql(name) for name in collection.indexed]
+    return (
+        f"SELECT {', '.join([key, document, *values])} FROM gold.{quote(collection.table)}"
+        f" ORDER BY {', '.join(map(_ordering, collection.order))}"
+    )
+
+
+def column_types(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+    """Columns of a gold table with their DuckDB types."""
+    relation = connection.sql(f"SELECT * FROM gold.{quote(table)} LIMIT 0")
+    return {name: str(kind) for name, kind in zip(relation.columns, relation.types, strict=True)}
+
+
+def key_faults(connection: duckdb.DuckDBPyConnection, table: str, key: str) -> tuple[int, int]:
+    """How many rows of a gold table have no key, and how many repeat the key of another."""
+    sql = f"SELECT count(*), count({quote(key)}), count(DISTINCT {quote(key)}) FROM gold.{quote(table)}"
+    ((total, present, different),) = connection.execute(sql).fetchall()
+    return total - present, present - different
+
+
+def _ordering(declared: str) -> str:
+    column, _, direction = declared.partition(" ")
+    return f"{quote(column)} {'DESC' if direction else 'ASC'} NULLS LAST"

@@ -1,0 +1,54 @@
+"""The HTTP server: granian's worker processes around the application."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from pathlib import Path
+
+from penstock.errors import UsageError
+from penstock.serve.asgi import VARIABLE, setting
+
+
+def require_free(host: str, port: int) -> None:
+    """UsageError when nobody can listen there now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        raise UsageError(
+            "The port is taken" if taken else "The address cannot be served",
+            where=f"{host}:{port}",
+            found=None if taken else error.strerror or str(error),
+            remedy="End what listens there, or choose another one with --port."
+            if taken
+            else "Choose an address of this machine with --host, and a port above 1023 with --port.",
+        ) from error
+
+
+def listen(store: Path, root: Path, *, host: str, port: int, workers: int, cors: tuple[str, ...] = ()) -> None:
+    """Serve until the process is told to end (SIGINT, SIGTERM)."""
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+    from granian.server import Server
+
+    require_free(host, port)
+    os.environ[VARIABLE] = setting(store=store, root=root, cors=cors)
+    try:
+        Server(
+            "penstock.serve.asgi:make",
+            factory=True,
+            address=host,
+            port=port,
+            interface=Interfaces.ASGI,
+            workers=workers,
+            websockets=False,
+            log_level=LogLevels.warning,
+            respawn_failed_workers=True,
+        ).serve()
+    finally:
+        del os.environ[VARIABLE]
