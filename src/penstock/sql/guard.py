@@ -15,7 +15,8 @@ _TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest"})
 _FUNCTIONS_DENIED = frozenset(
     {"getenv", "getvariable", "current_setting", "query", "query_table", "json_execute_serialized_sql"}
 )
-_EXPLAIN = re.compile(r"^\s*explain(\s+analyze)?\s*(\([^)]*\))?\s+", re.IGNORECASE)
+_BLANK = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)"
+_EXPLAIN = re.compile(rf"^{_BLANK}*explain\b{_BLANK}*(?:analyze\b|\([^)]*\))?{_BLANK}*", re.IGNORECASE | re.DOTALL)
 _REMEDY = "Write one SELECT, WITH, VALUES, DESCRIBE, SHOW, SUMMARIZE or EXPLAIN statement over the tables shown."
 
 
@@ -33,19 +34,28 @@ def lock_down(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> No
 def check_query(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
     """The statement, when it is a single one that only reads relations of the connection; UsageError otherwise.
 
-    DuckDB's own parser decides, so there is no second grammar to disagree with it.
+    DuckDB's own parser decides, so there is no second grammar to disagree with it. A name with a point in it is
+    never taken for one of the statement's own tables: where that is out of scope, DuckDB opens the file of that name.
     """
     statements = _statements(connection, sql)
     if len(statements) != 1:
         raise _refusal("one statement", f"{len(statements)} statements")
     statement = statements[0]
     if statement.type == duckdb.StatementType.EXPLAIN:
-        check_query(connection, _EXPLAIN.sub("", _without_comments(statement.query), count=1))
+        _check_explained(connection, statement.query)
     elif statement.type == duckdb.StatementType.SELECT:
         _check_tree(connection, statement.query)
     else:
         raise _refusal("a statement that only reads", statement.type.name)
     return statement.query
+
+
+def _check_explained(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """What an EXPLAIN explains is held to the same rules, for EXPLAIN ANALYZE runs it."""
+    explained = _EXPLAIN.sub("", sql, count=1)
+    if explained == sql:
+        raise _refusal("EXPLAIN before a statement that only reads", sql)
+    check_query(connection, explained)
 
 
 def _statements(connection: duckdb.DuckDBPyConnection, sql: str) -> list[duckdb.Statement]:
@@ -60,7 +70,7 @@ def _check_tree(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     tree = json.loads(rows[0][0])
     if tree["error"]:
         raise _refusal("a statement that only reads", str(tree.get("error_message", sql)))
-    known = _relations(connection) | _cte_names(tree)
+    known = _relations(connection) | {name for name in _cte_names(tree) if "." not in name}
     for node in _nodes(tree):
         _check_node(node, known)
 
@@ -107,10 +117,6 @@ def _nodes(tree: object) -> Iterator[dict[str, object]]:
             stack.extend(item.values())
         elif isinstance(item, list):
             stack.extend(item)
-
-
-def _without_comments(sql: str) -> str:
-    return re.sub(r"^(\s*(--[^\n]*\n|/\*.*?\*/))*", "", sql, flags=re.DOTALL)
 
 
 def _first_line(error: Exception) -> str:
