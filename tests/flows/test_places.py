@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -20,17 +21,31 @@ def catalogue(data: Path) -> SqlCatalog:
 
 
 def test_of_two_runs_at_once_one_wins_and_the_other_names_it(library: Library) -> None:
-    library.loans("tuesday", *(loan(number) for number in range(100, 30_000)))
-    both = [library.start("run", "--json"), library.start("run", "--json")]
-    ends = sorted((finish(process) for process in both), key=lambda done: done.code)
-    won, lost = ends
-    won.expect(0)
-    lost.expect(1)
-    assert (won.document["outcome"], won.document["release"]) == ("released", 2)
+    """The first is halted in the middle of its work, so that the second surely meets it."""
+    library.loans("tuesday", loan(7), loan(8))
+    first = library.start("run")
+    assert first.stderr is not None
+    next(line for line in first.stderr if line.startswith("read loans"))
+    first.send_signal(signal.SIGSTOP)
+    lost = library.call("run").expect(1)
     assert "Another process is writing under run" in lost.err
-    assert any(f"penstock run, process {process.pid} (pid {process.pid}" in lost.err for process in both)
-    assert library.count("silver.loans") == 29_903
+    assert f"penstock run, process {first.pid} (pid {first.pid}, started " in lost.err
+    assert library.call("history", "--json").document["runs"][0]["outcome"] == "running"
+
+    first.send_signal(signal.SIGCONT)
+    assert "Release 2 is out." in finish(first).expect(0).out
+    assert library.count("silver.loans") == 5
     assert library.run()["outcome"] == "nothing new"
+
+
+def test_two_runs_that_begin_together_do_the_work_once(library: Library) -> None:
+    library.loans("tuesday", loan(7), loan(8))
+    both = [finish(process) for process in [library.start("run", "--json"), library.start("run", "--json")]]
+    won = [done.document["outcome"] for done in both if done.code == 0]
+    assert sorted(won) in (["released"], ["nothing new", "released"])
+    assert all("Another process is writing" in done.expect(1).err for done in both if done.code != 0)
+    assert (library.count("silver.loans"), library.count("bronze.loans")) == (5, 6)
+    assert library.call("status", "--json").document["release"] == 2
 
 
 def test_a_held_directory_is_refused_and_can_be_read_meanwhile(library: Library) -> None:
