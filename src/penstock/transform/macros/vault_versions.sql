@@ -92,7 +92,7 @@ with events as (
     {{ vault_events(satellite, key, whole, tracking, applied, loaded) }}
 
 ),
-{%- if whole != [key] %}
+{%- if whole != [key] or tracking is not none %}
 {%- set rows = 'telling' %}
 
 followed as (
@@ -100,16 +100,22 @@ followed as (
     select
         *,
         last_value(case when not is_deleted then {{ key }} end ignore nulls)
-            over ({{ in_order }} rows between unbounded preceding and 1 preceding) as holder
+            over ({{ in_order }} rows between unbounded preceding and 1 preceding) as holder,
+        lag(is_deleted, 1, true) over ({{ in_order }}) as was_deleted
     from events
 
 ),
 
 telling as (
 
-    select * exclude (holder)
+    select * exclude (holder, was_deleted)
     from followed
-    where not is_deleted or {{ key }} = holder
+    where
+        {%- if whole != [key] %}
+        not is_deleted or {{ key }} = holder
+        {%- else %}
+        hash_diff <> '' or not was_deleted
+        {%- endif %}
 
 ),
 {%- endif %}
