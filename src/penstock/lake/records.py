@@ -90,6 +90,13 @@ def stored_records(root: Path, kind: str) -> list[StoredRecord]:
     ]
 
 
+def read_record(root: Path, kind: str, key: str) -> dict[str, Any] | None:
+    """The value of one record, or None."""
+    query = "SELECT value FROM penstock_record WHERE kind = ? AND key = ?"
+    found = _query(root, query, (kind, key))
+    return json.loads(found[0][0]) if found else None
+
+
 def put_record(root: Path, kind: str, key: str, value: Mapping[str, object], *, at: datetime) -> None:
     """Write a record outside a commit (a run's history, a gate's outcome); an earlier one with the key gives way."""
     statement = (

@@ -70,7 +70,13 @@ def build(
         check_released(models)
         tests = test_results(connection, outcome)
         warehouse.write_state(connection, _state(graph, inputs, models))
-    return Build(database=target, models=models, tests=tests, seconds=clock.monotonic() - started)
+    return Build(
+        database=target,
+        models=models,
+        tests=tests,
+        seconds=clock.monotonic() - started,
+        semantic_manifest=dbt.semantic_manifest(),
+    )
 
 
 def _nothing(inputs: Mapping[str, ModelInput], target: Path) -> Build:

@@ -16,6 +16,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner, dbtRunnerResult
+    from dbt.contracts.graph.semantic_manifest import SemanticManifest
 
 from penstock.errors import DeclarationError
 from penstock.transform.workspace import Workspace
@@ -74,6 +75,15 @@ class Dbt:
     def test(self, selectors: Sequence[str]) -> tuple[Ran, ...]:
         """Run the tests selected, whatever the others say; one outcome each."""
         return self._outcomes(["test"], selectors)
+
+    def semantic_manifest(self) -> str | None:
+        """Semantic models and metrics of the parsed project as dbt's JSON; None when it declares no metric."""
+        if not self._manifest.metrics:
+            return None
+        path = self._workspace.target / "semantic_manifest.json"
+        with _quiet():
+            SemanticManifest(self._manifest).write_json_to_file(str(path))
+        return path.read_text(encoding="utf-8")
 
     def docs(self) -> None:
         """Write manifest, catalogue and the one-page site into the workspace's target folder."""

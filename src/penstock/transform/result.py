@@ -124,12 +124,14 @@ class Build:
     """A finished build: the database file that holds it, every model, and every test that was run.
 
     A test is not run again while all models it reads are kept: the base was released, so it passed.
+    `semantic_manifest` is dbt's JSON of the metrics that the project declares, None where it declares none.
     """
 
     database: Path
     models: tuple[ModelResult, ...]
     tests: tuple[TestResult, ...]
     seconds: float
+    semantic_manifest: str | None = None
 
     @property
     def gold(self) -> tuple[ModelResult, ...]:
