@@ -42,6 +42,9 @@ LIBRARY_ROOMS: dict[str, set[str]] = {
     "pyiceberg": {"lake"},
     "sqlalchemy": {"lake"},
     "dbt": {"transform"},
+    "metricflow": {"metrics"},
+    "metricflow_semantics": {"metrics"},
+    "metricflow_semantic_interfaces": {"metrics"},
     "jsonschema": {"spec"},
     "open_data_contract_standard": {"spec"},
     "typer": {"cli"},
@@ -49,6 +52,9 @@ LIBRARY_ROOMS: dict[str, set[str]] = {
 }
 # A library that only a module (or package) of this name may import.
 LIBRARY_LEAVES: dict[str, str] = {
+    "metricflow": "metricflow",
+    "metricflow_semantics": "metricflow",
+    "metricflow_semantic_interfaces": "metricflow",
     "confluent_kafka": "kafka",
     "kafka": "kafka",
     "pyspark": "spark",

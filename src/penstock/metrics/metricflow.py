@@ -1,0 +1,204 @@
+"""MetricFlow in this process: the only module that imports it. No network, no warehouse, no command line.
+
+It gets the semantic manifest as dbt writes it, and gives SQL for DuckDB; nothing is run.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, time
+from typing import Any
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from metricflow.engine.metricflow_engine import MetricFlowEngine, MetricFlowQueryRequest
+    from metricflow.protocols.sql_client import SqlEngine
+    from metricflow.sql.render.duckdb_renderer import DuckDbSqlPlanRenderer
+    from metricflow_semantic_interfaces.references import MetricReference
+    from metricflow_semantics.errors.error_classes import InvalidQueryException
+    from metricflow_semantics.model.dbt_manifest_parser import parse_manifest_from_dbt_generated_manifest
+    from metricflow_semantics.model.linkable_element_property import GroupByItemProperty
+    from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
+    from metricflow_semantics.model.semantics.element_filter import GroupByItemSetFilter
+    from metricflow_semantics.model.semantics.linkable_element import LinkableElementType
+
+from penstock.errors import DeclarationError
+from penstock.metrics.declaration import fingerprint_of, meaning_of
+from penstock.metrics.metric import TIME, Dimension, DimensionKind, Grain, Metric, Metrics
+from penstock.metrics.specialise import NotSeparable, specialise
+from penstock.metrics.template import FIRST, LAST, filter_mark, is_sound, parse, template_of
+
+_NOT_OFFERED = frozenset({GroupByItemProperty.METRIC, GroupByItemProperty.METRIC_TIME, GroupByItemProperty.DATE_PART})
+
+logging.getLogger("metricflow").setLevel(logging.ERROR)
+logging.getLogger("metricflow_semantics").setLevel(logging.ERROR)
+
+
+class _NoDatabase:
+    """What MetricFlow takes for a database: it knows the dialect and can run nothing."""
+
+    sql_engine_type = SqlEngine.DUCKDB
+    sql_plan_renderer = DuckDbSqlPlanRenderer()
+
+    def render_bind_parameter_key(self, bind_parameter_key: str) -> str:
+        return f"${bind_parameter_key}"
+
+
+class Compiler:
+    """One semantic manifest, ready to give SQL."""
+
+    def __init__(self, manifest: str) -> None:
+        self._manifest: Mapping[str, Any] = json.loads(manifest)
+        semantic = parse_manifest_from_dbt_generated_manifest(manifest)
+        client: Any = _NoDatabase()
+        self._lookup = SemanticManifestLookup(semantic)
+        self._engine = MetricFlowEngine(self._lookup, client)
+
+    def sql(
+        self,
+        metric: str,
+        *,
+        by: Sequence[str] = (),
+        grain: Grain | None = None,
+        first: datetime | None = None,
+        last: datetime | None = None,
+        where: str | None = None,
+    ) -> str:
+        """MetricFlow's own SQL of one request; `by` are whole names. InvalidQueryException where there is none."""
+        group_by = ([] if grain is None else [f"{TIME}__{grain}"]) + list(by)
+        request = MetricFlowQueryRequest.create(
+            metric_names=[metric],
+            group_by_names=group_by or None,
+            time_constraint_start=first,
+            time_constraint_end=last,
+            where_constraints=None if where is None else [where],
+        )
+        return str(self._engine.explain(request).sql_statement.sql)
+
+    def dimensions(self, metric: str) -> tuple[Dimension, ...]:
+        """All that a metric can be grouped by, apart from its own time, by whole name."""
+        items = self._lookup.metric_lookup.get_common_group_by_items(
+            metric_references=(MetricReference(metric),),
+            set_filter=GroupByItemSetFilter.create(any_properties_denylist=_NOT_OFFERED),
+        )
+        kept = _kept_whole(self._manifest)
+        found = (self._dimension(item) for item in items.annotated_specs)
+        offered = [one for one in found if one is not None and one.name not in kept]
+        return tuple(sorted(offered, key=lambda one: one.name))
+
+    def _dimension(self, item: Any) -> Dimension | None:
+        """A group-by item as a dimension; None for what is not offered."""
+        spec, (model, *_) = item.spec, item.origin_semantic_model_names
+        own = GroupByItemProperty.LOCAL in item.property_set
+        described = _described(self._manifest, model, spec.element_name)
+        if item.element_type is LinkableElementType.ENTITY:
+            if described.get("type") in ("primary", "unique") or (own and spec.entity_links):
+                return None
+            kind, grain = DimensionKind.ENTITY, ""
+        elif item.element_type is LinkableElementType.TIME_DIMENSION:
+            if own and spec.element_name in _own_times(self._manifest, model):
+                return None
+            if spec.time_granularity is None or spec.time_granularity.name not in set(Grain):
+                return None
+            kind, grain = DimensionKind.TIME, f"__{spec.time_granularity.name}"
+        else:
+            kind, grain = DimensionKind.CATEGORICAL, ""
+        description = " ".join((described.get("description") or "").split())
+        return Dimension(spec.dunder_name, spec.element_name + grain, kind, own, description)
+
+
+def compile_metrics(manifest: str) -> Metrics:
+    """Compile every metric of a semantic manifest (JSON) for every grain it can be asked at.
+
+    Raises DeclarationError with every problem: facts that are missing, metrics that MetricFlow cannot compile, models
+    that are not released.
+    """
+    meanings = [meaning_of(one) for one in json.loads(manifest)["metrics"]]
+    problems = [problem for meaning in meanings for problem in meaning.problems]
+    compiler = Compiler(manifest)
+    metrics: dict[str, Metric] = {}
+    for meaning in meanings if not problems else ():
+        try:
+            dimensions = compiler.dimensions(meaning.name)
+            templates = dict(_templates(compiler, meaning.name, dimensions))
+            metrics[meaning.name] = meaning.metric(dimensions, templates)
+        except DeclarationError as error:
+            problems.append(error)
+    if problems:
+        raise DeclarationError("The metrics cannot be compiled", problems=tuple(problems))
+    return Metrics(fingerprint_of(manifest), dict(sorted(metrics.items())))
+
+
+def _templates(compiler: Compiler, metric: str, dimensions: Sequence[Dimension]) -> Iterator[tuple[str, str]]:
+    refused = ""
+    made = 0
+    for grain in (None, *Grain):
+        try:
+            sql = compiler.sql(
+                metric,
+                by=[dimension.name for dimension in dimensions],
+                grain=grain,
+                first=datetime.combine(FIRST, time()),
+                last=datetime.combine(LAST, time()),
+                where=filter_mark(dimensions),
+            )
+        except InvalidQueryException as error:
+            refused = str(error)
+            continue
+        if not is_sound(parse(sql)):
+            refused = "its SQL reads a table that it does not join"
+            continue
+        template = template_of(sql, metric=metric)
+        _check_separable(template, dimensions, metric)
+        made += 1
+        yield ("" if grain is None else str(grain)), template
+    if not made:
+        raise DeclarationError(f"MetricFlow cannot compile the metric `{metric}`", found=_first_reason(refused))
+
+
+def _first_reason(message: str) -> str:
+    """The message of the first error, of many that say the same for every filter and input."""
+    _, _, rest = message.partition("Message:")
+    return " ".join((rest or message).partition("Suggestions:")[0].partition("Issue Location:")[0].split())
+
+
+def _check_separable(template: str, dimensions: Sequence[Dimension], metric: str) -> None:
+    """Every dimension can be left out: tried now rather than when somebody asks."""
+    names = [dimension.name for dimension in dimensions]
+    try:
+        specialise(
+            parse(template), dimensions=names, by=(), filtered=(), condition=None, in_range=lambda column, _: column
+        )
+    except NotSeparable as error:
+        raise DeclarationError(
+            f"The metric `{metric}` cannot be kept with a release",
+            found=str(error),
+            remedy="Let it group by what it filters on, or make the difference in the model.",
+        ) from error
+
+
+def _described(manifest: Mapping[str, Any], model: str, name: str) -> Mapping[str, Any]:
+    """The dimension or entity of a semantic model as it is declared."""
+    found = next(one for one in manifest["semantic_models"] if one["name"] == model)
+    declared = (*(found.get("dimensions") or ()), *(found.get("entities") or ()))
+    return next((one for one in declared if one["name"] == name), {})
+
+
+def _own_times(manifest: Mapping[str, Any], model: str) -> frozenset[str | None]:
+    """The time dimensions that the rows of a model are counted on: those are asked for by grain."""
+    found = next(one for one in manifest["semantic_models"] if one["name"] == model)
+    default = (found.get("defaults") or {}).get("agg_time_dimension")
+    return frozenset({default, *(measure.get("agg_time_dimension") for measure in found.get("measures") or ())})
+
+
+def _kept_whole(manifest: Mapping[str, Any]) -> frozenset[str]:
+    """Names that a semi-additive measure picks its rows by: its statement groups by them, asked or not."""
+    return frozenset(
+        name
+        for model in manifest["semantic_models"]
+        for measure in model.get("measures") or ()
+        for name in (measure.get("non_additive_dimension") or {}).get("window_groupings") or ()
+    )

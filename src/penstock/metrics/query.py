@@ -1,0 +1,153 @@
+"""Asking a metric: the template, cut to the request, run on any connection that has gold. No dbt, no MetricFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+
+import duckdb
+import pyarrow as pa
+from sqlglot import exp
+
+from penstock.errors import UsageError
+from penstock.metrics.condition import Condition, Value, read_condition
+from penstock.metrics.metric import TIME, Dimension, DimensionKind, Grain, Metric, Metrics
+from penstock.metrics.request import MetricRequest, find_dimension, find_grain, find_metric, widened
+from penstock.metrics.specialise import specialise
+from penstock.metrics.template import parse, text
+
+
+@dataclass(frozen=True)
+class Statement:
+    """SQL with named parameters, and their values."""
+
+    sql: str
+    values: Mapping[str, Value]
+
+
+def query_metric(connection: duckdb.DuckDBPyConnection, metrics: Metrics, request: MetricRequest) -> pa.Table:
+    """The rows of a request, in the order of time and dimensions; nulls last.
+
+    Columns: the period by its first day, called as the grain (`day`, `month`); the dimensions as they were asked for;
+    the value, called as the metric. `connection` has the tables of gold as `gold.<table>` and is only read.
+    UsageError for what is not declared.
+    """
+    statement = statement_of(metrics, request)
+    cursor = connection.cursor()
+    try:
+        return cursor.sql(statement.sql, params=dict(statement.values)).to_arrow_table()
+    except (duckdb.BinderException, duckdb.ConversionException, duckdb.InvalidInputException) as error:
+        raise UsageError(
+            f"The metric `{request.metric}` cannot be asked so", found=str(error).splitlines()[0], where=request.where
+        ) from error
+    finally:
+        cursor.close()
+
+
+def statement_of(metrics: Metrics, request: MetricRequest) -> Statement:
+    """The SQL of a request; UsageError for what is not declared."""
+    metric = find_metric(metrics, request.metric)
+    grain = find_grain(metric, request.grain)
+    by = tuple((asked, find_dimension(metric, asked)) for asked in request.by)
+    _check_different(by, grain, metric)
+    condition = None if request.where is None else read_condition(request.where, metric)
+    tree = specialise(
+        _tree(metric.templates["" if grain is None else grain]),
+        dimensions=[dimension.name for dimension in metric.dimensions],
+        by={dimension.name for _, dimension in by},
+        filtered=frozenset() if condition is None else condition.dimensions,
+        condition=None if condition is None else condition.over,
+        in_range=_Range(*widened(grain, request.first, request.last)),
+    )
+    return Statement(text(_presented(tree, metric, grain, by)), {} if condition is None else _used(tree, condition))
+
+
+@lru_cache(maxsize=512)
+def _tree(template: str) -> exp.Select:
+    return parse(template)
+
+
+def _used(tree: exp.Expr, condition: Condition) -> dict[str, Value]:
+    """DuckDB refuses values that the statement does not name."""
+    named = {parameter.name for parameter in tree.find_all(exp.Parameter)}
+    return {name: value for name, value in condition.values.items() if name in named}
+
+
+def _check_different(by: tuple[tuple[str, Dimension], ...], grain: Grain | None, metric: Metric) -> None:
+    names = [asked.lower() for asked, _ in by] + [metric.name.lower()] + ([] if grain is None else [str(grain)])
+    twice = sorted({name for name in names if names.count(name) > 1})
+    whole = [dimension.name for _, dimension in by]
+    if twice or len(set(whole)) < len(whole):
+        raise UsageError(
+            "Two columns of the answer would be the same",
+            found=", ".join(twice or whole),
+            remedy="Ask for each dimension once; its whole name is always different from others.",
+        )
+
+
+@dataclass(frozen=True)
+class _Range:
+    """The days asked for as a filter."""
+
+    first: date | None
+    last: date | None
+
+    def __call__(self, column: exp.Expr, back: int) -> exp.Expr:
+        parts: list[exp.Expr] = []
+        day = column
+        if isinstance(column, exp.DateTrunc | exp.TimestampTrunc) and column.text("unit").upper() == "DAY":
+            day = column.this  # so that files and row groups outside the range are not read
+        if self.first is not None and back >= 0:
+            parts.append(exp.GTE(this=day.copy(), expression=_date(_earlier(self.first, back))))
+        if self.last is not None and self.last < date.max:
+            parts.append(exp.LT(this=day.copy(), expression=_date(self.last + timedelta(days=1))))
+        return exp.and_(*parts) if parts else exp.true()
+
+
+def _earlier(first: date, days: int) -> date:
+    """Months differ in length, so twice as far: the window itself is in the statement, this only spares reading."""
+    reach = min(2 * days, (first - date.min).days)
+    return first - timedelta(days=reach)
+
+
+def _date(day: date) -> exp.Expr:
+    return exp.cast(exp.Literal.string(day.isoformat()), "DATE", dialect="duckdb")
+
+
+def _presented(
+    tree: exp.Select, metric: Metric, grain: Grain | None, by: tuple[tuple[str, Dimension], ...]
+) -> exp.Select:
+    """The statement's columns under the asker's names and in an order that is always the same."""
+    columns: list[exp.Expr] = []
+    if grain is not None:
+        columns.append(_named(_as_day(exp.column(f"{TIME}__{grain}", quoted=True)), str(grain)))
+    for asked, dimension in by:
+        column: exp.Expr = exp.column(dimension.name, quoted=True)
+        columns.append(_named(_as_day(column) if dimension.kind is DimensionKind.TIME else column, asked))
+    value: exp.Expr = exp.column(metric.name, quoted=True)
+    if metric.type is not None:
+        value = exp.cast(value, metric.type, dialect="duckdb")
+    columns.append(_named(value, metric.name))
+    keys = [
+        exp.Ordered(this=exp.Literal.number(place), nulls_first=False, desc=False) for place in range(1, len(columns))
+    ]
+    answer = exp.select(*columns).from_(exp.Subquery(this=tree, alias=exp.to_identifier("answer")))
+    return answer.order_by(*keys) if keys else answer
+
+
+def _as_day(column: exp.Expr) -> exp.Expr:
+    return exp.cast(column, "DATE", dialect="duckdb")
+
+
+def _named(column: exp.Expr, name: str) -> exp.Expr:
+    return exp.alias_(column, name, quoted=True)
+
+
+def day_of(text: str) -> date:
+    """A day as it is written in a request: 2011-12-01."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007  # a day has no zone
+    except ValueError:
+        raise UsageError("A day is written as 2011-12-01", found=text) from None
