@@ -17,7 +17,10 @@ from penstock.spec.source import Csv, FileFormat, Reading
 from tests.load.load_shapes import HEADER, contract, refusals, road
 
 LINES = b"loan,title,fee,at\n1,Dune,1.50,2024-01-01\n2,Emma,,\n"
-ROWS = [{"loan": "1", "title": "Dune", "fee": 1.5, "at": "2024-01-01"}, {"loan": "2", "title": "Emma"}]
+ROWS: list[dict[str, Any]] = [
+    {"loan": "1", "title": "Dune", "fee": 1.5, "at": "2024-01-01"},
+    {"loan": "2", "title": "Emma"},
+]
 TITLES = {"1": "Dune", "2": "Emma"}
 
 
@@ -35,7 +38,7 @@ def _parquet() -> bytes:
     ("name", "content", "facts"),
     [
         ("a.csv", LINES, {}),
-        ("a.csv.gz", gzip.compress(LINES), {}),
+        ("a.csv.gz", gzip.compress(LINES, mtime=0), {}),
         ("a.csv.zst", pa.Codec("zstd").compress(LINES, asbytes=True), {}),
         ("a.csv", b"\xef\xbb\xbf" + LINES, {}),
         ("a.csv", LINES.decode().encode("utf-16"), {"csv": Csv(encoding="utf-16")}),
@@ -43,7 +46,7 @@ def _parquet() -> bytes:
             "csv": Csv(delimiter=";"), "reading": Reading(decimal_separator=",")}),
         ("a.ndjson", _ndjson(ROWS), {"format": FileFormat.NDJSON}),
         ("a.json", json.dumps(ROWS).encode(), {"format": FileFormat.JSON}),
-        ("a.json.gz", gzip.compress(json.dumps(ROWS).encode()), {"format": FileFormat.JSON}),
+        ("a.json.gz", gzip.compress(json.dumps(ROWS).encode(), mtime=0), {"format": FileFormat.JSON}),
         ("a.parquet", _parquet(), {"format": FileFormat.PARQUET}),
     ],
 )  # fmt: skip
@@ -56,7 +59,7 @@ def test_a_file_of_any_format_becomes_rows(tmp_path: Path, name: str, content: b
 
 
 def test_objects_may_have_different_keys(tmp_path: Path) -> None:
-    rows = [{"loan": "1"}, {"title": "Emma", "loan": "2"}, {"loan": "3", "colour": {"r": 1}}]
+    rows: list[dict[str, Any]] = [{"loan": "1"}, {"title": "Emma", "loan": "2"}, {"loan": "3", "colour": {"r": 1}}]
     with road(tmp_path, contract(), {"glob": "*.ndjson", "format": FileFormat.NDJSON}) as way:
         way.deliver_bytes("a.ndjson", _ndjson(rows))
         way.run()
@@ -83,7 +86,7 @@ def test_a_line_that_is_no_object_is_quarantined_beside_the_rows(tmp_path: Path)
     [
         (FileFormat.PARQUET, "parquet", b"PAR1 and no more"),
         (FileFormat.JSON, "json", b'[{"loan": "1"}, '),
-        (FileFormat.CSV, "csv.gz", gzip.compress(LINES * 9)[:-20]),
+        (FileFormat.CSV, "csv.gz", gzip.compress(LINES * 9, mtime=0)[:-20]),
         (FileFormat.CSV, "csv.zst", b"not compressed at all"),
     ],
 )
