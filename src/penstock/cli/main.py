@@ -191,6 +191,21 @@ def docs(
 
 
 @app.command()
+def serve(
+    project: Project = HERE,
+    data_dir: Data = None,
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen at.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="How many processes answer.")] = 1,
+) -> None:
+    """Serve the declared endpoints over HTTP until stopped; a new release appears by itself."""
+    from penstock.runtime.installation import Installation
+    from penstock.runtime.serving import serve
+
+    serve(Installation.at(project, data_dir), host=host, port=port, workers=workers, ready=show.serving)
+
+
+@app.command()
 def doctor(
     project: Project = HERE,
     data_dir: Data = None,

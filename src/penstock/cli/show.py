@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from penstock.runtime.plan import Plan
     from penstock.runtime.quarantine import Refused, Summary
     from penstock.runtime.report import RunReport
+    from penstock.runtime.served import Served
     from penstock.runtime.status import History, Status
     from penstock.spec.project import Project
 
@@ -106,6 +107,12 @@ def _cell(value: object) -> str:
 
 def made(files: Sequence[Path]) -> None:
     line(f"made {len(files)} files in {files[0].parent if files else '.'}; next: penstock run -p {files[0].parent}")
+
+
+def serving(served: Served) -> None:
+    line(f"Release {served.release} of {served.project} is served at {served.address} (Ctrl-C ends it)")
+    for path in (*served.paths, "/releases", "/health", "/openapi.json"):
+        line(f"  {served.address}{path}")
 
 
 def valid(project: Project, *, as_json: bool) -> None:

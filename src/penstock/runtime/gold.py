@@ -20,7 +20,9 @@ from penstock.release.candidate import define_candidate
 from penstock.release.publish import Candidate, publish
 from penstock.release.record import Release, latest_release
 from penstock.runtime.installation import Installation
+from penstock.runtime.metrics import COUNTED, keep_metrics
 from penstock.runtime.report import CheckOutcome
+from penstock.runtime.serving import judge_endpoints, key_checks
 from penstock.runtime.watch import Watch
 from penstock.transform import warehouse
 from penstock.transform.build import build
@@ -49,6 +51,7 @@ def release_gold(
         watch.begin("build the models")
         built = build(project, inputs=inputs, base=base, target=place.building, clock=clock, log=place.logs)
         watch.end(f"{len(built.models)} models, {len(built.tests)} tests")
+        metrics = keep_metrics(installation, built, last)
         watch.begin("pass the gate")
         checks = _check(installation, built, scans)
         verdict = judge(checks, built.tests, personal=personal_columns(project))
@@ -66,7 +69,7 @@ def release_gold(
             checks=checks,
             verdict=verdict,
             lease=lease,
-            counts=counts,
+            counts={**counts, **({} if metrics is None else {COUNTED: metrics})},
         )
         watch.end(f"release {release.number}")
     except GateFailed:
@@ -102,9 +105,12 @@ def _pin(
 
 
 def _check(installation: Installation, built: Build, scans: Mapping[str, Scan]) -> tuple[CheckResult, ...]:
+    project, clock = installation.project, installation.world.clock
+    judge_endpoints(project, built.gold)
     with warehouse.opened(built.database, read_only=True) as connection:
         define_candidate(connection, scans=scans, models=built.gold)
-        return run_checks(installation.project, connection, clock=installation.world.clock)
+        checks = run_checks(project, connection, clock=clock)
+        return (*checks, *key_checks(project.endpoints, connection, clock=clock))
 
 
 def _outcomes(checks: tuple[CheckResult, ...], built: Build) -> tuple[CheckOutcome, ...]:

@@ -35,6 +35,7 @@ def run(installation: Installation, watch: Watch) -> RunReport:
     running = _Running(installation, watch, started)
     if not make_plan(installation.project, state).steps:
         running.note_files(state)
+        running.serve_latest()
         return running.finished("nothing new", release=state.release, previous=state.release)
     from penstock.lake.lake import Lake
 
@@ -88,8 +89,22 @@ class _Running:
                     self._conform(step, lake, lease)
                 case ReleaseGold():
                     outcome, release = self._release(lake, lease, release)
+        if outcome != "gate failed":
+            self.serve_latest()
         self._upkeep(lake, lease)
         return self.finished(outcome, release=release, previous=state.release)
+
+    def serve_latest(self) -> None:
+        """Bring the serving store to the latest release; it may lag when a run was killed after its release."""
+        from penstock.runtime.served import is_behind
+
+        if is_behind(self.installation):
+            from penstock.runtime.serving import serve_latest
+
+            self.watch.begin("refresh the serving store")
+            manifest = serve_latest(self.installation)
+            rows = 0 if manifest is None else sum(collection.rows for collection in manifest.collections)
+            self.watch.end(f"{rows:,} rows for {len(self.installation.project.endpoints)} endpoints")
 
     def note_files(self, state: State) -> None:
         """Tell of files that are not as one would expect."""

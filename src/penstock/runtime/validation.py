@@ -38,6 +38,10 @@ def _model_problems(installation: Installation) -> Iterator[PenstockError]:
     from penstock.runtime.models import read_models
 
     try:
-        read_models(installation)
+        graph = read_models(installation)
     except DeclarationError as error:
         yield from error.problems or (error,)
+    else:
+        from penstock.runtime.serving import problems_of_endpoints
+
+        yield from problems_of_endpoints(installation.project, graph)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from penstock.errors import DeclarationError
@@ -56,6 +56,18 @@ def problems(endpoints: Sequence[Endpoint], tables: Tables) -> Iterator[Declarat
         yield from _examples(endpoint, columns)
 
 
+def early_problems(
+    endpoints: Iterable[Endpoint], tables: Mapping[str, Callable[[str], bool]]
+) -> Iterator[DeclarationError]:
+    """What is wrong before any table is built: `tables` says of each which of its columns are personal."""
+    for endpoint in endpoints:
+        is_personal = tables.get(endpoint.table)
+        if is_personal is None:
+            yield _no_table(endpoint, tables)
+        else:
+            yield from (_personal(endpoint, name) for name in endpoint.used if is_personal(name))
+
+
 def fitted(collections: Iterable[Collection], tables: Tables) -> tuple[Collection, ...]:
     """The collections with kind and meaning of every column they use."""
     return tuple(
@@ -68,7 +80,7 @@ def _fields(collection: Collection, columns: Sequence[GoldColumn]) -> Iterator[F
     return (Field(column.name, column.kind.name, column.description) for column in columns if column.name in used)
 
 
-def _no_table(endpoint: Endpoint, tables: Tables) -> DeclarationError:
+def _no_table(endpoint: Endpoint, tables: Iterable[str]) -> DeclarationError:
     return DeclarationError(
         f"There is no gold table `{endpoint.table}`",
         where=_place(endpoint, "/table"),

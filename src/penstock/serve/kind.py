@@ -9,6 +9,7 @@ boolean         0 or 1               true, false                          true, 
 date            ISO 8601             2010-12-01                           string
 instant         microseconds         2010-12-01T08:26:00Z, any offset     string in UTC, ends in Z
 binary          not at all           not at all                           string, base64
+list            not at all           not at all                           array of strings
 """
 
 from __future__ import annotations
@@ -86,7 +87,8 @@ def instant(moment: datetime) -> str:
     >>> instant(datetime(2010, 12, 1, 8, 26, tzinfo=UTC))
     '2010-12-01T08:26:00Z'
     """
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    written = moment.astimezone(UTC).replace(tzinfo=None).isoformat()
+    return (written.rstrip("0") if "." in written else written) + "Z"
 
 
 def sortable(value: Decimal, scale: int) -> str:
@@ -231,6 +233,15 @@ _KINDS = {
             lambda _: "NULL",
             selectable=False,
         ),
+        Kind(
+            "list",
+            "nothing: lists cannot be compared",
+            {"type": "array", "items": {"type": ["string", "null"]}},
+            ["text"],
+            _nothing,
+            lambda _: "NULL",
+            selectable=False,
+        ),
     )
 }
 _BY_TYPE = {
@@ -245,4 +256,5 @@ _BY_TYPE = {
     "DATE": "date",
     "TIMESTAMP WITH TIME ZONE": "instant",
     "BLOB": "binary",
+    "VARCHAR[]": "list",
 }

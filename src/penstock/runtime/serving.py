@@ -1,0 +1,179 @@
+"""The serving store follows the releases, and the API serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from penstock.errors import DeclarationError, UsageError
+from penstock.lake.lake import Lake
+from penstock.quality.masking import personal_columns
+from penstock.quality.result import CheckResult, Kind, Status
+from penstock.release.reader import Reader, open_reader
+from penstock.release.record import Release, latest_release
+from penstock.release.shape import Personal
+from penstock.runtime.installation import Installation
+from penstock.runtime.served import Served, is_served, served, serving_store
+from penstock.serve.agreement import GoldColumn, Tables, early_problems, fitted, judge
+from penstock.serve.feed import key_faults, rows
+from penstock.serve.kind import instant
+from penstock.spec.endpoint import Endpoint
+from penstock.spec.project import Project, Severity
+from penstock.store.collection import Collection, collections, version_of
+from penstock.store.manifest import Manifest
+from penstock.store.protocol import Row
+from penstock.transform.result import GOLD, ModelResult
+from penstock.world import Clock
+
+if TYPE_CHECKING:
+    from penstock.transform.graph import Graph, Node
+
+
+def serve_latest(installation: Installation) -> Manifest | None:
+    """Bring the store to the latest release and the endpoints declared now; None before the first release.
+
+    Everything or nothing: whatever fails leaves what was served. Raises DeclarationError when the endpoints do
+    not fit the release.
+    """
+    with serving_store(installation).exclusive():
+        release = latest_release(installation.place.root)
+        if release is None:
+            return None
+        manifest = served(installation)
+        if manifest is not None and is_served(manifest, release, installation):
+            return manifest
+        return _refresh(installation, release)
+
+
+def serve(installation: Installation, *, host: str, port: int, workers: int, ready: Callable[[Served], None]) -> None:
+    """Serve the API until the process is told to end. UsageError when nothing was released, or the port is taken."""
+    from penstock.serve.server import listen, require_free
+
+    if not installation.project.endpoints:
+        raise UsageError(
+            "The project declares no endpoint",
+            where=str(installation.project.root),
+            remedy="Declare one under endpoints/.",
+        )
+    require_free(host, port)
+    manifest = serve_latest(installation)
+    if manifest is None:
+        raise UsageError("Nothing was released yet", remedy="Run `penstock run` first.")
+    name = f"[{host}]" if ":" in host else host
+    paths = tuple(endpoint.path for endpoint in manifest.endpoints)
+    ready(Served(manifest.project, manifest.release, f"http://{name}:{port}", paths))
+    listen(
+        serving_store(installation).folder,
+        installation.place.root,
+        host=host,
+        port=port,
+        workers=workers,
+        cors=installation.project.serving.cors,
+    )
+
+
+def judge_endpoints(project: Project, models: Sequence[ModelResult]) -> None:
+    """DeclarationError when endpoints do not fit the models as they were built."""
+    personal = Personal(personal_columns(project))
+    tables = {
+        model.name: [
+            GoldColumn(column.name, column.duckdb_type, column.description, personal.holds(column))
+            for column in model.columns
+        ]
+        for model in models
+    }
+    judge(project.endpoints, tables)
+
+
+def problems_of_endpoints(project: Project, graph: Graph) -> Iterator[DeclarationError]:
+    """What is wrong with endpoints as far as declarations tell, before anything is built."""
+    names = personal_columns(project)
+    tables = {node.name: _personal_of(node, names) for node in graph.models if node.schema == GOLD}
+    return early_problems(project.endpoints, tables)
+
+
+def key_checks(
+    endpoints: Sequence[Endpoint], connection: duckdb.DuckDBPyConnection, *, clock: Clock
+) -> Iterator[CheckResult]:
+    """Rules of the gate: the key of every endpoint names one row of its table."""
+    for table, key in sorted({(endpoint.table, endpoint.key) for endpoint in endpoints}):
+        began = clock.monotonic()
+        absent, repeated = key_faults(connection, table, key)
+        endpoint = next(one for one in endpoints if (one.table, one.key) == (table, key))
+        holds = absent == repeated == 0
+        yield CheckResult(
+            name=f"endpoint_key_{table}_{key}",
+            kind=Kind.UNIQUENESS,
+            severity=Severity.ERROR,
+            status=Status.PASS if holds else Status.FAIL,
+            value=str(absent + repeated),
+            expected="0",
+            message=f"{key} names every row" if holds else f"{absent} rows have no {key}, {repeated} repeat another's",
+            sample=(),
+            seconds=round(clock.monotonic() - began, 3),
+            fingerprint="",
+            where=endpoint.places.get("/key", endpoint.path),
+            description=f"The key of {endpoint.path} names one row of gold.{table}.",
+        )
+
+
+def _personal_of(node: Node, names: frozenset[str]) -> Callable[[str], bool]:
+    def is_personal(column: str) -> bool:
+        described = node.columns.get(column)
+        if described is not None and described.classification is not None:
+            return described.classification == "personal"
+        return column.lower() in names
+
+    return is_personal
+
+
+def _refresh(installation: Installation, release: Release) -> Manifest:
+    project = installation.project
+    tables = _released(installation, release)
+    judge(project.endpoints, tables)
+    wanted = tuple(
+        replace(one, version=version_of(one, release.gold[f"{GOLD}.{one.table}"].snapshot))
+        for one in fitted(collections(project.endpoints), tables)
+    )
+    manifest = Manifest(
+        project=project.name,
+        description=project.description,
+        release=release.number,
+        committed_at=instant(release.committed_at),
+        endpoints=project.endpoints,
+        collections=wanted,
+    )
+    with ExitStack() as stack:
+        reader: list[Reader] = []
+
+        def read(collection: Collection) -> Iterator[Sequence[Row]]:
+            if not reader:  # a release that changed nothing of what is served is not read
+                opened = open_reader(installation.place.root, installation.world, release=release.number)
+                reader.append(stack.enter_context(opened))
+            return rows(reader[0].connection, collection)
+
+        return serving_store(installation).refresh(manifest, read)
+
+
+def _released(installation: Installation, release: Release) -> Tables:
+    """The gold tables of a release that endpoints name, with what is known of their columns."""
+    wanted = {endpoint.table for endpoint in installation.project.endpoints}
+    found: dict[str, Sequence[GoldColumn]] = {name.removeprefix(f"{GOLD}."): () for name in release.gold}
+    with Lake.open(installation.place.root, installation.world) as lake:
+        for table in wanted & set(found):
+            spec = lake.spec(f"{GOLD}.{table}")
+            known = {} if spec is None else {column.name: column for column in spec.columns}
+            found[table] = [
+                GoldColumn(
+                    column.name,
+                    column.duckdb_type,
+                    known[column.name].doc if column.name in known else "",
+                    column.name not in known or known[column.name].personal,
+                )
+                for column in release.gold[f"{GOLD}.{table}"].columns
+            ]
+    return found
