@@ -142,6 +142,12 @@ def test_the_table_format_aligns_and_shows_what_cannot_be_seen():
     ]
 
 
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_thousands_of_columns_are_written(form):
+    table = pa.table({f"c{number}": [number] for number in range(2_000)})
+    assert written(table, form).count(b"1999") == 2  # the name and the value
+
+
 def test_columns_of_equal_name_are_numbered():
     table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "A"])
     assert json.loads(written(table, "json")) == [{"a": 1, "A_1": 2}]

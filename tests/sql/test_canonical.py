@@ -98,3 +98,8 @@ def test_neither_order_nor_rename_nor_an_added_null_changes_a_hash(connection: d
     added = HashField("aa", LogicalType.STRING, "CAST(NULL AS VARCHAR)")
     sql = ", ".join(row_hash_expression("t", fields) for fields in ([a, b], [b, a], [a, added, b]))
     assert len(set(connection.execute(f"SELECT {sql}").fetchall()[0])) == 1
+
+
+def test_a_row_may_have_thousands_of_columns(connection: duckdb.DuckDBPyConnection) -> None:
+    typed = [(LogicalType.STRING, f"value {number}") for number in range(3_000)]
+    assert hashed(connection, "default", typed) != hashed(connection, "default", typed[1:])

@@ -72,9 +72,9 @@ def json_object(columns: Columns) -> str:
     """SQL of a row as a JSON object, columns in order."""
     names = [f"CAST(to_json({literal(name)}) AS VARCHAR) || ':'" for name, _ in columns]
     values = [json_value(name, kind) for name, kind in columns]
-    parts = [f"{name} || {value}" for name, value in zip(names, values, strict=True)]
-    row = " || ',' || ".join(parts)
-    return f"'{{' || {row} || '}}'"
+    parts = [f"{name}, {value}" for name, value in zip(names, values, strict=True)]
+    row = ", ',', ".join(parts)
+    return f"concat('{{', {row}, '}}')"
 
 
 def json_rows(columns: Columns) -> str:
@@ -86,8 +86,8 @@ def csv_rows(columns: Columns) -> str:
     """A query for every row as a CSV line (RFC 4180): NULL is nothing, an empty text is `""`."""
     names = [quote(f"c{place}") for place in range(len(columns))]
     values = [f"{value_text(name, kind).text} AS {short}" for (name, kind), short in zip(columns, names, strict=True)]
-    row = " || ',' || ".join(map(_csv_value, names))
-    return f"SELECT {row} FROM (SELECT {', '.join(values)} FROM {BATCH})"
+    row = ", ',', ".join(map(_csv_value, names))
+    return f"SELECT concat({row}) FROM (SELECT {', '.join(values)} FROM {BATCH})"
 
 
 def cell_rows(columns: Columns) -> str:
