@@ -13,7 +13,7 @@ from pyiceberg.catalog.sql import SqlCatalog
 
 from tests.flows.command import ROOT, Done, call
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("online_retail")]
+pytestmark = pytest.mark.real
 
 PRODUCTS = "^[0-9]{5}[A-Za-z]*$"
 MONTHS = {
