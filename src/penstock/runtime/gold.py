@@ -11,7 +11,7 @@ from penstock.errors import GateFailed
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
 from penstock.lake.table import Scan
-from penstock.load.tables import quarantine_spec, silver_spec
+from penstock.load.tables import quarantine_spec, silver_name, silver_spec
 from penstock.quality.checks import run_checks
 from penstock.quality.masking import personal_columns
 from penstock.quality.result import CheckResult
@@ -92,7 +92,8 @@ def _pin(
     inputs: dict[str, ModelInput] = {}
     scans: dict[str, Scan] = {}
     for dataset, contract in project.contracts.items():
-        head = lake.ensure(silver_spec(contract, project.contracts), lease=lease)
+        before = lake.spec(silver_name(dataset))
+        head = lake.ensure(silver_spec(contract, project.contracts, before=before), lease=lease)
         scan = lake.scan_head(head)
         since = None if last is None else last.silver.get(head.name)
         changes = None if since is None else lake.changes(head.name, since, head.snapshot_id)
