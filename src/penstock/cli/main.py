@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from penstock import __version__
-from penstock.cli import show
+from penstock.cli import metrics, show
+from penstock.cli.options import HERE, Data, Json, Project, Release
 from penstock.errors import DeclarationError, PenstockError, StorageError
 
 app = typer.Typer(
@@ -24,16 +25,7 @@ quarantine = typer.Typer(
     help="Rows that were refused: see them, mend the declaration, replay them.", no_args_is_help=True
 )
 app.add_typer(quarantine, name="quarantine")
-
-Project = Annotated[Path, typer.Option("--project", "-p", metavar="DIR", help="The project's folder.")]
-Data = Annotated[
-    Path | None,
-    typer.Option("--data-dir", metavar="DIR", help="Where data lives. [default: .penstock in the project]"),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
-Release = Annotated[int | None, typer.Option("--release", metavar="N", help="Read at release N. [default: the latest]")]
-
-HERE = Path()
+app.add_typer(metrics.app, name="metrics")
 
 
 def version(value: bool) -> None:

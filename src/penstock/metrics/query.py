@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 
 import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from penstock.errors import UsageError
+from penstock.errors import DeclarationError, UsageError
 from penstock.metrics.condition import Condition, Value, read_condition
 from penstock.metrics.metric import TIME, Dimension, DimensionKind, Grain, Metric, Metrics
 from penstock.metrics.request import MetricRequest, find_dimension, find_grain, find_metric, widened
@@ -44,6 +44,27 @@ def query_metric(connection: duckdb.DuckDBPyConnection, metrics: Metrics, reques
         ) from error
     finally:
         cursor.close()
+
+
+def check_metrics(connection: duckdb.DuckDBPyConnection, metrics: Metrics) -> None:
+    """Every metric can be asked of these tables; DeclarationError with all that cannot, and the database's reason."""
+    problems = []
+    for metric in metrics.metrics.values():
+        grain = None if metric.has_total else str(metric.grains[0])
+        by = tuple(dimension.name for dimension in metric.dimensions)
+        statement = statement_of(metrics, MetricRequest(metric.name, by=by, grain=grain))
+        try:
+            connection.execute(f"EXPLAIN {statement.sql}")
+        except duckdb.Error as error:
+            problems.append(
+                DeclarationError(
+                    f"The metric `{metric.name}` does not fit the models",
+                    found=str(error).splitlines()[0],
+                    remedy="Correct the expressions of its semantic models.",
+                )
+            )
+    if problems:
+        raise DeclarationError("The metrics do not fit the models", problems=tuple(problems))
 
 
 def statement_of(metrics: Metrics, request: MetricRequest) -> Statement:
@@ -143,11 +164,3 @@ def _as_day(column: exp.Expr) -> exp.Expr:
 
 def _named(column: exp.Expr, name: str) -> exp.Expr:
     return exp.alias_(column, name, quoted=True)
-
-
-def day_of(text: str) -> date:
-    """A day as it is written in a request: 2011-12-01."""
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007  # a day has no zone
-    except ValueError:
-        raise UsageError("A day is written as 2011-12-01", found=text) from None

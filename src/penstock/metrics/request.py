@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from penstock.errors import UsageError
 from penstock.metrics.metric import Dimension, Grain, Metric, Metrics
@@ -25,6 +25,14 @@ class MetricRequest:
     first: date | None = None
     last: date | None = None
     where: str | None = None
+
+
+def day_of(text: str) -> date:
+    """A day as it is written in a request: 2011-12-01."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007  # a day has no zone
+    except ValueError:
+        raise UsageError("A day is written as 2011-12-01", found=text) from None
 
 
 def find_metric(metrics: Metrics, name: str) -> Metric:

@@ -1,0 +1,134 @@
+"""Metrics with a release: compiled when it is made, read and asked from what was kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from penstock.errors import StorageError, UsageError
+from penstock.lake.records import put_record, read_record
+from penstock.metrics.declaration import fingerprint_of
+from penstock.metrics.metric import Metrics
+from penstock.release.record import Release, find_release, latest_release
+from penstock.runtime.installation import Installation
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from penstock.metrics.request import MetricRequest
+    from penstock.transform.result import Build
+
+KIND = "metrics"  # of records; the key is the fingerprint
+COUNTED = "metrics"  # where a release's counts name the fingerprint
+FORMATS = ("table", "json", "csv")
+
+
+def keep_metrics(installation: Installation, built: Build, last: Release | None) -> str | None:
+    """Compile the metrics that came with a build, unless that was done before; the fingerprint they are kept under.
+
+    The lake exists. Raises DeclarationError with every metric that cannot be compiled or does not fit the models.
+    """
+    if built.semantic_manifest is None:
+        return None
+    root, fingerprint = installation.place.root, fingerprint_of(built.semantic_manifest)
+    kept = read_record(root, KIND, fingerprint)
+    if kept is not None and last is not None and last.models == installation.project.models_fingerprint:
+        return fingerprint
+    if kept is not None:
+        _check(built, Metrics.from_record(fingerprint, kept))
+        return fingerprint
+    from penstock.metrics.metricflow import compile_metrics
+
+    compiled = compile_metrics(built.semantic_manifest)
+    _check(built, compiled)
+    put_record(root, KIND, fingerprint, compiled.as_record(), at=installation.world.clock.now())
+    return fingerprint
+
+
+def _check(built: Build, metrics: Metrics) -> None:
+    from penstock.metrics.query import check_metrics
+    from penstock.transform import warehouse
+    from penstock.transform.workspace import DATABASE
+
+    with warehouse.opened(built.database, read_only=True) as connection:
+        connection.execute(f"USE {DATABASE}")
+        check_metrics(connection, metrics)
+
+
+def read_metrics(installation: Installation, *, release: int | None = None) -> tuple[Release, Metrics]:
+    """The metrics of a release, the latest unless said; UsageError where there is none yet."""
+    root = installation.place.root
+    chosen = latest_release(root) if release is None else find_release(root, release)
+    if chosen is None:
+        raise UsageError("Nothing was released yet", where=str(root), remedy="Run `penstock run` first.")
+    fingerprint = chosen.counts.get(COUNTED)
+    kept = None if fingerprint is None else read_record(root, KIND, str(fingerprint))
+    return chosen, Metrics("", {}) if kept is None else Metrics.from_record(str(fingerprint), kept)
+
+
+def request_of(
+    metric: str, *, by: Sequence[str], grain: str | None, first: str | None, last: str | None, where: str | None
+) -> MetricRequest:
+    """A request from its words; UsageError for a day that is none."""
+    from penstock.metrics.request import MetricRequest, day_of
+
+    return MetricRequest(
+        metric=metric,
+        by=tuple(name.strip() for name in by if name.strip()),
+        grain=grain,
+        first=None if first is None else day_of(first),
+        last=None if last is None else day_of(last),
+        where=where,
+    )
+
+
+def query_metric(
+    installation: Installation, request: MetricRequest, *, release: int | None, form: str, output: BinaryIO
+) -> None:
+    """Write the rows of a request in one of `FORMATS`."""
+    if form not in FORMATS:
+        raise UsageError("There is no such format", expected=", ".join(FORMATS), found=form)
+    from penstock.metrics.query import query_metric as answer
+    from penstock.release.formats import write
+
+    chosen, metrics = read_metrics(installation, release=release)
+    with open_gold(installation, chosen) as connection:
+        write(answer(connection, metrics, request).to_reader(), form, output)
+
+
+@contextmanager
+def open_gold(installation: Installation, release: Release) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that reads gold at a release: its warehouse while that is there, else the lake.
+
+    The warehouse of a release equals it, opens at once and needs no catalogue; older releases have none.
+    """
+    with ExitStack() as opened:
+        path = installation.place.warehouse(release.number)
+        connection = _warehouse(path, opened) if path.exists() else None
+        if connection is None:
+            from penstock.release.reader import open_reader
+
+            reader = open_reader(installation.place.root, installation.world, release=release.number)
+            connection = opened.enter_context(reader).connection
+        yield connection
+
+
+def _warehouse(path: Path, opened: ExitStack) -> duckdb.DuckDBPyConnection | None:
+    """The warehouse, or None where a run took it away just now."""
+    import duckdb
+
+    from penstock.sql.connection import connect
+
+    try:
+        return opened.enter_context(connect(path, read_only=True, temp_directory=path.parent / "spill"))
+    except duckdb.IOException as error:
+        if path.exists():
+            raise StorageError(
+                "The warehouse cannot be opened",
+                where=str(path),
+                found=str(error).splitlines()[0],
+                remedy="It is a cache: remove it, and the lake is read instead.",
+            ) from error
+        return None
