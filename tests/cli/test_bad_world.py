@@ -196,10 +196,12 @@ def shared() -> Iterator[Library]:
     folder = Path(tempfile.mkdtemp(prefix="penstock-shared-"))
     folder.chmod(0o755)
     library = Library.found(folder / "town")
-    fill(library)
-    library.run()
-    yield library
-    shutil.rmtree(folder)
+    try:
+        fill(library)
+        library.run()
+        yield library
+    finally:
+        shutil.rmtree(folder)
 
 
 @contextmanager
