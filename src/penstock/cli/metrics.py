@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from penstock.cli import show as shown
 from penstock.cli.options import HERE, Data, Json, Project, Release
-
-if TYPE_CHECKING:
-    from penstock.metrics.metric import Metric
 
 app = typer.Typer(
     help="Numbers with one definition each: list them, see what they mean, ask for them.", no_args_is_help=True
@@ -25,21 +21,18 @@ def metrics_list(
 ) -> None:
     """List the metrics of a release."""
     from penstock.runtime.installation import Installation
-    from penstock.runtime.metrics import read_metrics
+    from penstock.runtime.metrics import days_until_final, read_metrics
 
-    number, found = read_metrics(Installation.at(project, data_dir), release=release)
+    read, found = read_metrics(Installation.at(project, data_dir), release=release)
     if as_json:
         every = [metric.as_summary() for metric in found.metrics.values()]
-        shown.document({"release": number.number, "metrics": every})
+        shown.document({"release": read.number, "metrics": every})
     elif not found.metrics:
         shown.line("The release has no metrics; declare them beside the models.")
     else:
         shown.table(
             ("metric", "label", "unit", "final after", "description"),
-            [
-                (one.name, one.label, one.unit, _days(one.final_after_days), one.description)
-                for one in found.metrics.values()
-            ],
+            [(one.name, one.label, one.unit, days_until_final(one), one.description) for one in found.metrics.values()],
         )
 
 
@@ -52,20 +45,14 @@ def metrics_show(
     as_json: Json = False,
 ) -> None:
     """Show what a metric means, its dimensions, and its SQL."""
-    from penstock.metrics.query import statement_of
-    from penstock.metrics.request import MetricRequest, find_metric
     from penstock.runtime.installation import Installation
-    from penstock.runtime.metrics import read_metrics
-    from penstock.sql.pretty import pretty
+    from penstock.runtime.metrics import explain_metric
 
-    number, metrics = read_metrics(Installation.at(project, data_dir), release=release)
-    found = find_metric(metrics, metric)
-    grain = None if found.has_total else str(found.grains[0])
-    sql = pretty(statement_of(metrics, MetricRequest(metric, grain=grain)).sql)
+    found = explain_metric(Installation.at(project, data_dir), metric, release=release)
     if as_json:
-        shown.document({"release": number.number, **found.as_summary(), "sql": sql})
+        shown.document(found.as_record())
         return
-    for text in _described(found, sql):
+    for text in found.lines():
         shown.line(text)
 
 
@@ -99,22 +86,3 @@ def metrics_query(
         form="json" if as_json else form,
         output=sys.stdout.buffer,
     )
-
-
-def _days(number: int) -> str:
-    return "at once" if number == 0 else f"{number} day{'' if number == 1 else 's'}"
-
-
-def _described(metric: Metric, sql: str) -> Iterator[str]:
-    yield f"{metric.name}: {metric.label} ({metric.unit})"
-    yield f"  {metric.description}"
-    yield f"kind:        {metric.kind}"
-    yield f"owner:       {metric.owner}"
-    yield f"final after: {_days(metric.final_after_days)}"
-    yield f"grains:      {', '.join(metric.grains)}" + ("" if metric.has_total else "; never without one")
-    yield "dimensions:"
-    for dimension in metric.dimensions:
-        names = dimension.name if dimension.short == dimension.name else f"{dimension.short} ({dimension.name})"
-        yield f"  {names}" + (f": {dimension.description}" if dimension.description else "")
-    yield "sql:"
-    yield from (f"  {line}" for line in sql.splitlines())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from penstock.errors import StorageError, UsageError
 from penstock.lake.records import put_record, read_record
 from penstock.metrics.declaration import fingerprint_of
-from penstock.metrics.metric import Metrics
+from penstock.metrics.metric import Metric, Metrics
 from penstock.release.record import Release, find_release, latest_release
 from penstock.runtime.installation import Installation
 
@@ -66,6 +67,51 @@ def read_metrics(installation: Installation, *, release: int | None = None) -> t
     fingerprint = chosen.counts.get(COUNTED)
     kept = None if fingerprint is None else read_record(root, KIND, str(fingerprint))
     return chosen, Metrics("", {}) if kept is None else Metrics.from_record(str(fingerprint), kept)
+
+
+@dataclass(frozen=True)
+class MetricExplanation:
+    """What a metric of a release means, and its SQL without any dimension."""
+
+    release: int
+    metric: Metric
+    sql: str
+
+    def as_record(self) -> dict[str, object]:
+        return {"release": self.release, **self.metric.as_summary(), "sql": self.sql}
+
+    def lines(self) -> Iterator[str]:
+        metric = self.metric
+        yield f"{metric.name}: {metric.label} ({metric.unit})"
+        yield f"  {metric.description}"
+        yield f"kind:        {metric.kind}"
+        yield f"owner:       {metric.owner}"
+        yield f"final after: {days_until_final(metric)}"
+        yield f"grains:      {', '.join(metric.grains)}" + ("" if metric.has_total else "; never without one")
+        yield "dimensions:"
+        for one in metric.dimensions:
+            names = one.name if one.short == one.name else f"{one.short} ({one.name})"
+            yield f"  {names}" + (f": {one.description}" if one.description else "")
+        yield "sql:"
+        yield from (f"  {line}" for line in self.sql.splitlines())
+
+
+def days_until_final(metric: Metric) -> str:
+    days = metric.final_after_days
+    return "at once" if days == 0 else f"{days} day{'' if days == 1 else 's'}"
+
+
+def explain_metric(installation: Installation, name: str, *, release: int | None = None) -> MetricExplanation:
+    """One metric of a release explained; UsageError lists what there is."""
+    from penstock.metrics.query import statement_of
+    from penstock.metrics.request import MetricRequest, find_metric
+    from penstock.sql.pretty import pretty
+
+    chosen, metrics = read_metrics(installation, release=release)
+    metric = find_metric(metrics, name)
+    grain = None if metric.has_total else str(metric.grains[0])
+    sql = pretty(statement_of(metrics, MetricRequest(name, grain=grain)).sql)
+    return MetricExplanation(chosen.number, metric, sql)
 
 
 def request_of(
