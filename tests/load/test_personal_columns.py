@@ -81,7 +81,7 @@ def test_pseudonymous_keys_are_chosen_anew_when_a_file_is_replaced(tmp_path: Pat
         way.run()
         way.deliver("north_v2.csv", "bob,Emma,,2024-01-02")
         way.run()
-        assert sorted(way.titles().values()) == ["Dune", "Emma"]
+        assert set(way.titles().values()) == {"Dune", "Emma"}
         assert way.values("silver.loans", "title", where="_file = 'south_v1.csv'") == [("Dune",)]
 
 

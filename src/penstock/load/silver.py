@@ -20,7 +20,7 @@ from penstock.load.conforming import Conforming
 from penstock.load.conservation import check_conserved
 from penstock.load.ledger import as_declared, known_files, replaced_files
 from penstock.load.rules import RULES, rebuild_reason, rules_fingerprint
-from penstock.load.tables import bronze_name, quarantine_name, quarantine_spec, silver_name, silver_spec
+from penstock.load.tables import bronze_name, ensure_silver, quarantine_name, quarantine_spec, silver_name
 from penstock.load.waiting import Waiting
 from penstock.spec.contract import Contract
 from penstock.spec.project import Project
@@ -60,8 +60,7 @@ def settle(
 ) -> Iterator[Settled]:
     """Conform until nothing is pending; each commit takes up to five million rows (a rebuild takes all in one)."""
     lake.ensure(quarantine_spec(contract.dataset), lease=lease)
-    before = lake.spec(silver_name(contract.dataset))
-    lake.ensure(silver_spec(contract, project.contracts, before=before), lease=lease)
+    ensure_silver(lake, contract, project.contracts, lease=lease)
     while (step := _settle_once(lake, project, contract, lease, world, settings)) is not None:
         yield step
 

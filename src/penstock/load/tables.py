@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from penstock.conform.columns import OPENED, ROW_HASH, decimal_size, has_opened, pseudonym_domains, resolve
-from penstock.lake.table import Partition, TableColumn, TableSpec
+from penstock.lake.lake import Lake
+from penstock.lake.lease import Lease
+from penstock.lake.table import Head, Partition, TableColumn, TableSpec
 from penstock.lake.types import arrow_type
 from penstock.lake.types import iceberg_type as parse_type
 from penstock.spec.contract import Classification, Column, Contract, LogicalType
@@ -109,6 +111,12 @@ def silver_spec(contract: Contract, contracts: Mapping[str, Contract], *, before
     extra += tuple(column for column in past if column.id in (ROW_HASH, OPENED) and column.id not in declared)
     partitions = tuple(Partition(field.column, field.transform) for field in contract.partitions)
     return TableSpec(silver_name(contract.dataset), columns + SYSTEM_COLUMNS + extra, partitions, contract.description)
+
+
+def ensure_silver(lake: Lake, contract: Contract, contracts: Mapping[str, Contract], *, lease: Lease) -> Head:
+    """Silver of the dataset as its contract is now; made, or grown, when it is not there yet."""
+    before = lake.spec(silver_name(contract.dataset))
+    return lake.ensure(silver_spec(contract, contracts, before=before), lease=lease)
 
 
 def quarantine_spec(dataset: str) -> TableSpec:
