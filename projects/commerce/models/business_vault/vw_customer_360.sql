@@ -1,0 +1,62 @@
+with customers as (
+
+    select customer_hk, store_id, customer_id from {{ ref('hub_customer') }}
+
+),
+
+current_versions as (
+
+    select * from {{ ref('customer_versions') }} where valid_to is null
+
+),
+
+lines as (
+
+    select
+        store_id,
+        order_id,
+        {{ sales_columns() }}
+    from {{ ref('sales_ledger') }}
+    group by store_id, order_id
+
+),
+
+orders as (
+
+    select
+        links.customer_hk,
+        count(distinct links.order_hk) as orders,
+        min(placed.placed_at) as first_order_at,
+        max(placed.placed_at) as last_order_at,
+        {{ total('lines.net_sales') }} as net_sales,
+        {{ total('lines.returns') }} as returns,
+        {{ total('lines.gross_profit') }} as gross_profit
+    from {{ ref('link_customer_order') }} as links
+    inner join {{ ref('hub_order') }} as hubs on links.order_hk = hubs.order_hk
+    inner join {{ ref('order_versions') }} as placed on links.order_hk = placed.order_hk and placed.valid_to is null
+    left join lines on hubs.store_id = lines.store_id and hubs.order_id = lines.order_id
+    where not placed.is_test
+    group by links.customer_hk
+
+)
+
+select
+    customers.customer_hk,
+    customers.store_id,
+    customers.customer_id,
+    current_versions.country,
+    current_versions.region,
+    current_versions.segment,
+    current_versions.is_member,
+    current_versions.created_at,
+    coalesce(current_versions.is_deleted, false) as is_deleted,
+    current_versions.customer_hk is not null as is_known,
+    coalesce(orders.orders, 0) as orders,
+    orders.first_order_at,
+    orders.last_order_at,
+    coalesce(orders.net_sales, 0) as net_sales,
+    coalesce(orders.returns, 0) as returns,
+    coalesce(orders.gross_profit, 0) as gross_profit
+from customers
+left join current_versions on customers.customer_hk = current_versions.customer_hk
+left join orders on customers.customer_hk = orders.customer_hk

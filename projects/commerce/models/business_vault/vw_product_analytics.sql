@@ -1,0 +1,44 @@
+with products as (
+
+    select product_hk, store_id, product_id from {{ ref('hub_product') }}
+
+),
+
+current_versions as (
+
+    select * from {{ ref('product_versions') }} where valid_to is null
+
+),
+
+sales as (
+
+    select
+        store_id,
+        product_id,
+        count(distinct order_id) filter (where entry_type = 'sale') as orders,
+        {{ sales_columns() }}
+    from {{ ref('sales_ledger') }}
+    where not is_test and product_id is not null
+    group by store_id, product_id
+
+)
+
+select
+    products.product_hk,
+    products.store_id,
+    products.product_id,
+    current_versions.name,
+    current_versions.category,
+    current_versions.subcategory,
+    current_versions.brand,
+    current_versions.status,
+    coalesce(current_versions.is_deleted, false) as is_deleted,
+    current_versions.product_hk is not null as is_known,
+    coalesce(sales.orders, 0) as orders,
+    coalesce(sales.quantity, 0) as quantity,
+    coalesce(sales.gross_sales, 0) as gross_sales,
+    coalesce(sales.net_sales, 0) as net_sales,
+    coalesce(sales.gross_profit, 0) as gross_profit
+from products
+left join current_versions on products.product_hk = current_versions.product_hk
+left join sales on products.store_id = sales.store_id and products.product_id = sales.product_id
