@@ -35,7 +35,7 @@ _INSTANT = re.compile(
 _DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)", re.IGNORECASE)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WIDEST = 39  # digits of the widest decimal, and the zero before its point
-_EXACT = Context(prec=250)
+_EXACT = Context(prec=250)  # Python rounds to 28 digits where it is not told otherwise
 _NINES = str.maketrans("0123456789", "9876543210")
 
 
@@ -59,7 +59,8 @@ class Kind:
 
     def _canonical(self, text: str) -> str:
         if match := _DECIMAL.fullmatch(self.name):
-            return format(Decimal(text).quantize(Decimal(1).scaleb(-int(match[2])), context=_EXACT) + 0, "f")
+            value = Decimal(text).quantize(Decimal(1).scaleb(-int(match[2])), context=_EXACT)
+            return format(value.copy_abs() if value.is_zero() else value, "f")
         return str(int(text)) if self.name == "integer" else text
 
 
@@ -98,7 +99,7 @@ def sortable(value: Decimal, scale: int) -> str:
     >>> sortable(Decimal("-1.5"), 2) < sortable(Decimal("-1.4"), 2) < sortable(Decimal("0"), 2)
     True
     """
-    digits = str(int(abs(value).scaleb(scale))).rjust(_WIDEST, "0")
+    digits = str(int(value.copy_abs().scaleb(scale, context=_EXACT))).rjust(_WIDEST, "0")
     return "1" + digits if value >= 0 else "0" + digits.translate(_NINES)
 
 
@@ -112,7 +113,7 @@ def _decimal(precision: int, scale: int) -> Kind:
             exact = value.quantize(Decimal(1).scaleb(-scale), context=_EXACT)
         except InvalidOperation:
             return None
-        fits = exact == value and len(str(int(abs(value)))) <= max(precision - scale, 1)
+        fits = exact == value and len(str(int(value.copy_abs()))) <= max(precision - scale, 1)
         return sortable(exact, scale) if fits else None
 
     def sql(name: str) -> str:

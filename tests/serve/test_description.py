@@ -1,0 +1,103 @@
+"""The API describes itself: by declarations and types, in OpenAPI 3.1, with examples that are right."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.serve.asgi_client import Client
+
+
+@pytest.fixture(scope="module")
+def described(client: Client) -> Any:
+    return json.loads(client.get("/openapi.json").body)
+
+
+def schema(described: Any, name: str) -> Any:
+    return {"$ref": f"#/components/schemas/{name}", "components": described["components"]}
+
+
+def test_every_path_is_described_once(described: Any) -> None:
+    assert sorted(described["paths"]) == [
+        *("/books", "/books/{id}", "/books/{id}/loans", "/health"),
+        *("/members", "/members/{id}", "/releases"),
+    ]
+    operations = [one["get"]["operationId"] for one in described["paths"].values()]
+    assert len(set(operations)) == len(operations)
+    assert (described["openapi"], described["info"]["title"]) == ("3.1.0", "library")
+
+
+def test_every_reference_leads_somewhere(described: Any) -> None:
+    for reference in references(described):
+        assert reference.removeprefix("#/components/schemas/") in described["components"]["schemas"]
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        yield from (value for key, value in node.items() if key == "$ref")
+        for value in node.values():
+            yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/books", "books_page"),
+        ("/books/a", "books"),
+        ("/books/c", "books"),
+        ("/books/a/loans", "books_loans_page"),
+        ("/members", "members_page"),
+        ("/books/x", "problem"),
+        ("/books?limit=x", "problem"),
+        ("/health", "Health"),
+        ("/releases", "Releases"),
+    ],
+)
+def test_answers_are_as_described(client: Client, described: Any, path: str, name: str) -> None:
+    jsonschema.validate(json.loads(client.get(path).body), schema(described, name))
+
+
+def test_examples_are_right_by_their_own_schema(described: Any) -> None:
+    for name, held in described["components"]["schemas"].items():
+        for example in held.get("examples", ()):
+            jsonschema.validate(example, schema(described, name))
+
+
+def test_a_declared_example_is_shown_and_the_rest_is_made_up_by_type(described: Any) -> None:
+    (example,) = described["components"]["schemas"]["books"]["examples"]
+
+    assert (example["isbn"], example["pages"], example["price"], example["title"]) == ("9780441172719", 412, 9.9, None)
+    assert (example["lent"], example["bought_on"]) == (True, "2010-12-01")
+
+
+def test_columns_carry_their_type_and_meaning(described: Any) -> None:
+    properties = described["components"]["schemas"]["books"]["properties"]
+
+    assert properties["isbn"] == {"type": "string", "description": "The isbn."}
+    assert properties["pages"] == {"type": ["integer", "null"], "format": "int64", "description": "The pages."}
+    assert properties["seen_at"]["format"] == "date-time"
+
+
+def test_parameters_carry_their_type(described: Any) -> None:
+    parameters = {one["name"]: one["schema"] for one in described["paths"]["/books"]["get"]["parameters"]}
+
+    assert parameters["limit"] == {"type": "integer", "minimum": 1, "maximum": 50, "default": 50}
+    assert parameters["bought_on_min"] == {"type": "string", "format": "date"}
+    assert parameters["lent"] == {"type": "boolean"}
+
+
+def test_every_described_parameter_is_known_and_every_described_status_is_given(client: Client, described: Any) -> None:
+    for path, methods in described["paths"].items():
+        for parameter in methods["get"].get("parameters", ()):
+            if parameter["in"] == "query":
+                answer = client.get(path.replace("{id}", "a"), **{parameter["name"]: "%"})
+                named = [error["parameter"] for error in answer.json.get("errors", [])]
+                assert (answer.status, named) in ((422, [parameter["name"]]), (200, [])), (path, parameter)
+        assert {"200", "422"} <= set(methods["get"]["responses"])
