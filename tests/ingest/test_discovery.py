@@ -138,6 +138,14 @@ def test_paths_are_relative_to_the_folder_common_to_the_globs(tmp_path: Path) ->
     assert source_folder(source("../in/./one.csv"), tmp_path / "project") == tmp_path / "in"
 
 
+@pytest.mark.parametrize("folder", ["shop [1]", "shop *", "what?"])
+def test_wildcards_in_the_name_of_the_projects_folder_are_letters(tmp_path: Path, folder: str) -> None:
+    write(tmp_path / folder / "in/a.csv")
+    write(tmp_path / "shop 1/in/b.csv")
+    write(tmp_path / "what!/in/b.csv")
+    assert paths(look(tmp_path / folder)) == ["a.csv"]
+
+
 @pytest.mark.parametrize("name", [".hidden.csv", ".folder/a.csv", "a.csv.tmp", "b.csv.part", "c.csv~"])
 def test_hidden_and_half_delivered_files_are_passed_over(tmp_path: Path, name: str) -> None:
     write(tmp_path / "in" / name)

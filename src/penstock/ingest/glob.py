@@ -42,11 +42,15 @@ class Glob:
 def parse_glob(pattern: str, root: Path) -> Glob:
     """Split a pattern that is absolute or relative to `root`; `.` and `..` are resolved in the text.
 
-    >>> parse_glob("in/2024/**/*.csv", Path("/shop"))
-    Glob(pattern='in/2024/**/*.csv', folder=PosixPath('/shop/in/2024'), segments=('**', '*.csv'))
+    Only the pattern has wildcards: a root whose name has a `[` or `*` in it is that folder.
+
+    >>> parse_glob("in/2024/**/*.csv", Path("/shop [1]"))
+    Glob(pattern='in/2024/**/*.csv', folder=PosixPath('/shop [1]/in/2024'), segments=('**', '*.csv'))
     """
-    parts = Path(os.path.normpath(root.absolute() / pattern)).parts
-    wild = next((index for index, part in enumerate(parts) if _WILD.search(part)), len(parts))
+    base, named = os.path.normpath(root.absolute()), os.path.normpath(root.absolute() / pattern)
+    parts = Path(named).parts
+    plain = 0 if os.path.isabs(pattern) else len(Path(os.path.commonpath([base, named])).parts)
+    wild = next((i for i, part in enumerate(parts) if i >= plain and _WILD.search(part)), len(parts))
     fixed = min(wild, len(parts) - 1)
     return Glob(pattern, Path(*parts[:fixed]), parts[fixed:])
 
