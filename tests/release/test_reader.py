@@ -10,6 +10,7 @@ from release_shapes import House, model
 
 from penstock.errors import UsageError
 from penstock.lake.lake import Lake
+from penstock.lake.lease import FileLock
 from penstock.lake.upkeep import Retention as UpkeepRetention
 from penstock.lake.upkeep import expire
 from penstock.release.pin import pins
@@ -64,6 +65,28 @@ def test_a_pin_of_a_dead_reader_holds_nothing(house: House):
     (locks / "reader-dead.json").write_text('{"gold.a": 5}')
     assert 5 not in pins(house.root)["gold.a"]
     assert not list(locks.glob("reader-*"))
+
+
+def test_a_pin_that_upkeep_took_for_a_dead_one_is_made_again(house: House, monkeypatch: pytest.MonkeyPatch):
+    """Between its making and its locking a pin looks like one that a dead reader left."""
+    house.release(model("a", [1]))
+    acquire, swept = FileLock.acquire, []
+
+    def late(lock: FileLock) -> bool:
+        if not swept and "reader-" in lock.path.name:
+            swept.append(lock.path)
+            taken = acquire(lock)
+            lock.path.unlink()  # by upkeep, which had it open before it was locked
+            return taken
+        return acquire(lock)
+
+    monkeypatch.setattr(FileLock, "acquire", late)
+    with open_reader(house.root, house.world) as reader:
+        monkeypatch.undo()
+        house.release(model("a", [2]))
+        assert swept
+        assert reader.tables["gold.a"].snapshot_id in pins(house.root)["gold.a"]
+        assert len(list((house.root / "locks").glob("reader-*"))) == 1
 
 
 def test_silver_is_read_as_it_was_at_an_older_release_and_as_it_is_without_one(house: House):

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock.errors import StorageError
 from penstock.lake.lease import FileLock
 from penstock.lake.table import Scan
 from penstock.release.record import Release, releases
@@ -31,8 +30,8 @@ class Pin:
     def take(cls, root: Path, ids: Ids) -> Pin:
         """A pin of nothing yet."""
         lock = FileLock(root / "locks" / f"{_PREFIX}{ids.new()}.json")
-        if not lock.acquire():
-            raise StorageError("Two readers have the same id", where=str(lock.path), remedy="Try again.")
+        while not (lock.acquire() and lock.path.exists()):
+            lock.release()  # upkeep took it for one that a dead reader left, between its making and its locking
         return cls(lock)
 
     def hold(self, scans: Iterable[Scan]) -> None:
