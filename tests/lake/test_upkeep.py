@@ -13,7 +13,7 @@ from penstock.errors import Fenced, UsageError
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
 from penstock.lake.table import Head
-from penstock.lake.upkeep import Expired, Retention, expire, files_of, remove_orphans
+from penstock.lake.upkeep import FORGETS, Expired, Retention, expire, files_of, remove_orphans
 from penstock.testing.world import ManualClock
 
 NOW = Retention(snapshots=2, slack=0, grace=timedelta(0))
@@ -42,6 +42,28 @@ def test_snapshots_beyond_the_retention_go_with_their_files(tmp_path: Path) -> N
         assert read(lake.scan(RETURNS.name, snapshot_id=heads[4].snapshot_id)) == [(4, "note 4")]
         with pytest.raises(UsageError, match="expired"):
             lake.scan(RETURNS.name, snapshot_id=heads[3].snapshot_id)
+
+
+def test_what_a_commit_forgot_is_in_no_file_any_more(tmp_path: Path) -> None:
+    """History that still holds it is not waited for, unless somebody reads it."""
+    with writing(tmp_path) as (lake, lease):
+        head = lake.ensure(RETURNS, lease=lease)
+        read_now, held = (head := replaced(lake, lease, head, number) for number in (1, 2))
+        with lake.stage(lease=lease, token="forget") as commit:
+            change = commit.table(held)
+            change.remove(lake.scan_head(held).files)
+            change.append(returns(3))
+            change.summary(FORGETS, "1")
+            commit.apply()
+        usual = Retention(grace=timedelta(0))
+        assert read_now.snapshot_id is not None
+        pinned = {RETURNS.name: {read_now.snapshot_id}}
+        assert expire(lake, usual, lease=lease, pinned=pinned).snapshots == 1
+        assert len(list((tmp_path / "lake").rglob("*.parquet"))) == 2
+        assert expire(lake, usual, lease=lease, pinned={}).snapshots == 1
+        assert len(list((tmp_path / "lake").rglob("*.parquet"))) == 1
+        assert expire(lake, usual, lease=lease, pinned={}) == Expired()
+        assert read(lake.scan(RETURNS.name)) == [(3, "note 3")]
 
 
 def test_a_pinned_snapshot_stays_readable(tmp_path: Path) -> None:

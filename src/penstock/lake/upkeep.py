@@ -27,13 +27,17 @@ from penstock.lake.table import Head
 from penstock.lake.tables import millis, next_location, stamped
 
 
+FORGETS = "forgets"  # what a commit that takes values away for good writes in its summary, with their number
+
+
 @dataclass(frozen=True)
 class Retention:
     """How much of a table's history is kept.
 
     The newest `snapshots` stay, and those that are pinned. Expiry waits until `slack` more have come
     together, so that it may be called after every commit. Data files of an expired snapshot stay
-    for `grace`, for readers that planned with it.
+    for `grace`, for readers that planned with it. Snapshots before one that forgot something (its summary
+    says so under `FORGETS`) are not kept as history and not waited for: they still hold it.
     """
 
     snapshots: int = 10
@@ -130,13 +134,25 @@ def _plan(lake: Lake, head: Head, retention: Retention, pinned: AbstractSet[int]
     base = lake.metadata(head)
     by_age = sorted(base.snapshots, key=lambda snapshot: snapshot.sequence_number or 0)
     newest = by_age[-retention.snapshots :] if retention.snapshots > 0 else []
-    kept = {snapshot.snapshot_id for snapshot in newest} | pinned
+    forgotten = _before_forgetting(by_age)
+    kept = {snapshot.snapshot_id for snapshot in newest} - forgotten | pinned
     kept |= {ref.snapshot_id for ref in base.refs.values()}
     expiring = tuple(snapshot for snapshot in by_age if snapshot.snapshot_id not in kept)
-    if not expiring or len(expiring) < retention.slack:
+    urgent = any(snapshot.snapshot_id in forgotten for snapshot in expiring)
+    if not expiring or (len(expiring) < retention.slack and not urgent):
         return None
     retained = [snapshot for snapshot in by_age if snapshot.snapshot_id in kept]
     return _Plan(head, base, expiring, _unneeded(lake.manifests, base, expiring, retained))
+
+
+def _before_forgetting(by_age: list[Snapshot]) -> set[int]:
+    """Ids of the snapshots that may hold what a later one forgot."""
+    forgetting = [
+        place
+        for place, snapshot in enumerate(by_age)
+        if snapshot.summary is not None and f"penstock.{FORGETS}" in snapshot.summary.additional_properties
+    ]
+    return {snapshot.snapshot_id for snapshot in by_age[: forgetting[-1]]} if forgetting else set()
 
 
 def _unneeded(

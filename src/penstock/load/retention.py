@@ -8,6 +8,7 @@ from hashlib import sha256
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
 from penstock.lake.table import DataFile
+from penstock.lake.upkeep import FORGETS
 from penstock.load.tables import quarantine_name
 from penstock.sql.connection import connect
 from penstock.sql.names import literal, quote
@@ -17,7 +18,7 @@ from penstock.sql.scan import read_scan
 def forget_raw(lake: Lake, dataset: str, *, older_than: timedelta, lease: Lease) -> int:
     """Replace raw bytes that entered quarantine longer ago by null; file, line and reasons stay. Gives how many.
 
-    What older snapshots still hold goes with them, when they expire.
+    Older snapshots still hold them; the next upkeep expires those.
     """
     head = lake.head(quarantine_name(dataset))
     if head is None:
@@ -44,6 +45,7 @@ def forget_raw(lake: Lake, dataset: str, *, older_than: timedelta, lease: Lease)
             change = commit.table(head)
             change.append(connection.sql(f"SELECT {columns} FROM ({kept})").to_arrow_reader(100_000))
             change.remove(losing)
+            change.summary(FORGETS, str(sum(held.values())))
             commit.apply()
     return sum(held.values())
 
