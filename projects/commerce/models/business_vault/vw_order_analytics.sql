@@ -18,12 +18,13 @@ buyers as (
 
 articles as (
 
-    select
-        order_hk,
-        count(*) as lines,
-        count(distinct product_hk) as products
-    from {{ ref('link_order_product') }}
-    group by order_hk
+    select order_hk, count(*) as products from {{ ref('link_order_product') }} group by order_hk
+
+),
+
+items as (
+
+    select store_id, order_id, count(*) as lines from {{ ref('stg_order_items') }} group by store_id, order_id
 
 ),
 
@@ -51,7 +52,7 @@ select
     current_versions.ship_country,
     current_versions.ship_region,
     current_versions.order_hk is not null as is_known,
-    coalesce(articles.lines, 0) as lines,
+    coalesce(items.lines, 0) as lines,
     coalesce(articles.products, 0) as products,
     coalesce(sales.quantity, 0) as quantity,
     coalesce(sales.gross_sales, 0) as gross_sales,
@@ -61,4 +62,5 @@ from orders
 left join current_versions on orders.order_hk = current_versions.order_hk
 left join buyers on orders.order_hk = buyers.order_hk
 left join articles on orders.order_hk = articles.order_hk
+left join items on orders.store_id = items.store_id and orders.order_id = items.order_id
 left join sales on orders.store_id = sales.store_id and orders.order_id = sales.order_id

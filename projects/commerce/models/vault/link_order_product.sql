@@ -1,6 +1,5 @@
 {{ vault_link(
     'order_product',
     hubs={'order': ['store_id', 'order_id'], 'product': ['store_id', 'product_id']},
-    children=['line_no'],
     sources=ref('stg_order_items'),
 ) }}
