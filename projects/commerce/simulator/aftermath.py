@@ -10,7 +10,7 @@ from simulator.chance import falling, number_within, pick, rank_in_runs, stream
 from simulator.column import NULL, SECOND_OF_DAY, Ints, choice, flag, identifier, instant, money, number
 from simulator.demand import Items, Orders
 from simulator.fulfilment import Shipped
-from simulator.market import WHOLE_ONLY, Market
+from simulator.market import Market
 from simulator.table import Table, make_table
 
 _REASONS = ("damaged", "wrong_item", "not_as_described", "changed_mind", "late", "goodwill")
@@ -75,11 +75,13 @@ def come_back(market: Market, orders: Orders, items: Items, shipped: Shipped) ->
 def _refunded(
     market: Market, orders: Orders, items: Items, line: Ints, quantity: Ints, reason: Ints, at: Ints
 ) -> Refunded:
-    """The net price of the units; goodwill gives half of it."""
-    coarse = np.array([100 if name in WHOLE_ONLY else 1 for name in market.currencies])
-    unit = coarse[orders.currency[items.order[line]]]
+    """The net price of the units; goodwill gives half of it, and an odd refund three times the price of the line."""
+    unit = market.coarse[orders.currency[items.order[line]]]
     amount = items.net[line] * quantity
-    return Refunded(line, quantity, np.where(reason == _GOODWILL, amount // 2 // unit * unit, amount), at)
+    amount = np.where(reason == _GOODWILL, amount // 2 // unit * unit, amount)
+    odd = slice(0, market.options.odd)
+    amount[odd] = 3 * (items.net * items.quantity)[line[odd]]
+    return Refunded(line, quantity, amount, at)
 
 
 def _refund_table(market: Market, orders: Orders, items: Items, refunded: Refunded, reason: Ints) -> Table:

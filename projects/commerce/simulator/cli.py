@@ -28,6 +28,7 @@ _HELP = {
     "currencies": "currencies taken beside the stores' own",
     "sessions": "human sessions for each online order",
     "dirt": "faults of each kind (without a number: 3)",
+    "odd": "how often each thing happens that is well-formed and yet wrong (without a number: 3)",
     "history": "days at the beginning that come as one file for each dataset",
 }
 
@@ -63,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         if each.name == "cut":
             continue
         kind = date.fromisoformat if each.name == "start" else int
-        extra = {"nargs": "?", "const": 3} if each.name == "dirt" else {}
+        extra = {"nargs": "?", "const": 3} if each.name in ("dirt", "odd") else {}
         text = f"{_HELP[each.name]} (%(default)s)"
         parser.add_argument(f"--{each.name}", type=kind, default=each.default, metavar="N", help=text, **extra)
     return parser

@@ -9,7 +9,7 @@ import numpy as np
 from simulator.assortment import Assortment
 from simulator.chance import number_within, pick, rank_in_runs, stream, whole
 from simulator.column import NULL, SECOND_OF_DAY, Flags, Ints
-from simulator.market import RATE_UNIT, WHOLE_ONLY, Market
+from simulator.market import RATE_UNIT, Market
 from simulator.people import People
 
 CHANNELS = ("web", "app", "store", "marketplace")
@@ -24,7 +24,7 @@ COUPON_CODES = ("none", "HELLO5", "TEN", "SEASON15", "VIP20")
 @dataclass(frozen=True)
 class Orders:
     """Orders of a store stand together, in order of placing. `customer` (a place in people) and
-    `customer_number` (within the store) are NULL for a guest; `rate` brings an amount
+    `customer_number` (within the store) are NULL for a guest; `rate` (0 where there is none) brings an amount
     into the store's currency at the rate of `placed_day`, the local day."""
 
     store: Ints
@@ -82,6 +82,8 @@ def make_orders(market: Market, people: People) -> Orders:
     base = market.base[store]
     foreign = whole(rng, 0, len(market.currencies) - 1, size)
     currency = np.where((rng.random(size) < 0.06) & (channel != COUNTER), foreign, base)
+    odd = np.flatnonzero(~is_test & (channel != COUNTER))[: market.options.odd]
+    currency[odd] = len(market.currencies)
     return Orders(
         store=store,
         number=number_within(store, len(market.stores)),
@@ -91,7 +93,7 @@ def make_orders(market: Market, people: People) -> Orders:
         placed_day=day,
         channel=channel,
         currency=currency,
-        rate=np.where(currency == base, RATE_UNIT, market.rate(day, currency, base)),
+        rate=market.rate(day, currency, base),
         is_test=is_test,
     )
 
@@ -121,7 +123,7 @@ def make_items(market: Market, orders: Orders, goods: Assortment) -> Items:
     order = np.repeat(np.arange(len(orders)), lines)
     store, placed = orders.store[order], orders.placed[order]
     variant = _chosen(rng, goods, store, placed)
-    coarse = np.array([100 if name in WHOLE_ONLY else 1 for name in market.currencies])[orders.currency[order]]
+    coarse = market.coarse[orders.currency[order]]
     price = _converted(goods.prices.at(variant, placed), orders.rate[order], coarse)
     coupon = pick(rng, (66, 12, 12, 7, 3), len(orders))[order]
     off = np.array(_COUPONS)[coupon] * price // 100 // coarse * coarse
@@ -152,4 +154,5 @@ def _chosen(rng: np.random.Generator, goods: Assortment, store: Ints, placed: In
 
 def _converted(price: Ints, rate: Ints, coarse: Ints) -> Ints:
     """A price of the store in the order's currency, to the hundredth or the whole, never nothing."""
+    rate = np.where(rate == 0, RATE_UNIT, rate)
     return np.maximum((price * RATE_UNIT // rate + coarse // 2) // coarse * coarse, coarse)

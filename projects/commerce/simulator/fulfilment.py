@@ -139,7 +139,7 @@ def _orders(market: Market, orders: Orders, paid: Ints, cancelled: Ints, fulfill
         "placed_at": instant(orders.placed[order]),
         "status": choice(STATUSES, status),
         "channel": choice(CHANNELS, orders.channel[order]),
-        "currency": choice(market.currencies, orders.currency[order]),
+        "currency": choice(market.accepted, orders.currency[order]),
         "is_test": flag(orders.is_test[order]),
         "ship_country": choice(countries, orders.store[order]),
         "ship_region": choice(regions, place[orders.store[order], orders.number[order] % 4]),

@@ -14,7 +14,7 @@ SALE, DISCOUNT, CANCELLATION, REFUND, RESTOCK = range(5)
 
 @dataclass(frozen=True)
 class Ledger:
-    """Signed rows of order lines, test orders left out: `amount` in hundredths of the order's currency (`rate` brings
+    """Signed rows of order lines; test orders, and orders in a currency without a rate, left out: `amount` in hundredths of the order's currency (`rate` brings
     it into the store's), `cost` in hundredths of the store's."""
 
     kind: Ints
@@ -62,7 +62,7 @@ def ledger(shop: Shop) -> Ledger:
         rate=orders.rate[order],
         cost=units * items.cost[line],
     )
-    return rows.where(~orders.is_test[order])
+    return rows.where(~orders.is_test[order] & (rows.rate != 0))
 
 
 def wholly_cancelled(shop: Shop) -> Flags:

@@ -38,6 +38,7 @@ _STORES = (
 )
 _CURRENCIES = ("EUR", "USD", "GBP", "JPY", "CHF", "SEK", "AUD", "BRL", "INR", "NZD")
 _IN_EURO = (1.0, 0.92, 1.17, 0.0061, 1.05, 0.088, 0.6, 0.18, 0.011, 0.55)
+UNKNOWN = "XTS"  # the code kept for tests: no rate is ever known
 WHOLE_ONLY = ("JPY",)  # no hundredths
 _MONTHS = (0.85, 0.82, 0.92, 0.95, 1.0, 0.97, 0.9, 0.88, 1.0, 1.05, 1.3, 1.5)
 _WEEKDAYS = (0.95, 0.92, 0.94, 1.0, 1.12, 1.15, 0.98)
@@ -85,6 +86,16 @@ class Market:
     def store_ids(self) -> tuple[str, ...]:
         return tuple(store.id for store in self.stores)
 
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """Every currency that an order can have: those with a rate, then one without."""
+        return (*self.currencies, UNKNOWN)
+
+    @cached_property
+    def coarse(self) -> Ints:
+        """The smallest amount of each currency an order can have, in hundredths."""
+        return np.array([100 if name in WHOLE_ONLY else 1 for name in self.accepted], dtype=np.int64)
+
     @cached_property
     def base(self) -> Ints:
         """The base currency of each store."""
@@ -107,7 +118,10 @@ class Market:
         return days
 
     def rate(self, days: Ints, origin: Ints, target: Ints) -> Ints:
-        return self.rates[days - self.first_rate, origin, target]
+        """What one unit of `origin` is worth on each day; 0 where nobody knows."""
+        known = origin < len(self.currencies)
+        found = self.rates[days - self.first_rate, np.where(known, origin, 0), target]
+        return np.where(known, np.where(origin == target, RATE_UNIT, found), 0)
 
     @cached_property
     def demand(self) -> Floats:

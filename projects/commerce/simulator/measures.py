@@ -87,7 +87,7 @@ def _additive(facts: Facts) -> dict[str, By]:
     costs = rows.of(SALE, CANCELLATION, RESTOCK)
     spend = shop.spend
     base = shop.market.base[spend.store]
-    rate = np.where(spend.currency == base, RATE_UNIT, shop.market.rate(spend.day, spend.currency, base))
+    rate = shop.market.rate(spend.day, spend.currency, base)
     orders = np.flatnonzero(~shop.orders.is_test)
     found: dict[str, By] = {
         "orders": count_by(shop.orders.store[orders] * _WIDTH + shop.orders.placed_day[orders]),

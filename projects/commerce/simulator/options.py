@@ -14,7 +14,8 @@ class Options:
 
     customers, products and orders are totals over all stores. `currencies`: how many currencies the stores take, beside
     their own. `sessions`: human sessions for each order placed on the web or in the app. `dirt`: how many faults of
-    each kind the files have. `history`: the first so many days come as one file for each dataset, the rest by `cut`.
+    each kind the files have. `odd`: how often each thing happens that is well-formed and yet wrong, such as an order in a
+    currency without a rate. `history`: the first so many days come as one file for each dataset, the rest by `cut`.
     """
 
     seed: int = 1
@@ -27,13 +28,14 @@ class Options:
     currencies: int = 4
     sessions: int = 3
     dirt: int = 0
+    odd: int = 0
     cut: str = "day"
     history: int = 0
 
     def __post_init__(self) -> None:
         each_store = ("customers", "products", "orders")
-        lowest = dict.fromkeys(("seed", "dirt", "history"), 0) | dict.fromkeys(("days", "stores", "currencies"), 1)
-        lowest |= dict.fromkeys(each_store, self.stores) | {"sessions": 1}
+        lowest = dict.fromkeys(("seed", "dirt", "odd", "history"), 0) | dict.fromkeys(("days", "stores"), 1)
+        lowest |= dict.fromkeys(each_store, self.stores) | {"sessions": 1, "currencies": 2}
         for name, low in lowest.items():
             if getattr(self, name) < low:
                 raise ValueError(f"{name} is {getattr(self, name)}: expected at least {low}")

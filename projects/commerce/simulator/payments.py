@@ -68,7 +68,7 @@ def make_payments(
         "attempt": number(np.r_[attempt, np.ones(more, dtype=np.int64)][by_time]),
         "amount": money(amount[by_time]),
         "currency": choice(
-            market.currencies, np.r_[orders.currency[order], market.base[people.store[customer]]][by_time]
+            market.accepted, np.r_[orders.currency[order], market.base[people.store[customer]]][by_time]
         ),
         "fee": money(_fees(amount, status)[by_time]),
         "occurred_at": instant(when[by_time]),

@@ -10,7 +10,7 @@ from simulator.assortment import Assortment
 from simulator.chance import stream, whole
 from simulator.column import Column, Ints, basis, choice, identifier, money, number
 from simulator.demand import COUNTER, COUPON_CODES, Items, Orders
-from simulator.market import WHOLE_ONLY, Market
+from simulator.market import Market
 from simulator.table import Table, make_table
 
 _FREE_FROM = 5_000  # hundredths of a euro
@@ -30,7 +30,7 @@ def place(market: Market, orders: Orders, items: Items, goods: Assortment) -> Pl
     rng = stream(market.options.seed, "placing")
     first_line = np.searchsorted(items.order, np.arange(len(orders) + 1))
     net = items.net * items.quantity
-    coarse = np.array([100 if name in WHOLE_ONLY else 1 for name in market.currencies])[orders.currency]
+    coarse = market.coarse[orders.currency]
     rates = np.array([store.tax for store in market.stores])[orders.store[items.order]]
     tax = (net * rates + 5_000) // 10_000 // coarse[items.order] * coarse[items.order]
     subtotal, taxes = _per_order(net, first_line), _per_order(tax, first_line)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from simulator.aftermath import Refunded, Returned, come_back
 from simulator.assortment import make_assortment
+from simulator.column import NULL
 from simulator.demand import Items, Orders, make_items, make_orders
 from simulator.fulfilment import Cancelled, Shipped, fulfil
 from simulator.market import Market
@@ -14,7 +17,7 @@ from simulator.payments import make_payments
 from simulator.people import People, make_people
 from simulator.placing import place
 from simulator.stock import make_movements
-from simulator.table import KEYS, Table
+from simulator.table import KEYS, Table, without
 from simulator.visits import Sessions, Spend, make_visits
 
 
@@ -63,6 +66,7 @@ def simulate(options: Options) -> Shop:
         *visits.tables,
     ]
     by_name = {table.name: table for table in tables}
+    by_name["customers"] = without(by_name["customers"], _never_arrive(market, people, orders))
     return Shop(
         options=options,
         market=market,
@@ -77,3 +81,9 @@ def simulate(options: Options) -> Shop:
         spend=visits.spend,
         tables={name: by_name[name] for name in KEYS},
     )
+
+
+def _never_arrive(market: Market, people: People, orders: Orders) -> set[tuple[int, int]]:
+    """(store, number) of customers who have ordered, and whose own rows nobody delivers."""
+    known = np.unique(orders.customer[orders.customer != NULL])[: market.options.odd]
+    return set(zip(people.store[known].tolist(), people.number[known].tolist(), strict=True))

@@ -36,12 +36,15 @@ def make_movements(
     good = np.flatnonzero(returned.restocked)
     odd_at = market.opening + (rng.random(len(odd)) * market.options.days * SECOND_OF_DAY).astype(np.int64)
     kind = _small_change(rng, len(odd))
+    too_many = variants[: market.options.odd]
+    closing = np.full(len(too_many), market.closing - 1)
     parts = [  # variant, location, quantity, reason, instant
         (variants, 0, whole(rng, 5, 25, len(variants)), _OPENING, np.full(len(variants), market.opening)),
         (wanted // 20_000, wanted // 10_000 % 2, needed, _PURCHASE, bought_at),
         (sold, place, -shipped.quantity, _SHIPMENT, shipped.at),
         (back[good], 0, returned.quantity[good], _RETURN, returned.at[good]),
         (odd, 0, kind, np.where(kind < 0, _LOSS, _CORRECTION), odd_at),
+        (too_many, 0, np.full(len(too_many), -99_999), _LOSS, closing),
     ]
     sizes = [len(part[0]) for part in parts]
     variant, quantity, at = (np.concatenate([part[column] for part in parts]) for column in (0, 2, 4))

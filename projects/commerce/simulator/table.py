@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from simulator.column import NULL, SECOND_OF_DAY, Column, Ints
+from simulator.column import SECOND_OF_DAY, Column, Ints
 
 FORMATS = {"sessions": "ndjson", "session_orders": "ndjson", "touches": "ndjson", "inventory_movements": "parquet"}
 KEYS: Mapping[str, tuple[str, ...]] = {
@@ -136,5 +136,11 @@ def make_table(name: str, columns: Mapping[str, Column], at: Ints, *, opening: i
     return Table(name, {key: column.take(order) for key, column in columns.items()}, due[order])
 
 
-def present(values: Ints) -> npt.NDArray[np.bool_]:
-    return values != NULL
+def without(table: Table, keys: Collection[tuple[int, ...]]) -> Table:
+    """The table without the rows whose first key columns have one of these values."""
+    if not keys:
+        return table
+    width = len(next(iter(keys)))
+    rows = zip(*(table.columns[name].values.tolist() for name in table.key[:width]), strict=True)
+    kept = np.flatnonzero([row not in keys for row in rows])
+    return Table(table.name, {name: column.take(kept) for name, column in table.columns.items()}, table.due[kept])

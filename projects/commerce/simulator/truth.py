@@ -33,6 +33,7 @@ def truth(shop: Shop, delivered: Delivered) -> dict[str, object]:
         "metrics": metrics(shop),
         "silver": {name: _keys(table) for name, table in shop.tables.items()},
         "vault": vault(shop),
+        "oddities": oddities(shop),
         "deliveries": deliveries(shop, delivered),
         "faults": dict(sorted(Counter(fault.kind for fault in delivered.faults).items())),
         "fault_list": [asdict(fault) for fault in delivered.faults],
@@ -58,6 +59,46 @@ def vault(shop: Shop) -> dict[str, int]:
         "link_order_product": len(np.unique(pairs, axis=1).T),
         "guest_orders": int(np.sum(orders.customer == NULL)),
     }
+
+
+def oddities(shop: Shop) -> dict[str, list[dict[str, object]]]:
+    """What is well-formed and yet wrong, by kind: the keys of the rows that a platform should name."""
+    orders, items, stores = shop.orders, shop.items, shop.market.store_ids
+    arrived = set(map(tuple, _numbers(shop.tables["customers"], "store_id", "customer_id").T.tolist()))
+    known = np.flatnonzero(orders.customer_number != NULL)
+    pairs = zip(orders.store[known].tolist(), orders.customer_number[known].tolist(), strict=True)
+    lost = [int(order) for order, pair in zip(known, pairs, strict=True) if pair not in arrived]
+    paid = np.zeros(len(items), dtype=np.int64)
+    np.add.at(paid, shop.refunded.line, shop.refunded.amount)
+    lines = np.flatnonzero(paid > items.net * items.quantity).tolist()
+
+    def name(order: int) -> dict[str, object]:
+        return {"store_id": stores[orders.store[order]], "order_id": f"O{orders.number[order]:07}"}
+
+    return {
+        "currency_without_rate": [name(order) for order in np.flatnonzero(orders.rate == 0).tolist()],
+        "order_without_customer": [name(order) for order in lost],
+        "refund_above_sale": [
+            name(int(items.order[line])) | {"order_line_no": int(items.line_no[line])} for line in lines
+        ],
+        "negative_stock": _negative_stock(shop.tables["inventory_movements"]),
+    }
+
+
+def _negative_stock(movements: Table) -> list[dict[str, object]]:
+    """Variants of which a place has less than none at the end."""
+    columns = movements.columns
+    each, place = np.unique(_numbers(movements, "store_id", "variant_id", "location"), axis=1, return_inverse=True)
+    stock = np.zeros(each.shape[1], dtype=np.int64)
+    np.add.at(stock, place.ravel(), columns["quantity"].values)
+    return [
+        {
+            "store_id": columns["store_id"].words[store],
+            "variant_id": f"V{variant:07}",
+            "location": columns["location"].words[location],
+        }
+        for store, variant, location in each[:, stock < 0].T.tolist()
+    ]
 
 
 def deliveries(shop: Shop, delivered: Delivered) -> dict[str, dict[str, int]]:

@@ -1,0 +1,10 @@
+"""The simulated shop is part of a project, not of the package: its folder is where it is imported from."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+COMMERCE = Path(__file__).parents[2] / "projects" / "commerce"
+if str(COMMERCE) not in sys.path:
+    sys.path.insert(0, str(COMMERCE))
