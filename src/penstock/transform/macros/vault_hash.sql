@@ -7,6 +7,7 @@
 #}
 {% macro vault_text(column) -%}
     {%- set text = 'cast(' ~ column ~ ' as varchar)' -%}
+    {%- set trimmed = "rtrim(rtrim(" ~ text ~ ", '0'), '.')" -%}
     {%- set number = 'try_cast(' ~ column ~ ' as double)' -%}
     case
         when typeof({{ column }}) = 'TIMESTAMP WITH TIME ZONE'
@@ -15,18 +16,25 @@
             then case when isnan({{ number }}) then 'nan' else cast({{ number }} + cast(0 as double) as varchar) end
         when starts_with(typeof({{ column }}), 'DECIMAL(') then
             case
-                when {{ number }} = 0 then '0'
                 when not contains({{ text }}, '.') then {{ text }}
-                else regexp_replace(rtrim(rtrim({{ text }}, '0'), '.'), '^(-?)[.]', '\10.')
+                when {{ number }} = 0 then '0'
+                when starts_with({{ text }}, '.') then concat('0', {{ trimmed }})
+                when starts_with({{ text }}, '-.') then concat('-0', substr({{ trimmed }}, 2))
+                else {{ trimmed }}
             end
         when typeof({{ column }}) = 'BLOB' then hex(try_cast({{ column }} as blob))
         else {{ text }}
     end
 {%- endmacro %}
 
-{# A text with its length in bytes in front, so that no two lists of texts read the same; null stays null. #}
+{# A literal with its length in bytes in front, so that no two lists of texts read the same. #}
 {% macro vault_net(text) -%}
-    strlen({{ text }}) || ':' || ({{ text }}) || ','
+    '{{ text.encode() | length }}:{{ text }},'
+{%- endmacro %}
+
+{# As the arguments of a concatenation: a value's canonical text with its length in bytes in front. #}
+{% macro vault_net_value(column) -%}
+    strlen({{ vault_text(column) }}), ':', {{ vault_text(column) }}, ','
 {%- endmacro %}
 
 {# The key of what has no key: 64 zeros. #}
@@ -45,10 +53,10 @@
         when {% for column in columns %}{{ column }} is null{% if not loop.last %} and {% endif %}{% endfor %}
             then {{ vault_unknown_key() }}
         else sha256(concat(
-            {{ vault_net(vault_text(tenant)) }},
-            {{ vault_net("'" ~ code ~ "'") }}
+            {{ vault_net_value(tenant) }},
+            {{ vault_net(code) }}
             {%- for column in columns %},
-            coalesce({{ vault_net(vault_text(column)) }}, '-,')
+            case when {{ column }} is null then '-,' else concat({{ vault_net_value(column) }}) end
             {%- endfor %}
         ))
     end
@@ -61,14 +69,13 @@
         {{ vault_hash_diff(['name', 'city']) }}
 #}
 {% macro vault_hash_diff(columns, deleted='is_deleted', tenant='tenant') -%}
-    {%- set flag = "case when " ~ deleted ~ " then '10:is_deleted,4:true,' else '' end" -%}
     sha256(concat(
-        {{ vault_net(vault_text(tenant)) }}
+        {{ vault_net_value(tenant) }}
         {%- for name in (columns + ['is_deleted']) | sort(case_sensitive=true) %},
         {% if name == 'is_deleted' -%}
-            {{ flag }}
+            case when {{ deleted }} then '10:is_deleted,4:true,' end
         {%- else -%}
-            coalesce({{ "'" ~ (name.encode() | length) ~ ':' ~ name ~ ",'" }} || {{ vault_net(vault_text(name)) }}, '')
+            case when {{ name }} is not null then concat({{ vault_net(name) }}, {{ vault_net_value(name) }}) end
         {%- endif %}
         {%- endfor %}
     ))

@@ -36,13 +36,16 @@
     )
 {%- endmacro %}
 
-{# The rows of a satellite that count, and where there is record tracking a deletion for every absence. #}
+{#
+    The rows of a satellite that count, and where there is record tracking a deletion for every absence; its hash diff
+    is empty, so that a version of the same moment outranks it.
+#}
 {% macro vault_events(satellite, key, driving, tracking, applied, loaded) -%}
     select * from {{ satellite }} where {{ vault_until(applied, loaded) }}
     {%- if tracking is not none -%}
     {%- set evidence -%}
         select {{ key }}, tenant, applied_at from {{ satellite }}
-        where not is_deleted and {{ vault_until(applied, loaded) }}
+        where {{ vault_until(applied, loaded) }}
         union
         select {{ key }}, tenant, applied_at from {{ tracking }}
         where {{ key }} <> {{ vault_unknown_key() }} and {{ vault_until(applied, loaded) }}
