@@ -1,0 +1,51 @@
+with entries as (
+
+    select
+        ledger.*,
+        customers.is_member
+    from {{ ref('sales_ledger') }} as ledger
+    inner join {{ ref('dim_customer') }} as customers on ledger.customer_key = customers.customer_key
+    where not ledger.is_test and ledger.product_key <> 'none'
+
+),
+
+totals as (
+
+    select
+        store_id,
+        coalesce(product_id, 'unknown') as product_id,
+        is_member,
+        any_value(base_currency) as base_currency,
+        count(distinct order_id) as orders,
+        {{ sales_columns() }},
+        count(*) filter (where entry_type = 'sale' and base_cost is null) as lines_without_cost
+    from entries
+    group by store_id, coalesce(product_id, 'unknown'), is_member
+
+),
+
+products as (
+
+    select store_id, product_id, name, category from {{ ref('dim_product') }} where is_current
+
+)
+
+select
+    totals.store_id,
+    totals.product_id,
+    products.name,
+    coalesce(products.category, 'unknown') as category,
+    totals.is_member,
+    totals.base_currency,
+    totals.orders,
+    totals.quantity,
+    totals.gross_sales,
+    totals.discounts,
+    totals.cancellations,
+    totals.returns,
+    totals.net_sales,
+    totals.cost,
+    totals.gross_profit,
+    totals.lines_without_cost
+from totals
+left join products on totals.store_id = products.store_id and totals.product_id = products.product_id

@@ -1,0 +1,40 @@
+with orders as (
+
+    select * from {{ ref('fact_orders') }} where not is_test
+
+),
+
+customers as (
+
+    select customer_key, country, region, segment, is_member from {{ ref('dim_customer') }}
+
+)
+
+select
+    orders.store_id,
+    orders.order_id as transaction_id,
+    orders.date_key,
+    orders.placed_at,
+    orders.channel,
+    orders.status,
+    orders.customer_key,
+    orders.customer_id,
+    orders.person_id,
+    customers.segment,
+    customers.is_member,
+    coalesce(customers.country, orders.ship_country) as country,
+    coalesce(orders.ship_region, customers.region, 'unknown') as region,
+    orders.ordered_quantity as quantity,
+    orders.currency,
+    orders.amount,
+    orders.base_currency,
+    orders.base_amount,
+    case
+        when orders.base_amount < {{ var('amount_medium_from') }} then 'low'
+        when orders.base_amount < {{ var('amount_high_from') }} then 'medium'
+        when orders.base_amount is not null then 'high'
+        else 'unknown'
+    end as amount_category,
+    orders.payment_method
+from orders
+inner join customers on orders.customer_key = customers.customer_key

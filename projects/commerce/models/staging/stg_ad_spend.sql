@@ -1,0 +1,22 @@
+{{ config(materialized='view', schema='staging') }}
+
+with source as (
+
+    select * from {{ source('silver', 'ad_spend') }}
+
+)
+
+select
+    store_id,
+    spend_date,
+    channel,
+    campaign,
+    currency,
+    amount,
+    _tenant as tenant,
+    _source as record_source,
+    _file as source_file,
+    _line as source_line,
+    _ingested_at as loaded_at,
+    _new
+from source

@@ -1,0 +1,20 @@
+{{ config(materialized='view', schema='staging') }}
+
+with source as (
+
+    select * from {{ source('silver', 'gift_card_sales') }}
+
+)
+
+select
+    store_id,
+    order_id,
+    line_no,
+    amount,
+    _tenant as tenant,
+    _source as record_source,
+    _file as source_file,
+    _line as source_line,
+    _ingested_at as loaded_at,
+    _new
+from source

@@ -1,0 +1,26 @@
+{{ config(materialized='view', schema='staging') }}
+
+with source as (
+
+    select * from {{ source('silver', 'shipment_lines') }}
+
+)
+
+select
+    store_id,
+    shipment_id,
+    line_no,
+    order_id,
+    order_line_no,
+    quantity,
+    carrier,
+    shipped_at,
+    delivered_at,
+    updated_at,
+    _tenant as tenant,
+    _source as record_source,
+    _file as source_file,
+    _line as source_line,
+    _ingested_at as loaded_at,
+    _new
+from source

@@ -1,0 +1,150 @@
+with horizon as (
+
+    select last_day from {{ ref('int_horizon') }}
+
+),
+
+dates as (
+
+    select distinct dates.month_end as as_of_date
+    from (select distinct last_day(date_key) as month_end from {{ ref('dim_date') }}) as dates
+    cross join horizon
+    where dates.month_end < horizon.last_day
+    union
+    select last_day as as_of_date from horizon
+
+),
+
+orders as (
+
+    select store_id, person_id, order_id, date_key, wholly_cancelled_date
+    from {{ ref('fact_orders') }}
+    where person_id is not null and not is_test
+
+),
+
+-- An order counts until it is wholly cancelled.
+placed as (
+
+    select
+        orders.store_id,
+        orders.person_id,
+        dates.as_of_date,
+        min(orders.date_key) as first_order_date,
+        max(orders.date_key) filter (
+            where orders.wholly_cancelled_date is null or orders.wholly_cancelled_date > dates.as_of_date
+        ) as last_order_date,
+        count(*) filter (
+            where orders.wholly_cancelled_date is null or orders.wholly_cancelled_date > dates.as_of_date
+        ) as orders
+    from orders
+    inner join dates on orders.date_key <= dates.as_of_date
+    group by orders.store_id, orders.person_id, dates.as_of_date
+
+),
+
+spent as (
+
+    select
+        store_id,
+        person_id,
+        business_date,
+        {{ base_sum('base_amount', 'is_net_sales') }} as net_sales,
+        {{ base_sum('base_cost') }} as cost
+    from {{ ref('sales_ledger') }}
+    where person_id is not null and not is_test and (is_net_sales or base_cost <> 0)
+    group by store_id, person_id, business_date
+
+),
+
+running as (
+
+    select
+        store_id,
+        person_id,
+        business_date,
+        cast(sum(net_sales) over until_now as decimal(38, 12)) as net_sales,
+        cast(sum(cost) over until_now as decimal(38, 12)) as cost
+    from spent
+    window until_now as (partition by store_id, person_id order by business_date rows unbounded preceding)
+
+),
+
+valued as (
+
+    select
+        placed.store_id,
+        placed.person_id,
+        placed.as_of_date,
+        placed.first_order_date,
+        placed.last_order_date,
+        placed.orders,
+        coalesce(running.net_sales, 0) as net_sales,
+        coalesce(running.cost, 0) as cost
+    from placed
+    asof left join running
+        on placed.store_id = running.store_id
+        and placed.person_id = running.person_id
+        and placed.as_of_date >= running.business_date
+
+),
+
+ranked as (
+
+    select
+        store_id,
+        person_id,
+        as_of_date,
+        count(*) over everyone as persons,
+        row_number() over (everyone order by last_order_date, person_id) - 1 as recency_rank,
+        row_number() over (everyone order by orders, person_id) - 1 as frequency_rank,
+        row_number() over (everyone order by net_sales, person_id) - 1 as monetary_rank
+    from valued
+    where orders > 0
+    window everyone as (partition by store_id, as_of_date)
+
+),
+
+scored as (
+
+    select
+        store_id,
+        person_id,
+        as_of_date,
+        cast(1 + recency_rank * 5 // persons as integer) as recency_score,
+        cast(1 + frequency_rank * 5 // persons as integer) as frequency_score,
+        cast(1 + monetary_rank * 5 // persons as integer) as monetary_score
+    from ranked
+
+)
+
+select
+    valued.store_id,
+    valued.person_id,
+    valued.as_of_date,
+    valued.as_of_date = horizon.last_day as is_latest,
+    valued.first_order_date,
+    valued.last_order_date,
+    cast(valued.as_of_date - valued.last_order_date as integer) as recency_days,
+    valued.orders,
+    valued.net_sales,
+    cast(valued.net_sales - valued.cost as decimal(38, 12)) as gross_profit,
+    scored.recency_score,
+    scored.frequency_score,
+    scored.monetary_score,
+    case
+        when scored.recency_score is null then 'no order'
+        when scored.recency_score >= 4 and scored.frequency_score >= 4 then 'champions'
+        when scored.recency_score >= 3 and scored.frequency_score >= 3 then 'loyal'
+        when scored.recency_score >= 4 then 'recent'
+        when scored.recency_score = 3 then 'promising'
+        when scored.frequency_score >= 4 then 'at risk'
+        when scored.frequency_score >= 2 then 'hibernating'
+        else 'lost'
+    end as segment
+from valued
+cross join horizon
+left join scored
+    on valued.store_id = scored.store_id
+    and valued.person_id = scored.person_id
+    and valued.as_of_date = scored.as_of_date

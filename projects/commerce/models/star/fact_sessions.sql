@@ -1,0 +1,33 @@
+with converted as (
+
+    select
+        links.store_id,
+        links.session_id,
+        count(*) as orders
+    from {{ ref('stg_session_orders') }} as links
+    inner join {{ ref('int_orders') }} as orders
+        on links.store_id = orders.store_id
+        and links.order_id = orders.order_id
+    where not orders.is_test
+    group by links.store_id, links.session_id
+
+)
+
+select
+    sessions.store_id,
+    sessions.session_id,
+    {{ local_day("coalesce(stores.timezone, 'UTC')", 'sessions.started_at') }} as date_key,
+    sessions.started_at,
+    sessions.ended_at,
+    sessions.customer_id,
+    sessions.anonymous_id,
+    sessions.device,
+    sessions.country,
+    not sessions.is_bot and not sessions.is_staff as is_human,
+    coalesce(converted.orders, 0) as orders,
+    not sessions.is_bot and not sessions.is_staff and converted.orders is not null as is_converted
+from {{ ref('stg_sessions') }} as sessions
+left join {{ ref('int_stores') }} as stores on sessions.store_id = stores.store_id
+left join converted
+    on sessions.store_id = converted.store_id
+    and sessions.session_id = converted.session_id
