@@ -118,6 +118,16 @@ def test_each_kind_of_fault_is_there_as_often_as_asked() -> None:
     assert Counter(fault.kind for fault in faults) == dict.fromkeys([*FILE_FAULTS, *LINE_FAULTS], 3)
 
 
+def test_the_history_stays_clean() -> None:
+    shop = simulate(replace(TINY, history=30, dirt=3))
+
+    delivered = soil(shop, cut(shop))
+
+    assert all(drop.is_plain for drop in delivered.drops if drop.label == "history")
+    assert not any("history" in fault.path for fault in delivered.faults)
+    assert delivered.faults
+
+
 def test_a_late_file_comes_after_its_day() -> None:
     shop = simulate(replace(TINY, dirt=3))
     delivered = soil(shop, cut(shop))

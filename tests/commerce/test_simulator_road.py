@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from simulator.dirt import soil
-from simulator.drops import cut, write_all
+from simulator.drops import cut, write_all, write_day
 from simulator.options import Options
 from simulator.shop import simulate
 from simulator.truth import truth
@@ -73,6 +74,21 @@ def test_a_run_counts_every_row_as_the_truth_does(place: Path) -> None:
         if figures["lines"]
     }
     assert sum(figures["quarantined"] for figures in found.values()) == 7 * TINY.dirt
+
+
+def test_silver_is_the_same_when_the_files_come_in_two_runs(place: Path) -> None:
+    shop = simulate(replace(TINY, seed=4))
+    delivered = soil(shop, cut(shop))
+    known = truth(shop, delivered)["silver"]
+    inbox, rows = place / "later", Counter[str]()
+
+    for days in (range(30), range(30, 40)):
+        for day in days:
+            write_day(delivered.drops, day, inbox)
+        for name, figures in run(place, inbox, "later-data").items():
+            rows[name] += figures["accepted"] - figures["replaced"]
+
+    assert rows == Counter(known)
 
 
 def test_no_row_of_a_clean_shop_is_refused(place: Path) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from simulator.chance import stream
 from simulator.column import Kind
-from simulator.drops import Drop, again
+from simulator.drops import HISTORY, Drop, again
 from simulator.shop import Shop
 from simulator.table import Table
 
@@ -69,7 +69,8 @@ class Delivered:
 
 
 def soil(shop: Shop, drops: Sequence[Drop]) -> Delivered:
-    """The files with `options.dirt` faults of each kind, or as many as there are files to hold them."""
+    """The files with `options.dirt` faults of each kind, or as many as there are files to hold them; those of the
+    history stay clean."""
     if shop.options.dirt == 0:
         return Delivered(tuple(drops), ())
     work = _Soiling(shop, drops)
@@ -79,7 +80,7 @@ def soil(shop: Shop, drops: Sequence[Drop]) -> Delivered:
     for kind in LINE_FAULTS:
         for _ in range(shop.options.dirt):
             work.line_fault(kind)
-    return Delivered(tuple(work.drops.values()) + tuple(work.more), tuple(work.faults))
+    return Delivered((*work.clean, *work.drops.values(), *work.more), tuple(work.faults))
 
 
 class _Soiling:
@@ -88,7 +89,8 @@ class _Soiling:
     def __init__(self, shop: Shop, drops: Sequence[Drop]) -> None:
         self.rng = stream(shop.options.seed, "dirt")
         self.last = shop.options.days - 1
-        self.drops = {drop.path: drop for drop in drops}
+        self.drops = {drop.path: drop for drop in drops if drop.label != HISTORY}
+        self.clean = tuple(drop for drop in drops if drop.label == HISTORY)
         self.more: list[Drop] = []
         self.taken: set[str] = set()
         self.faults: list[Fault] = []
@@ -230,7 +232,9 @@ def _open_quote(table: Table, line: bytes) -> bytes:
 
 
 def _wrong_type(table: Table, line: bytes) -> bytes:
-    name, column = next((name, column) for name, column in reversed(table.columns.items()) if column.kind in _BAD_TEXT)
+    name, column = next(
+        (name, column) for name, column in reversed(list(table.columns.items())) if column.kind in _BAD_TEXT
+    )
     return _edited(table, line, name, _BAD_TEXT[column.kind])
 
 

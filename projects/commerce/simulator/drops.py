@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 from simulator.shop import Shop
 from simulator.table import Table
 
+HISTORY = "history"
+
 
 @dataclass(frozen=True)
 class Drop:
@@ -95,7 +97,7 @@ def _spans(shop: Shop) -> Iterator[tuple[str, int, int]]:
     """(label, first day, last day) of the files of every dataset."""
     options = shop.options
     if options.history:
-        yield "history", 0, options.history - 1
+        yield HISTORY, 0, options.history - 1
     if options.cut == "all" and options.history < options.days:
         yield "all", options.history, options.days - 1
         return
