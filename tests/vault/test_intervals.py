@@ -139,6 +139,15 @@ def test_a_link_keeps_a_row_whose_key_is_not_known_and_drops_one_of_none(vault: 
     assert vault.execute("SELECT * FROM hub").fetchall() == []
 
 
+def test_a_driving_key_that_is_not_known_is_another_one_for_each_tenant(vault: duckdb.DuckDBPyConnection) -> None:
+    put(vault, "versions", {"book": "7", "applied_at": 1}, {"book": "8", "applied_at": 2, "tenant": "other"})
+    make(vault, "eff", "vault_effectivity('loan', {'book': ['book'], 'member': ['member']}, sources='versions_feed')")
+
+    rows = said(vault, "member_hk, valid_from, valid_to", "vault_versions('eff', 'loan_hk', driving=['member_hk'])")
+
+    assert rows == [(UNKNOWN, 1, None), (UNKNOWN, 2, None)]
+
+
 def test_a_hub_takes_part_in_a_link_twice_by_roles_and_children_tell_relations_apart(
     vault: duckdb.DuckDBPyConnection,
 ) -> None:

@@ -87,7 +87,7 @@
     satellite, key, driving=none, tracking=none, applied=none, loaded=none, changes_only=false
 ) -%}
     {%- set whole = [key] if driving is none else driving -%}
-    {%- set partition = 'partition by ' ~ whole | join(', ') -%}
+    {%- set partition = 'partition by ' ~ (whole if whole == [key] else ['tenant'] + whole) | join(', ') -%}
     {%- set in_order = partition ~ ' order by applied_at, hash_diff, loaded_at desc' -%}
     {%- set rows = 'events' -%}
 with events as (
