@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.flows.library import Library, loan
 
 
@@ -95,7 +93,6 @@ def test_a_replaced_file_takes_its_rows_along(library: Library) -> None:
     assert library.count("gold.dim_member", release=1) == 2
 
 
-@pytest.mark.xfail(reason="silver keeps its column `_opened`, which no declaration can name")
 def test_a_horizon_may_be_dropped(library: Library) -> None:
     """Then every correction counts, however late."""
     library.edit("contracts/loans.yml", "order_by: changed_at, horizon: P30D", "order_by: changed_at")

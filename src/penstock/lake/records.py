@@ -143,7 +143,12 @@ def _query(root: Path, query: str, values: tuple[object, ...]) -> list[tuple[Any
     if not exists(root):
         return []
     with _errors(root), closing(_connect(root, "ro")) as db:
-        return db.execute(query, values).fetchall()
+        try:
+            return db.execute(query, values).fetchall()
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):  # its first opening was cut short: there is nothing in it yet
+                return []
+            raise
 
 
 def _connect(root: Path, mode: str) -> sqlite3.Connection:

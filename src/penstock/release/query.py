@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from penstock.errors import StorageError, UsageError
 from penstock.release.reader import Reader
+from penstock.release.views import unreadable
 from penstock.sql.guard import check_query
 
 _BATCH_ROWS = 50_000
@@ -82,9 +83,10 @@ def _guarded(rows: pa.RecordBatchReader, cursor: duckdb.DuckDBPyConnection, read
 
 
 def _as_error(error: Exception, reader: Reader) -> UsageError | StorageError:
-    if isinstance(error, duckdb.IOException):
-        return StorageError("A file of the lake cannot be read", found=str(error), remedy="Run `penstock doctor`.")
     message = str(error)
+    damaged = isinstance(error, duckdb.InvalidInputException) and ".parquet" in message
+    if isinstance(error, duckdb.IOException) or damaged:
+        return unreadable(error)
     if "Out of Memory" in message:
         return UsageError("The query needs more memory than it may take", found=message.splitlines()[0])
     return _helpful(None, message, reader)

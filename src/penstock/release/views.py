@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import duckdb
 
+from penstock.errors import StorageError
 from penstock.lake.table import Scan
 from penstock.sql.names import quote
 from penstock.sql.scan import read_scan
@@ -22,9 +23,22 @@ def define_views(
     files: list[str] = []
     for name, scan in scans.items():
         paths = [file.path for file in scan.files]
-        connection.execute(f"CREATE VIEW {qualified(name)} AS {read_scan(paths, scan.columns)}")
+        try:
+            connection.execute(f"CREATE VIEW {qualified(name)} AS {read_scan(paths, scan.columns)}")
+        except (duckdb.IOException, duckdb.InvalidInputException) as error:
+            raise unreadable(error, where=name) from error
         files += paths
     return tuple(files)
+
+
+def unreadable(error: Exception, *, where: str | None = None) -> StorageError:
+    """A data file that is missing, cut or damaged, as an error that says what to do."""
+    return StorageError(
+        "A file of the lake cannot be read",
+        where=where,
+        found=str(error).splitlines()[0],
+        remedy="`penstock doctor` names every damaged file; restore them from a backup.",
+    )
 
 
 def qualified(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -18,9 +19,10 @@ with warnings.catch_warnings():
     from dbt.cli.main import dbtRunner, dbtRunnerResult
     from dbt.contracts.graph.semantic_manifest import SemanticManifest
 
-from penstock.errors import DeclarationError
+from penstock.errors import DeclarationError, PenstockError, StorageError
 from penstock.transform.workspace import Workspace
 
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO}
 _HEADING = re.compile(r"(Runtime|Database|Compilation) Error in (model|test|seed|snapshot) ")
 _SILENCE = [
     "--quiet",
@@ -110,9 +112,16 @@ class Dbt:
             finally:
                 release_database()
 
-    def _unreadable(self, exception: BaseException | None) -> DeclarationError:
+    def _unreadable(self, exception: BaseException | None) -> PenstockError:
         if isinstance(exception, KeyboardInterrupt):
             raise exception
+        if isinstance(exception, OSError) and exception.errno in _DISK:
+            return StorageError(
+                "The disk refused what dbt writes",
+                where=str(self._workspace.folder),
+                found=exception.strerror,
+                remedy="Make room or mend the permissions, then run again; nothing was released.",
+            )
         node = getattr(exception, "node", None)
         path = getattr(node, "original_file_path", None)
         return DeclarationError(
