@@ -155,7 +155,9 @@ def test_what_is_well_formed_and_yet_wrong_is_named(tmp_path: Path) -> None:
         "XTS"
     }
     assert {kind: len(rows) for kind, rows in named.items() if kind != "order_without_customer"} == {
-        "currency_without_rate": 2, "refund_above_sale": 2, "negative_stock": 2
+        "currency_without_rate": 2,
+        "refund_above_sale": 2,
+        "negative_stock": 2,
     }
     assert set(map(len, usual["oddities"].values())) == {0}
 
