@@ -85,7 +85,7 @@ def take(catalog: LakeCatalog, locks: Path, name: str, *, holder: str, clock: Cl
     """Take the lease or raise LeaseHeld naming who has it. Every taking raises the epoch by one."""
     lock = FileLock(locks / f"{name}.lock")
     if not lock.acquire():
-        raise _held(name, lock.read())
+        raise _held(name, _holder(lock, clock))
     started = clock.now().isoformat(timespec="seconds")
     try:
         lock.write({"pid": os.getpid(), "started": started, "holder": holder})
@@ -94,6 +94,27 @@ def take(catalog: LakeCatalog, locks: Path, name: str, *, holder: str, clock: Cl
         lock.release()
         raise
     return Lease(name=name, holder=holder, epoch=epoch, _lock=lock)
+
+
+def _holder(lock: FileLock, clock: Clock) -> dict[str, Any]:
+    """Who holds the lock. Its holder may not have written yet who it is: then the file still names a dead process."""
+    facts = lock.read()
+    for _ in range(20):
+        if _is_alive(facts.get("pid")):
+            break
+        clock.sleep(0.01)
+        facts = lock.read()
+    return facts
+
+
+def _is_alive(pid: object) -> bool:
+    try:
+        os.kill(int(str(pid)), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def fence(db: Connection, lease: Lease, *, commit: str, used_at: str) -> None:
