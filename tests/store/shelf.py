@@ -53,10 +53,12 @@ class MemoryView:
     def document(self, collection: Collection, key: str) -> bytes | None:
         return next((_bytes(row) for row in self.stored[collection.version] if row[0] == key), None)
 
-    def page(self, collection: Collection, conditions: Sequence[Condition], *, skip: int, limit: int) -> list[bytes]:
+    def page(
+        self, collection: Collection, conditions: Sequence[Condition], *, skip: int, limit: int, at_once: bool = False
+    ) -> list[bytes]:
         return [_bytes(row) for row in self._chosen(collection, conditions)[skip : skip + limit]]
 
-    def count(self, collection: Collection, conditions: Sequence[Condition]) -> int:
+    def count(self, collection: Collection, conditions: Sequence[Condition], *, at_once: bool = False) -> int:
         return len(self._chosen(collection, conditions))
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from penstock.errors import StorageError
 from penstock.store.collection import Collection
+from penstock.store.protocol import Compare, Condition, TakesLong
 from penstock.store.sqlite import MANIFEST, SqliteStore
 from penstock.testing.disk import FaultyDisk, FullDisk, Mode, Point
 from penstock.testing.world import manual_world
@@ -211,6 +212,34 @@ def test_a_file_that_is_gone_is_made_anew(tmp_path: Path) -> None:
     assert len(keys(store)) == 4
     with pytest.raises(AssertionError):
         SqliteStore(tmp_path / "new", manual_world()).refresh(manifest(1), no_rows)
+
+
+def test_an_answer_that_takes_long_is_given_up_and_given_when_there_is_time(tmp_path: Path) -> None:
+    store = sqlite(tmp_path)
+    store.refresh(manifest(), lambda _: [[(f"k{n}", "{}", "north", n) for n in range(30_000)]])
+    view = store.open()
+    books, north = view.manifest.collections[0], [Condition("shelf", Compare.EQUAL, "north")]
+
+    with pytest.raises(TakesLong):
+        view.count(books, north, at_once=True)
+    with pytest.raises(TakesLong):
+        view.page(books, north, skip=29_000, limit=10, at_once=True)
+
+    assert view.count(books, north) == view.count(books, north, at_once=True) == 30_000
+    assert len(view.page(books, north, skip=29_000, limit=10)) == 10
+    assert len(view.page(books, (), skip=29_000, limit=1000, at_once=True)) == 1000
+    assert view.document(books, "k29999") == b"{}"
+
+
+def test_what_takes_a_moment_is_never_given_up_however_often_it_is_asked(tmp_path: Path) -> None:
+    store = sqlite(tmp_path)
+    store.refresh(manifest(), rows(SHELVED))
+    view = store.open()
+    books, north = view.manifest.collections[0], [Condition("shelf", Compare.EQUAL, "north")]
+
+    for _ in range(5_000):
+        assert len(view.page(books, north, skip=0, limit=10, at_once=True)) == 2
+        assert view.document(books, "a") is not None
 
 
 def test_a_release_is_known_by_number_instant_and_endpoints(tmp_path: Path) -> None:

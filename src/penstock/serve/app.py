@@ -24,6 +24,7 @@ from penstock.serve.openapi import describe
 from penstock.serve.parameters import nothing
 from penstock.serve.problem import Problem, not_found
 from penstock.serve.site import Current, Site
+from penstock.store.protocol import TakesLong
 
 _EXPOSED = ("ETag", "Penstock-Release")
 
@@ -62,7 +63,7 @@ def make_app(current: Current, root: Path, *, cors: Sequence[str] = (), routers:
 
 
 async def _declared(request: Request, site: Site) -> Response:
-    """What is quick (a document, a page by its place) is answered here and now, the rest in a thread."""
+    """What takes a moment is answered here and now, and only the rest in a thread: that costs more than most answers."""
     path = _path(request)
     match = site.routes.find(path)
     if match is None:
@@ -74,9 +75,10 @@ async def _declared(request: Request, site: Site) -> Response:
     chosen = site.below(match, site.selection(match, query))
     if _is_known(request, site):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=site.headers)
-    if chosen.conditions:
+    try:
+        return _answer(request, site, site.page(match, chosen, at_once=True))
+    except TakesLong:
         return _answer(request, site, await run_in_threadpool(site.page, match, chosen))
-    return _answer(request, site, site.page(match, chosen))
 
 
 def _answer(request: Request, site: Site, body: bytes) -> Response:

@@ -68,11 +68,11 @@ class Site:
         own = Condition(match.endpoint.parent, Compare.EQUAL, value)
         return Selection(chosen.skip, chosen.limit, (own, *chosen.conditions))
 
-    def page(self, match: Match, chosen: Selection) -> bytes:
-        """Rows as JSON, with how many there are in all."""
+    def page(self, match: Match, chosen: Selection, *, at_once: bool = False) -> bytes:
+        """Rows as JSON, with how many there are in all; `at_once` as in a view."""
         collection = self._targets[match.endpoint.path].collection
-        total = self._view.count(collection, chosen.conditions)
-        found = self._view.page(collection, chosen.conditions, skip=chosen.skip, limit=chosen.limit)
+        total = self._view.count(collection, chosen.conditions, at_once=at_once)
+        found = self._view.page(collection, chosen.conditions, skip=chosen.skip, limit=chosen.limit, at_once=at_once)
         return b'{"items":[%s],"total":%d,"skip":%d,"limit":%d,"release":%d}' % (
             b",".join(found),
             total,

@@ -31,19 +31,28 @@ class Condition:
     value: str | int | float
 
 
+class TakesLong(Exception):
+    """The answer needs more than a moment: ask again where nobody waits for it."""
+
+
 class View(Protocol):
     """One release as it was when the view was opened, whatever is refreshed meanwhile. May be used by several
-    threads. Close it."""
+    threads. Close it.
+
+    With `at_once` an answer that would take more than about a millisecond is given up with TakesLong.
+    """
 
     @property
     def manifest(self) -> Manifest: ...
     def document(self, collection: Collection, key: str) -> bytes | None:
         """The row of that key as JSON, or None."""
 
-    def page(self, collection: Collection, conditions: Sequence[Condition], *, skip: int, limit: int) -> list[bytes]:
+    def page(
+        self, collection: Collection, conditions: Sequence[Condition], *, skip: int, limit: int, at_once: bool = False
+    ) -> list[bytes]:
         """Rows that meet all conditions, in order: `limit` of them after the first `skip`."""
 
-    def count(self, collection: Collection, conditions: Sequence[Condition]) -> int:
+    def count(self, collection: Collection, conditions: Sequence[Condition], *, at_once: bool = False) -> int:
         """How many rows meet all conditions."""
 
     def close(self) -> None: ...

@@ -158,13 +158,15 @@ class SqliteView:
         with _errors(collection):
             return self._files[collection.name].document(key)
 
-    def page(self, collection: Collection, conditions: Sequence[Condition], *, skip: int, limit: int) -> list[bytes]:
+    def page(
+        self, collection: Collection, conditions: Sequence[Condition], *, skip: int, limit: int, at_once: bool = False
+    ) -> list[bytes]:
         with _errors(collection):
-            return self._files[collection.name].page(conditions, skip=skip, limit=limit)
+            return self._files[collection.name].page(conditions, skip=skip, limit=limit, at_once=at_once)
 
-    def count(self, collection: Collection, conditions: Sequence[Condition]) -> int:
+    def count(self, collection: Collection, conditions: Sequence[Condition], *, at_once: bool = False) -> int:
         with _errors(collection):
-            return self._files[collection.name].count(conditions)
+            return self._files[collection.name].count(conditions, at_once=at_once)
 
     def close(self) -> None:
         for file in self._files.values():

@@ -11,15 +11,17 @@ import threading
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from penstock.errors import StorageError
 from penstock.store.collection import Collection
-from penstock.store.protocol import Condition, Row
+from penstock.store.protocol import Condition, Row, TakesLong
 
 _MAPPED = 1 << 30  # bytes of a file that are read through the page cache without copying
 _TOTALS = 4096  # remembered numbers of rows
 _LARGEST = (1 << 63) - 1
+_MOMENT = 25_000  # steps of SQLite's machine, about half a millisecond
 
 
 def write_rows(path: Path, collection: Collection, batches: Iterable[Sequence[Row]]) -> int:
@@ -63,44 +65,69 @@ class RowFile:
 
     def __init__(self, path: Path, collection: Collection) -> None:
         self._collection = collection
-        self._lock = threading.Lock()
+        self._lock, self._quick_lock = threading.Lock(), threading.Lock()
+        self._moments: int | None = None
         self._totals: dict[tuple[Condition, ...], int] = {(): collection.rows}
         try:
             # Nobody changes the file, so it is read without locks, and goes on when it is removed.
-            self._quick = _connect(path)  # for what takes microseconds
-            self._slow = _connect(path)  # for what may take long: nobody waits for it who need not
+            self._quick = _connect(path)  # for the thread that everybody waits for: it gives up early
+            self._quick.set_progress_handler(self._out_of_time, _MOMENT)
+            self._slow = _connect(path)
         except sqlite3.Error as error:
             raise StorageError(
                 "A file of the serving store cannot be read", where=str(path), found=str(error)
             ) from error
 
     def document(self, key: str) -> bytes | None:
-        row = self._quick.execute("SELECT document FROM rows WHERE key = ?", (key,)).fetchone()
+        with self._quick_lock:
+            row = self._quick.execute("SELECT document FROM rows WHERE key = ?", (key,)).fetchone()
         return None if row is None else row[0]
 
-    def page(self, conditions: Sequence[Condition], *, skip: int, limit: int) -> list[bytes]:
+    def page(self, conditions: Sequence[Condition], *, skip: int, limit: int, at_once: bool) -> list[bytes]:
         skip = min(skip, _LARGEST - limit)
         if not conditions:
             # Positions have no gap: they count from 1 in order.
             sql = "SELECT document FROM rows WHERE position > ? ORDER BY position LIMIT ?"
-            return [row[0] for row in self._quick.execute(sql, (skip, limit))]
+            with self._quick_lock:
+                return [row[0] for row in self._quick.execute(sql, (skip, limit))]
         where, values = self._where(conditions)
         sql = f"SELECT document FROM rows WHERE {where} ORDER BY position LIMIT ? OFFSET ?"
-        with self._lock:
-            return [row[0] for row in self._slow.execute(sql, (*values, limit, skip))]
+        return [row[0] for row in self._ask(sql, (*values, limit, skip), at_once=at_once)]
 
-    def count(self, conditions: Sequence[Condition]) -> int:
+    def count(self, conditions: Sequence[Condition], *, at_once: bool) -> int:
         wanted = tuple(conditions)
         known = self._totals.get(wanted)
         if known is not None:
             return known
         where, values = self._where(conditions)
-        with self._lock:
-            ((total,),) = self._slow.execute(f"SELECT count(*) FROM rows WHERE {where}", values).fetchall()
-            if len(self._totals) >= _TOTALS:
-                self._totals = {(): self._collection.rows}
-            self._totals[wanted] = total
+        ((total,),) = self._ask(f"SELECT count(*) FROM rows WHERE {where}", values, at_once=at_once)
+        if len(self._totals) >= _TOTALS:
+            self._totals = {(): self._collection.rows}
+        self._totals[wanted] = int(total)
         return int(total)
+
+    def _ask(self, sql: str, values: Sequence[str | int | float], *, at_once: bool) -> list[tuple[Any]]:
+        if not at_once:
+            with self._lock:
+                return self._slow.execute(sql, values).fetchall()
+        with self._quick_lock:
+            self._moments = 0
+            try:
+                return self._quick.execute(sql, values).fetchall()
+            except sqlite3.OperationalError as error:
+                if self._moments > 1:
+                    raise TakesLong from error
+                raise
+            finally:
+                self._moments = None
+
+    def _out_of_time(self) -> bool:
+        """Called by SQLite after every `_MOMENT` steps of a statement, steps of its former uses included: so the
+        first call says nothing, and the second that a whole moment has passed."""
+        if self._moments is None:
+            return False
+        self._moments += 1
+        return self._moments > 1
 
     def close(self) -> None:
         self._quick.close()
