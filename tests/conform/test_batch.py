@@ -10,6 +10,8 @@ from decimal import Decimal
 
 import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from penstock.conform.batch import Conformed, Conformer
 from penstock.conform.columns import SYSTEM, pseudonym_domains, resolve
@@ -132,6 +134,22 @@ def test_columns_are_found_by_mapping_name_alias_and_loosely() -> None:
     found = resolve(declared, Reading(mapping=(("a", "A!"),)), ["old c", "c", "A!", "Unit Price", "b", "x", "_line"])
     assert found.sources == {"a": ("A!",), "b": ("b",), "c": ("c", "old c"), "unit_price": ("Unit Price",)}
     assert (found.missing, found.unknown) == (("e",), ("x",))
+
+
+@given(st.permutations(["fee", "Fee", "FEE!", "f e e", "paid", "PAID", "_fee_", "x"]), st.integers(1, 7))
+def test_a_column_feeds_the_same_whatever_other_deliveries_bring(names: list[str], cut: int) -> None:
+    """Bronze has the columns of all files that came so far; what a file gives must not hang on that."""
+    declared = contract(column("fee", aliases=("paid",)), column("title"))
+    alone = resolve(declared, Reading(), names[:cut])
+    together = resolve(declared, Reading(), names)
+    assert alone.sources.get("fee", ()) == tuple(n for n in together.sources["fee"] if n in names[:cut])
+    assert alone.unknown == tuple(name for name in names[:cut] if name in together.unknown)
+
+
+def test_a_mapped_column_is_not_looked_for_loosely() -> None:
+    declared = contract(column("amount"))
+    found = resolve(declared, Reading(mapping=(("amount", "Amount net"),)), ["Amount net", "Amount"])
+    assert (found.sources, found.unknown) == ({"amount": ("Amount net",)}, ("Amount",))
 
 
 def test_a_column_that_another_one_maps_to_is_not_taken_by_name() -> None:

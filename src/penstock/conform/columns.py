@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -39,10 +38,11 @@ class Resolution:
 
 
 def resolve(contract: Contract, reading: Reading, available: Sequence[str]) -> Resolution:
-    """Find contract columns among the columns of a delivery: by mapping, by name, by alias, and when none is there,
-    by name or alias ignoring case, blanks and punctuation (`Unit Price` for `unit_price`), if only one matches.
+    """Find contract columns among the columns of a delivery: by mapping, by name, by alias, and where no mapping is
+    declared by name or alias ignoring case, blanks and punctuation (`Unit Price` for `unit_price`).
 
-    Several can be there when deliveries of before and after a rename stand in one table.
+    Several can be there, for deliveries with different headers stand in one table: a column that feeds in one
+    delivery feeds beside those of all others too, or the order of arrival would decide.
     System columns (`_line` and so on) are neither sources nor unknown.
     """
     names = [name for name in available if name not in SYSTEM]
@@ -50,8 +50,9 @@ def resolve(contract: Contract, reading: Reading, available: Sequence[str]) -> R
     claimed = set(mapping.values())
     exact = {column.name: _exact(column, mapping, names, claimed) for column in contract.columns}
     claimed |= {name for found in exact.values() for name in found}
-    loose = _loose_names(names, claimed)
-    sources = {column.name: exact[column.name] or _loose(column, loose) for column in contract.columns}
+    free = sorted((name for name in names if name not in claimed), key=str.lower)
+    loose = {column.name: () if column.name in mapping else _loose(column, free) for column in contract.columns}
+    sources = {name: (*exact[name], *loose[name]) for name in exact}
     used = {name for found in sources.values() for name in found}
     return Resolution(
         sources={name: found for name, found in sources.items() if found},
@@ -113,16 +114,9 @@ def _exact(column: Column, mapping: Mapping[str, str], names: Sequence[str], cla
     return tuple(dict.fromkeys(name for name in wanted if name is not None and name in names))
 
 
-def _loose_names(names: Sequence[str], claimed: set[str]) -> dict[str, str]:
-    """Free names by their loose form, without those that share one."""
-    free = {name: _folded(name) for name in names if name not in claimed}
-    counts = Counter(free.values())
-    return {folded: name for name, folded in free.items() if counts[folded] == 1}
-
-
-def _loose(column: Column, loose: Mapping[str, str]) -> tuple[str, ...]:
-    wanted = (_folded(name) for name in (column.name, *column.aliases))
-    return tuple(dict.fromkeys(loose[name] for name in wanted if name in loose))
+def _loose(column: Column, free: Sequence[str]) -> tuple[str, ...]:
+    wanted = {_folded(name) for name in (column.name, *column.aliases)}
+    return tuple(name for name in free if _folded(name) in wanted)
 
 
 def _folded(name: str) -> str:
