@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from penstock.conform.columns import resolve
 from penstock.errors import UsageError
 from penstock.lake.records import exists
 from penstock.release.reader import Reader, open_reader
 from penstock.runtime.installation import Installation
 from penstock.spec.contract import Classification
+from penstock.spec.source import Reading
 from penstock.sql.names import quote
 
 RAW_SHOWN = 500
@@ -85,7 +87,7 @@ def refused(installation: Installation, dataset: str, *, code: str | None = None
             stage,
             status,
             tuple(json.loads(reasons)),
-            _line_text(raw) if stage == "parse" else _row_text(installation, dataset, row),
+            _line_text(raw) if stage == "parse" else _row_text(installation, dataset, source, row),
         )
         for source, file, line, stage, status, reasons, raw, row in rows
     )
@@ -95,16 +97,13 @@ def _line_text(raw: bytes | None) -> str:
     return "(forgotten)" if raw is None else raw[:RAW_SHOWN].decode(errors="backslashreplace")
 
 
-def _row_text(installation: Installation, dataset: str, row: str) -> str:
-    contract = installation.project.contracts[dataset]
-    hidden = {
-        name
-        for column in contract.columns
-        if column.classification is Classification.PERSONAL
-        for source in installation.project.sources_of(dataset)
-        for name in (column.name, *column.aliases, dict(source.reading.mapping).get(column.name, column.name))
-    }
+def _row_text(installation: Installation, dataset: str, source: str, row: str) -> str:
+    """The row as JSON, without what feeds a personal column, whatever the file calls it."""
+    contract, declared = installation.project.contracts[dataset], installation.project.sources.get(source)
     values = json.loads(row)
+    found = resolve(contract, Reading() if declared is None else declared.reading, list(values))
+    personal = [column.name for column in contract.columns if column.classification is Classification.PERSONAL]
+    hidden = {name for column in personal for name in found.sources.get(column, ())}
     return json.dumps(
         {name: "(hidden)" if name in hidden else value for name, value in values.items()}, ensure_ascii=False
     )
