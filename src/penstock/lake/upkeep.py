@@ -26,7 +26,6 @@ from penstock.lake.staging import live_stagings
 from penstock.lake.table import Head
 from penstock.lake.tables import millis, next_location, stamped
 
-
 FORGETS = "forgets"  # what a commit that takes values away for good writes in its summary, with their number
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from penstock.errors import PenstockError
+from penstock.errors import PenstockError, StorageError
 from penstock.lake.records import put_record
 from penstock.runtime.installation import Installation
 from penstock.runtime.plan import ConformRows, Plan, ReleaseGold, State, TakeFiles, make_plan
 from penstock.runtime.report import CheckOutcome, DatasetResult, Notice, RunReport
 from penstock.runtime.state import read_state
+from penstock.runtime.upkeep import is_due, keep_up
 from penstock.runtime.watch import Watch
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def run(installation: Installation, watch: Watch) -> RunReport:
     installation.place.prepare()
     state = read_state(installation.project, installation.place, installation.world)
     running = _Running(installation, watch, started)
-    if not make_plan(installation.project, state).steps:
+    if not make_plan(installation.project, state).steps and not is_due(installation):
         running.note_files(state)
         running.serve_latest()
         return running.finished("nothing new", release=state.release, previous=state.release)
@@ -76,11 +78,12 @@ class _Running:
             return self._apply(plan, state, lake, lease)
         except BaseException as error:
             what = str(error) if isinstance(error, PenstockError) else type(error).__name__
-            self._record("failed", state.release, error=what)
+            with suppress(StorageError):  # a full disk refuses the record too; what is wrong is told all the same
+                self._record("failed", state.release, error=what)
             raise
 
     def _apply(self, plan: Plan, state: State, lake: Lake, lease: Lease) -> RunReport:
-        outcome, release = "loaded", state.release
+        outcome, release = "loaded" if plan.steps else "nothing new", state.release
         for step in plan.steps:
             match step:
                 case TakeFiles():
@@ -91,7 +94,7 @@ class _Running:
                     outcome, release = self._release(lake, lease, release)
         if outcome != "gate failed":
             self.serve_latest()
-        self._upkeep(lake, lease)
+        keep_up(self.installation, lake, lease)
         return self.finished(outcome, release=release, previous=state.release)
 
     def serve_latest(self) -> None:
@@ -184,11 +187,6 @@ class _Running:
         release = judged.release
         self.gold = {name: release.gold[name].rows for name in release.changed}
         return "released", release.number
-
-    def _upkeep(self, lake: Lake, lease: Lease) -> None:
-        from penstock.runtime.upkeep import keep_up
-
-        keep_up(self.installation, lake, lease)
 
     def finished(self, outcome: str, *, release: int | None, previous: int | None) -> RunReport:
         """Record the run and report it."""

@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from penstock.lake.lake import Lake
-from penstock.lake.lease import Lease
-from penstock.lake.upkeep import Retention, expire, remove_orphans
-from penstock.load.retention import forget_raw
-from penstock.release.pin import pins
-from penstock.release.retention import expire_releases
+from penstock.lake.records import put_record, stored_records
 from penstock.runtime.installation import Installation
 
+if TYPE_CHECKING:
+    from penstock.lake.lake import Lake
+    from penstock.lake.lease import Lease
+
+KIND = "upkeep"
+EVERY = timedelta(days=1)
 ORPHAN_AGE = timedelta(days=1)
+
+
+def is_due(installation: Installation) -> bool:
+    """Whether a run without anything new must keep up all the same, for what is kept for a time has an end.
+
+    A clock that was set back or forth is a reason too. Without data there is nothing to keep.
+    """
+    if not installation.place.exists:
+        return False
+    done = stored_records(installation.place.root, KIND)
+    return not done or abs(installation.world.clock.now() - done[-1].committed_at) >= EVERY
 
 
 def keep_up(installation: Installation, lake: Lake, lease: Lease) -> None:
     """Forget raw bytes and expire releases beyond their retention, then snapshots that no release or reader needs,
     with their files, then what a killed process left behind."""
+    from penstock.lake.upkeep import Retention, expire, remove_orphans
+    from penstock.load.retention import forget_raw
+    from penstock.release.pin import pins
+    from penstock.release.retention import expire_releases
+
     retention, clock = installation.project.retention, installation.world.clock
-    for dataset in installation.project.contracts:
-        forget_raw(lake, dataset, older_than=retention.raw_quarantine_for, lease=lease)
+    for name in lake.heads("quarantine"):  # also of datasets that are not declared any more
+        forget_raw(lake, name.removeprefix("quarantine."), older_than=retention.raw_quarantine_for, lease=lease)
     expire_releases(lake.root, retention, clock=clock)
     expire(
         lake,
@@ -29,3 +47,4 @@ def keep_up(installation: Installation, lake: Lake, lease: Lease) -> None:
         pinned=pins(lake.root),
     )
     remove_orphans(lake, older_than=ORPHAN_AGE)
+    put_record(lake.root, KIND, "last", {}, at=clock.now())
