@@ -9,6 +9,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
+from penstock import __version__
 from penstock.errors import StorageError
 from penstock.spec.endpoint import Endpoint, Ordering
 from penstock.store.collection import Collection, Field, collection_name
@@ -20,7 +21,8 @@ _FORMAT = 1
 class Manifest:
     """What is served now. A server needs nothing else: no project, no catalogue.
 
-    `committed_at` is the release's instant, ISO 8601 in UTC. `etag` changes whenever any answer may.
+    `committed_at` is the release's instant, ISO 8601 in UTC. `etag` changes whenever any answer may,
+    by a release, by a declaration or by another version of the engine.
     """
 
     project: str
@@ -37,7 +39,7 @@ class Manifest:
 
     @cached_property
     def etag(self) -> str:
-        return f"r{self.release}-{sha256(self.as_bytes()).hexdigest()[:16]}"
+        return f"r{self.release}-{sha256(__version__.encode() + self.as_bytes()).hexdigest()[:16]}"
 
     def serves(self, release: int, committed_at: str, endpoints: tuple[Endpoint, ...]) -> bool:
         """Whether it is of this very release and these endpoints."""

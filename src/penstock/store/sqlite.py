@@ -33,11 +33,12 @@ class SqliteStore:
     def __init__(self, folder: Path, world: World | None = None) -> None:
         self.folder = folder
         self._world = world
+        self._manifest = str(folder / MANIFEST)
 
     def manifest(self) -> Manifest | None:
-        path = self.folder / MANIFEST
+        path = Path(self._manifest)
         try:
-            return read_manifest(path.read_bytes(), where=str(path))
+            return read_manifest(path.read_bytes(), where=self._manifest)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -104,7 +105,7 @@ class SqliteStore:
 
     def signature(self) -> object:
         try:
-            status = os.stat(self.folder / MANIFEST)
+            status = os.stat(self._manifest)
         except FileNotFoundError:
             return None
         return status.st_ino, status.st_mtime_ns, status.st_size
@@ -124,7 +125,7 @@ class SqliteStore:
             with world.disk.create(path) as file:
                 file.write(manifest.as_bytes())
             world.disk.sync(path)
-            world.disk.rename(path, str(self.folder / MANIFEST))
+            world.disk.rename(path, self._manifest)
         except BaseException:
             world.disk.remove(path)
             raise
