@@ -280,13 +280,18 @@ def quarantine_replay(
     show.replayed(replay(Installation.at(project, data_dir), dataset), as_json=as_json)
 
 
+INTERRUPTED = 130  # how Typer ends when Ctrl-C was pressed
+
+
 def main() -> None:
     """Run the command line; a user's mistake is one sentence and an exit code, never a traceback."""
+    show.any_text()
     try:
         app()
-    except KeyboardInterrupt:
-        show.error_line("stopped; what was committed stays, and the next run finishes the rest")
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            show.error_line("stopped; what was committed stays, and the next run finishes the rest")
+        raise
     except PenstockError as error:
         show.error(error)
         sys.exit(error.exit_code)

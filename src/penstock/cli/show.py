@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence, Sized
@@ -32,6 +33,13 @@ def _out() -> Console:
     return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
+def any_text() -> None:
+    """Let a terminal that knows fewer letters than the data show the others escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def line(text: str) -> None:
     _out().print(text, markup=False)
 
@@ -42,7 +50,8 @@ def error_line(text: str) -> None:
 
 def document(value: object) -> None:
     """Print one JSON document; instants are ISO 8601 in UTC, decimals are text."""
-    sys.stdout.write(json.dumps(value, indent=2, default=_plain, ensure_ascii=False) + "\n")
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    sys.stdout.write(json.dumps(value, indent=2, default=_plain, ensure_ascii=not unicode) + "\n")
 
 
 def _plain(value: object) -> object:

@@ -1,0 +1,41 @@
+"""What a command does at a terminal that is not as one would wish, and at Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+
+from tests.flows.command import PENSTOCK
+from tests.flows.library import Library, loan
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_letters_that_a_terminal_does_not_know_are_escaped(library: Library, encoding: str) -> None:
+    library.loans("tuesday", "6,Łukasz")
+    library.run()
+    environment = {**os.environ, **library.environment, "PYTHONIOENCODING": encoding}
+    for form in ((), ("--json",)):
+        command = [PENSTOCK, "quarantine", "show", "loans", *form, *library.place]
+        done = subprocess.run(command, env=environment, capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        shown = done.stdout.decode(encoding)
+        if form:
+            assert "6,Łukasz" in [row["read"] for row in json.loads(shown)]
+        else:
+            assert ("Łukasz" if encoding == "utf-8" else "\\u0141ukasz") in shown
+
+
+def test_a_run_that_is_interrupted_says_what_becomes_of_its_work(library: Library) -> None:
+    library.loans("tuesday", loan(6))
+    running = library.start("run")
+    assert running.stderr is not None
+    assert running.stderr.readline().startswith("read loans")
+    running.send_signal(signal.SIGINT)
+    _, told = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "stopped; what was committed stays, and the next run finishes the rest" in told
+    assert library.run()["release"] == 2
