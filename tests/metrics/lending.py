@@ -118,6 +118,14 @@ metrics:
     filter: |
       {{ Dimension('member__is_student') }} AND NOT {{ Dimension('loan__is_return') }}
     META
+  - name: fees_of_regulars
+    label: Fees of regulars
+    description: Of members with more than ten loans.
+    type: simple
+    type_params: {measure: fees}
+    filter: |
+      {{ Metric('loans', group_by=['member']) }} > 10
+    META
   - name: fees_every_day
     label: Fees of every day
     description: Fees, nothing on days without loans.

@@ -76,3 +76,9 @@ def test_the_fingerprint_is_of_what_is_said_and_not_of_where(manifest: str) -> N
 def test_a_metric_is_kept_and_read_back_whole(metrics: Metrics) -> None:
     kept = json.loads(json.dumps(metrics.as_record()))
     assert Metrics.from_record(metrics.fingerprint, kept) == metrics
+
+
+def test_the_key_of_a_metric_that_is_filtered_on_is_no_dimension(metrics: Metrics) -> None:
+    names = {dimension.name for dimension in metrics.metrics["fees_of_regulars"].dimensions}
+    assert "member" not in names
+    assert {"member__town", "loan__branch"} <= names

@@ -122,14 +122,31 @@ def compile_metrics(manifest: str) -> Metrics:
     metrics: dict[str, Metric] = {}
     for meaning in meanings if not problems else ():
         try:
-            dimensions = compiler.dimensions(meaning.name)
-            templates = dict(_templates(compiler, meaning.name, dimensions))
-            metrics[meaning.name] = meaning.metric(dimensions, templates)
+            metrics[meaning.name] = meaning.metric(*_compiled(compiler, meaning.name))
         except DeclarationError as error:
             problems.append(error)
     if problems:
         raise DeclarationError("The metrics cannot be compiled", problems=tuple(problems))
     return Metrics(fingerprint_of(manifest), dict(sorted(metrics.items())))
+
+
+def _compiled(compiler: Compiler, metric: str) -> tuple[tuple[Dimension, ...], Mapping[str, str]]:
+    """The dimensions that are offered, and the templates over them.
+
+    One that the statement itself needs (the key of a metric that is filtered on) can be cut out of nothing: it is
+    not offered.
+    """
+    dimensions = compiler.dimensions(metric)
+    while True:
+        try:
+            return dimensions, dict(_templates(compiler, metric, dimensions))
+        except NotSeparable as error:
+            fewer = tuple(one for one in dimensions if one.name not in error.names)
+            if len(fewer) == len(dimensions):
+                raise DeclarationError(
+                    f"The metric `{metric}` cannot be kept with a release", found=str(error)
+                ) from error
+            dimensions = fewer
 
 
 def _templates(compiler: Compiler, metric: str, dimensions: Sequence[Dimension]) -> Iterator[tuple[str, str]]:
@@ -152,7 +169,7 @@ def _templates(compiler: Compiler, metric: str, dimensions: Sequence[Dimension])
             refused = "its SQL reads a table that it does not join"
             continue
         template = template_of(sql, metric=metric)
-        _check_separable(template, dimensions, metric)
+        _check_separable(template, dimensions)
         made += 1
         yield ("" if grain is None else str(grain)), template
     if not made:
@@ -165,19 +182,10 @@ def _first_reason(message: str) -> str:
     return " ".join((rest or message).partition("Suggestions:")[0].partition("Issue Location:")[0].split())
 
 
-def _check_separable(template: str, dimensions: Sequence[Dimension], metric: str) -> None:
-    """Every dimension can be left out: tried now rather than when somebody asks."""
+def _check_separable(template: str, dimensions: Sequence[Dimension]) -> None:
+    """Every dimension can be left out, else NotSeparable: tried now rather than when somebody asks."""
     names = [dimension.name for dimension in dimensions]
-    try:
-        specialise(
-            parse(template), dimensions=names, by=(), filtered=(), condition=None, in_range=lambda column, _: column
-        )
-    except NotSeparable as error:
-        raise DeclarationError(
-            f"The metric `{metric}` cannot be kept with a release",
-            found=str(error),
-            remedy="Let it group by what it filters on, or make the difference in the model.",
-        ) from error
+    specialise(parse(template), dimensions=names, by=(), filtered=(), condition=None, in_range=lambda column, _: column)
 
 
 def _described(manifest: Mapping[str, Any], model: str, name: str) -> Mapping[str, Any]:

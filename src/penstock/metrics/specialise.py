@@ -21,7 +21,12 @@ InRange = Callable[[exp.Expr, int], exp.Expr]
 
 
 class NotSeparable(Exception):
-    """A dimension cannot be left out, because the statement needs it for more than grouping."""
+    """Dimensions cannot be left out, because the statement needs them for more than grouping; `names` may be among
+    them."""
+
+    def __init__(self, why: str, names: Collection[str]) -> None:
+        self.names = frozenset(names)
+        super().__init__(why)
 
 
 def specialise(
@@ -96,7 +101,7 @@ class _Cut:
                 lost.add(name)
             elif missing(column):
                 if name not in self._dimensions:
-                    raise NotSeparable(f"{name} is computed from a dimension")
+                    raise NotSeparable(f"{name} is computed from a dimension", _names(column))
                 lost.add(name)
             else:
                 kept.append(column)
@@ -162,7 +167,11 @@ def _check_sides(on: exp.Expr, missing: Callable[[exp.Expr], bool]) -> None:
     """Both sides of an equation of dimensions go together; else rows would be joined that do not belong together."""
     for equation in on.find_all(exp.EQ):
         if missing(equation.this) != missing(equation.expression):
-            raise NotSeparable(f"{equation.sql()} joins on a dimension")
+            raise NotSeparable(f"{equation.sql()} joins on a dimension", _names(equation))
+
+
+def _names(expression: exp.Expr) -> set[str]:
+    return {column.name for column in expression.find_all(exp.Column)}
 
 
 def _repartition(column: exp.Expr, missing: Callable[[exp.Expr], bool]) -> None:
