@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -94,6 +96,27 @@ def test_a_metric_that_does_not_fit_its_models_stops_the_release(shop: Retail) -
     assert "lime_value" in done.err
     assert "`revenue` does not fit the models" in done.err
     assert ask(shop, "orders") == [{"orders": 4}]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("unit: GBP, owner: Sales ledger", "unit: GBP", "The metric `revenue` lacks an owner"),
+        ("numerator: order_value", "numerator: order_valve", "order_valve"),
+        ("name: invoiced_on\n        type: time", "name: month\n        type: time", "Invalid name `month`"),
+    ],
+)
+def test_what_is_wrong_with_a_metric_is_found_before_a_run(shop: Retail, old: str, new: str, said: str) -> None:
+    shop.edit("models/metrics/sales.yml", old, new)
+    assert said in shop.call("validate").expect(2).err
+
+
+def test_what_the_page_on_metrics_types_works(shop: Retail) -> None:
+    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    typed = [shlex.split(line)[1:] for line in re.findall(r"^\$ (penstock .*)$", page, re.MULTILINE)]
+    assert len(typed) >= 5
+    for arguments in typed:
+        shop.call(*arguments).expect(0)
 
 
 def test_metrics_are_listed_and_shown_with_what_they_mean(shop: Retail) -> None:

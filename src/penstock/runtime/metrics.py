@@ -26,6 +26,22 @@ COUNTED = "metrics"  # where a release's counts name the fingerprint
 FORMATS = ("table", "json", "csv")
 
 
+def compiled_metrics(installation: Installation, manifest: str | None) -> Metrics:
+    """The metrics of a semantic manifest: those kept, or compiled now. Nothing is kept by this.
+
+    Raises DeclarationError with every metric that cannot be compiled.
+    """
+    if manifest is None:
+        return Metrics("", {})
+    fingerprint = fingerprint_of(manifest)
+    kept = read_record(installation.place.root, KIND, fingerprint)
+    if kept is not None:
+        return Metrics.from_record(fingerprint, kept)
+    from penstock.metrics.metricflow import compile_metrics
+
+    return compile_metrics(manifest)
+
+
 def keep_metrics(installation: Installation, built: Build, last: Release | None) -> str | None:
     """Compile the metrics that came with a build, unless that was done before; the fingerprint they are kept under.
 
@@ -34,17 +50,13 @@ def keep_metrics(installation: Installation, built: Build, last: Release | None)
     if built.semantic_manifest is None:
         return None
     root, fingerprint = installation.place.root, fingerprint_of(built.semantic_manifest)
-    kept = read_record(root, KIND, fingerprint)
-    if kept is not None and last is not None and last.models == installation.project.models_fingerprint:
+    is_kept = read_record(root, KIND, fingerprint) is not None
+    if is_kept and last is not None and last.models == installation.project.models_fingerprint:
         return fingerprint
-    if kept is not None:
-        _check(built, Metrics.from_record(fingerprint, kept))
-        return fingerprint
-    from penstock.metrics.metricflow import compile_metrics
-
-    compiled = compile_metrics(built.semantic_manifest)
-    _check(built, compiled)
-    put_record(root, KIND, fingerprint, compiled.as_record(), at=installation.world.clock.now())
+    metrics = compiled_metrics(installation, built.semantic_manifest)
+    _check(built, metrics)
+    if not is_kept:
+        put_record(root, KIND, fingerprint, metrics.as_record(), at=installation.world.clock.now())
     return fingerprint
 
 

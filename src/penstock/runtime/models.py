@@ -15,15 +15,20 @@ def read_models(installation: Installation) -> Graph:
     DeclarationError when dbt cannot read them, or when they read a dataset that the project does not have. The
     workspace is one of its own, so a run beside it is not disturbed; where there is no data yet it leaves nothing.
     """
+    return read_declared(installation)[0]
+
+
+def read_declared(installation: Installation) -> tuple[Graph, str | None]:
+    """The graph, as `read_models` gives it, and dbt's JSON of the metrics; None where no metric is declared."""
     if installation.project.models is None:
-        return Graph({}, {})
+        return Graph({}, {}), None
     if installation.place.exists:
         return _read(installation, installation.place.cache)
     with TemporaryDirectory(prefix="penstock-") as folder:
         return _read(installation, Path(folder))
 
 
-def _read(installation: Installation, cache: Path) -> Graph:
+def _read(installation: Installation, cache: Path) -> tuple[Graph, str | None]:
     from penstock.transform.dbt_engine import Dbt
     from penstock.transform.failure import check_sources
     from penstock.transform.graph import graph_of
@@ -31,10 +36,11 @@ def _read(installation: Installation, cache: Path) -> Graph:
 
     project = installation.project
     if project.models is None:
-        return Graph({}, {})
+        return Graph({}, {}), None
     workspace = prepare(
         cache / "dbt-explain", models=project.models, database=cache / "explain.duckdb", limits=Limits()
     )
-    graph = graph_of(Dbt(workspace, log=cache / "dbt-explain-log").parse(), workspace.variables)
+    dbt = Dbt(workspace, log=cache / "dbt-explain-log")
+    graph = graph_of(dbt.parse(), workspace.variables)
     check_sources(graph, tuple(project.contracts), workspace)
-    return graph
+    return graph, dbt.semantic_manifest()

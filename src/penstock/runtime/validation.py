@@ -11,7 +11,8 @@ from penstock.spec.project import Project
 
 
 def validate(project: Path, data_dir: Path | None) -> Project:
-    """Load the project, compile every contract for every source that feeds it, and let dbt read the models.
+    """Load the project, compile every contract for every source that feeds it, let dbt read the models, and
+    MetricFlow the metrics.
 
     Raises DeclarationError with every problem found. Nothing is run and no data is read.
     """
@@ -35,13 +36,24 @@ def _problems(installation: Installation) -> Iterator[PenstockError]:
 
 
 def _model_problems(installation: Installation) -> Iterator[PenstockError]:
-    from penstock.runtime.models import read_models
+    from penstock.runtime.models import read_declared
 
     try:
-        graph = read_models(installation)
+        graph, metrics = read_declared(installation)
     except DeclarationError as error:
         yield from error.problems or (error,)
     else:
         from penstock.runtime.serving import problems_of_endpoints
 
         yield from problems_of_endpoints(installation.project, graph)
+        yield from _metric_problems(installation, metrics)
+
+
+def _metric_problems(installation: Installation, manifest: str | None) -> Iterator[PenstockError]:
+    """What is wrong with the metrics; nothing where they were compiled before."""
+    from penstock.runtime.metrics import compiled_metrics
+
+    try:
+        compiled_metrics(installation, manifest)
+    except DeclarationError as error:
+        yield from error.problems or (error,)

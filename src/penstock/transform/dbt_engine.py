@@ -60,6 +60,7 @@ class Dbt:
         self._workspace = workspace
         self._log = log.resolve()
         self._manifest: Any = None
+        self._said: list[str] = []
 
     def parse(self) -> Any:
         """The manifest of the project; DeclarationError with file and reason when dbt cannot read it."""
@@ -106,11 +107,18 @@ class Dbt:
         folder = str(self._workspace.folder)
         places = ["--project-dir", folder, "--profiles-dir", folder, "--log-path", str(self._log)]
         written = "--write-json" if command[0] == "docs" else "--no-write-json"
+        self._said.clear()
         with _quiet(), _own_settings():
             try:
-                return dbtRunner(manifest=self._manifest).invoke([*_SILENCE, written, *command, *places])
+                dbt = dbtRunner(manifest=self._manifest, callbacks=[self._listen])
+                return dbt.invoke([*_SILENCE, written, *command, *places])
             finally:
                 release_database()
+
+    def _listen(self, event: Any) -> None:
+        """What is wrong with metrics is said in events alone; the exception only says that something is."""
+        if event.info.name == "SemanticValidationFailure" and event.info.level == "error":
+            self._said.append(" ".join(event.info.msg.split()))
 
     def _unreadable(self, exception: BaseException | None) -> PenstockError:
         if isinstance(exception, KeyboardInterrupt):
@@ -127,7 +135,7 @@ class Dbt:
         return DeclarationError(
             "The models cannot be read by dbt",
             where=str(self._workspace.models if path is None else self._workspace.declared(path)),
-            found=message_of(exception),
+            found="; ".join(self._said) or message_of(exception),
             remedy=f"Correct the file; dbt's own log is {self._log / 'dbt.log'}.",
         )
 
