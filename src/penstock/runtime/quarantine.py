@@ -12,6 +12,7 @@ from penstock.errors import UsageError
 from penstock.lake.records import exists
 from penstock.release.reader import Reader, open_reader
 from penstock.runtime.installation import Installation
+from penstock.runtime.secret import pseudonym_key
 from penstock.spec.contract import Classification
 from penstock.spec.source import Reading
 from penstock.sql.names import quote
@@ -128,7 +129,7 @@ def replay(installation: Installation, dataset: str) -> Mapping[str, Any]:
     project, place, world = installation.project, installation.place, installation.world
     if not exists(place.root):
         raise UsageError("There is no data yet", where=str(place.root), remedy="Run `penstock run` first.")
-    settings = Settings(place.pseudonym_key(world.ids), place.cache / "spill")
+    settings = Settings(pseudonym_key(place, world), place.cache / "spill")
     with Lake.open(place.root, world) as lake, lake.lease("run", holder="penstock quarantine replay") as lease:
         read = [reread(lake, project, source, lease=lease, world=world) for source in project.sources_of(dataset)]
         settled = list(settle(lake, project, project.contracts[dataset], lease=lease, world=world, settings=settings))

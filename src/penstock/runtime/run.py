@@ -14,6 +14,7 @@ from penstock.lake.records import put_record
 from penstock.runtime.installation import Installation
 from penstock.runtime.plan import ConformRows, Plan, ReleaseGold, State, TakeFiles, make_plan
 from penstock.runtime.report import CheckOutcome, DatasetResult, Notice, RunReport
+from penstock.runtime.secret import pseudonym_key
 from penstock.runtime.state import read_state
 from penstock.runtime.upkeep import is_due, keep_up
 from penstock.runtime.watch import Watch
@@ -149,7 +150,7 @@ class _Running:
         from penstock.load.silver import Settings, settle
 
         project, place = self.installation.project, self.installation.place
-        settings = Settings(place.pseudonym_key(self.installation.world.ids), place.cache / "spill")
+        settings = Settings(pseudonym_key(place, self.installation.world), place.cache / "spill")
         self.watch.begin(f"conform {step.dataset}")
         accepted = 0
         for done in settle(
