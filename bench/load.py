@@ -38,20 +38,24 @@ class Connection:
         await self.reader.readexactly(length)
         return int(head[9:12]), length
 
+    async def close(self) -> None:
+        self.writer.close()
+        await self.writer.wait_closed()
+
 
 @dataclass(frozen=True)
 class Load:
-    """What was sent and how long each answer took, in milliseconds; `late` is how far behind its schedule the
-    generator itself sent a request, at its worst."""
+    """What was sent and how long each answer took, in milliseconds; `late` is how far behind its schedule
+    the generator itself sent each request."""
 
     latencies: Sequence[float]
-    late: float
+    late: Sequence[float]
     bytes: int
 
     def as_json(self) -> dict[str, object]:
         return {
             "latencies": [round(one, 3) for one in self.latencies],
-            "late": round(self.late, 3),
+            "late": [round(one, 3) for one in self.late],
             "bytes": self.bytes,
         }
 
@@ -63,7 +67,7 @@ async def send(host: str, port: int, paths: Sequence[str], *, rate: float, secon
         idle.put_nowait(Connection(*await asyncio.open_connection(host, port)))
     latencies: list[float] = []
     received = 0
-    late = 0.0
+    late: list[float] = []
 
     async def one(path: str, due: float) -> None:
         nonlocal received
@@ -82,9 +86,11 @@ async def send(host: str, port: int, paths: Sequence[str], *, rate: float, secon
             wait = due - time.perf_counter()
             if wait > 0:
                 await asyncio.sleep(wait)
-            late = max(late, time.perf_counter() - due)
+            late.append((time.perf_counter() - due) * 1000)
             tasks.create_task(one(path, due))
-    return Load(latencies, late * 1000, received)
+    while not idle.empty():
+        await idle.get_nowait().close()
+    return Load(latencies, late, received)
 
 
 async def closed(host: str, port: int, paths: Sequence[str], *, seconds: float, connections: int = 16) -> float:
@@ -97,6 +103,7 @@ async def closed(host: str, port: int, paths: Sequence[str], *, seconds: float, 
         connection = Connection(*await asyncio.open_connection(host, port))
         for path in itertools.cycle([*paths[offset:], *paths[:offset]]):
             if time.perf_counter() >= until:
+                await connection.close()
                 return
             await connection.get(path)
             done += 1

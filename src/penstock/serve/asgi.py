@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from pathlib import Path
@@ -23,4 +24,7 @@ def setting(*, store: Path, root: Path, cors: tuple[str, ...]) -> str:
 def make() -> FastAPI:
     """The application over the store in a folder."""
     given = json.loads(os.environ[VARIABLE])
-    return make_app(Current(SqliteStore(Path(given["store"]))), Path(given["root"]), cors=given["cors"])
+    app = make_app(Current(SqliteStore(Path(given["store"]))), Path(given["root"]), cors=given["cors"])
+    gc.collect()
+    gc.freeze()  # what is there now stays, so no request waits while it is looked through for garbage
+    return app
