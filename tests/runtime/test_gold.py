@@ -14,3 +14,13 @@ def test_a_dataset_may_lose_its_key(library: Library) -> None:
     library.edit("contracts/loans.yml", DEDUPE, "")
     library.loans("more", loan(6))
     assert (library.run()["outcome"], library.count("silver.loans")) == ("released", 4)
+
+
+def test_a_file_that_is_refused_makes_no_release(library: Library) -> None:
+    """It is tried by every run; gold would be built and released each time."""
+    library.deliver("loans_torn.csv", "loan_id,mem\0ber_id", "7,m1")
+    report = library.run(1)
+    assert [notice["kind"] for notice in report["notices"]] == ["refused"]
+    assert (report["outcome"], report["release"]) == ("nothing new", 1)
+    library.loans("tuesday", loan(6))
+    assert library.run(1)["release"] == 2

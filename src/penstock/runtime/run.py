@@ -15,7 +15,7 @@ from penstock.runtime.installation import Installation
 from penstock.runtime.plan import ConformRows, Plan, ReleaseGold, State, TakeFiles, make_plan
 from penstock.runtime.report import CheckOutcome, DatasetResult, Notice, RunReport
 from penstock.runtime.secret import pseudonym_key
-from penstock.runtime.state import read_state
+from penstock.runtime.state import gold_reason, read_state
 from penstock.runtime.upkeep import is_due, keep_up
 from penstock.runtime.watch import Watch
 
@@ -91,6 +91,8 @@ class _Running:
                     self._take(step, state, lake, lease)
                 case ConformRows():
                     self._conform(step, lake, lease)
+                case ReleaseGold() if gold_reason(self.installation.project, self.installation.place) is None:
+                    outcome = "nothing new"  # the files that were to change silver were refused
                 case ReleaseGold():
                     outcome, release = self._release(lake, lease, release)
         if outcome != "gate failed":

@@ -12,7 +12,7 @@ from penstock.ingest.file import KnownFile
 from penstock.lake.records import TableSummary, read_heads, read_records, read_table_summary
 from penstock.load.rules import rebuild_reason
 from penstock.release.gate import last_gate
-from penstock.release.record import Release, latest_release
+from penstock.release.record import latest_release
 from penstock.runtime.known import recall, remember
 from penstock.runtime.place import DataDirectory
 from penstock.runtime.plan import Pending, State
@@ -41,7 +41,7 @@ def read_state(project: Project, place: DataDirectory, world: World, *, lake: La
     return State(
         discoveries=discoveries,
         pending=pending,
-        gold_reason=_gold_reason(project, place, tables, release),
+        gold_reason=gold_reason(project, place),
         release=None if release is None else release.number,
     )
 
@@ -100,7 +100,9 @@ def _rows_since(root: Path, table: str, batch: int) -> int:
     return sum({record["batch"]: record["accepted"] for record in records if record["batch"] > batch}.values())
 
 
-def _gold_reason(project: Project, place: DataDirectory, tables: _Tables, release: Release | None) -> str | None:
+def gold_reason(project: Project, place: DataDirectory) -> str | None:
+    """Why gold must be built and released, or None where the last release equals silver and the declarations."""
+    tables, release = _Tables.read(place.root), latest_release(place.root)
     gate = last_gate(place.root)
     if gate is not None and not gate.passed:
         return f"the gate refused release {gate.number}"
