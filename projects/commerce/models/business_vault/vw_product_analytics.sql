@@ -27,7 +27,7 @@ select
     products.product_hk,
     products.store_id,
     products.product_id,
-    current_versions.name,
+    current_versions.name as product_name,
     current_versions.category,
     current_versions.subcategory,
     current_versions.brand,
