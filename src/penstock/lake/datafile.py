@@ -27,7 +27,7 @@ from penstock.lake.types import arrow_type, field_id_metadata
 from penstock.world import Disk
 
 CHUNK_ROWS = 1_000_000
-CHUNK_BYTES = 256 * 1024 * 1024
+CHUNK_BYTES = 96 * 1024 * 1024
 _ROW_GROUP = 262_144
 _BOUND_LENGTH = 16
 
@@ -36,7 +36,7 @@ _BOUND_LENGTH = 16
 class DataFileWriter:
     """Writes rows of one table; `new_name` gives a file name that nobody else uses.
 
-    Memory is bounded by about a million rows or 256 MB, whichever is less, so input may be larger
+    Memory is bounded by about a million rows or 96 MB of Arrow, whichever is less, so input may be larger
     than memory. One chunk becomes one file per partition it touches.
     """
 

@@ -36,7 +36,7 @@ class Settings:
 
     pseudonym_key: bytes
     spill: Path
-    memory_limit: str = "768MB"  # DuckDB's alone; writing takes about half a gigabyte beside it
+    memory_limit: str = "512MB"  # DuckDB's alone; it takes half as much again, and writing some 300 MB
 
 
 @dataclass(frozen=True)
