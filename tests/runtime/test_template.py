@@ -38,7 +38,7 @@ def test_a_folder_that_holds_something_is_refused_and_left_alone(tmp_path: Path,
 
 def test_an_unknown_template_is_answered_with_those_there_are(tmp_path: Path) -> None:
     done = call("init", "--template", "lemonade", tmp_path / "new").expect(2)
-    assert "online_retail or empty" in done.err
+    assert "commerce, online_retail, empty" in done.err
     assert not (tmp_path / "new").exists()
 
 

@@ -46,7 +46,7 @@ def options(
 @app.command()
 def init(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty.")],
-    template: Annotated[str, typer.Option(help="online_retail or empty.")] = "empty",
+    template: Annotated[str, typer.Option(help="commerce, online_retail or empty.")] = "empty",
 ) -> None:
     """Make a new project from a template."""
     from penstock.runtime.template import make_project

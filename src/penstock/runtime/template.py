@@ -8,7 +8,7 @@ from pathlib import Path
 
 from penstock.errors import UsageError
 
-TEMPLATES = ("online_retail", "empty")
+TEMPLATES = ("commerce", "online_retail", "empty")
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", ".penstock", "target", "logs", "dbt_packages")
 
 
@@ -17,7 +17,7 @@ def make_project(directory: Path, template: str) -> tuple[Path, ...]:
     if template not in TEMPLATES:
         raise UsageError(
             "There is no such template",
-            expected=" or ".join(TEMPLATES),
+            expected=", ".join(TEMPLATES),
             found=template,
             remedy=f"Call `penstock init --template {TEMPLATES[0]} DIR`.",
         )
