@@ -44,9 +44,25 @@ products as (
         store_id,
         product_id,
         product_key,
-        case when version = 1 then timestamptz '0001-01-01 00:00:00+00' else valid_from end as holds_from
+        case when version = 1 then timestamptz '0001-01-01 00:00:00+00' else valid_from end as holds_from,
+        coalesce(valid_to, timestamptz '9999-01-01 00:00:00+00') as holds_to
     from {{ ref('dim_product') }}
     where product_id is not null
+
+),
+
+costs as (
+
+    select
+        store_id,
+        variant_id,
+        unit_cost,
+        currency,
+        valid_from as holds_from,
+        lead(valid_from, 1, timestamptz '9999-01-01 00:00:00+00') over (
+            partition by store_id, variant_id order by valid_from
+        ) as holds_to
+    from {{ ref('stg_product_costs') }}
 
 ),
 
@@ -75,14 +91,16 @@ valued as (
         costs.unit_cost,
         costs.currency as cost_currency
     from lines
-    asof left join products
+    left join products
         on lines.store_id = products.store_id
         and lines.product_id = products.product_id
         and lines.placed_at >= products.holds_from
-    asof left join {{ ref('stg_product_costs') }} as costs
+        and lines.placed_at < products.holds_to
+    left join costs
         on lines.store_id = costs.store_id
         and lines.variant_id = costs.variant_id
-        and lines.placed_at >= costs.valid_from
+        and lines.placed_at >= costs.holds_from
+        and lines.placed_at < costs.holds_to
 
 )
 

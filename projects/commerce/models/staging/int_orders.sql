@@ -72,7 +72,8 @@ customers as (
         customer_id,
         customer_key,
         person_id,
-        case when version = 1 then timestamptz '0001-01-01 00:00:00+00' else valid_from end as holds_from
+        case when version = 1 then timestamptz '0001-01-01 00:00:00+00' else valid_from end as holds_from,
+        coalesce(valid_to, timestamptz '9999-01-01 00:00:00+00') as holds_to
     from {{ ref('dim_customer') }}
     where customer_id is not null
 
@@ -108,10 +109,11 @@ select
     located.base_currency,
     case when located.currency = located.base_currency then 1 else rates.rate end as fx_rate
 from located
-asof left join customers
+left join customers
     on located.store_id = customers.store_id
     and located.customer_id = customers.customer_id
     and located.placed_at >= customers.holds_from
+    and located.placed_at < customers.holds_to
 left join persons
     on located.store_id = persons.store_id
     and located.customer_id = persons.customer_id
