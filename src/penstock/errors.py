@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
+
+_QUOTED = re.compile(r"'(?:[^']|'')*'")
+
+
+def without_values(message: str) -> str:
+    """The message as it may be kept: what stands in single quotes is hidden, for there databases quote values.
+
+    >>> without_values("Could not convert string 'ada@example.org' to INT32")
+    "Could not convert string '***' to INT32"
+    """
+    return _QUOTED.sub("'***'", message)
 
 
 class PenstockError(Exception):

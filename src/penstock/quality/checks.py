@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 import duckdb
 
-from penstock.errors import PenstockError
+from penstock.errors import PenstockError, without_values
 from penstock.quality.declared import declared_rules
 from penstock.quality.implied import implied_rules
-from penstock.quality.result import MASK, CheckResult, Status
+from penstock.quality.result import CheckResult, Status
 from penstock.quality.rule import Outcome, Rule
 from penstock.quality.score import score_rules
 from penstock.spec.project import Project
 from penstock.world import Clock
-
-_VALUES_IN_MESSAGE = re.compile(r"'(?:[^']|'')*'")
 
 
 def run_checks(project: Project, connection: duckdb.DuckDBPyConnection, *, clock: Clock) -> tuple[CheckResult, ...]:
@@ -53,4 +49,4 @@ def _run(rule: Rule, connection: duckdb.DuckDBPyConnection, clock: Clock) -> Che
 def _sentence(error: Exception) -> str:
     """The database's own message; one about a value quotes it, so what is quoted is masked."""
     message = str(error)
-    return _VALUES_IN_MESSAGE.sub(f"'{MASK}'", message) if isinstance(error, duckdb.DataError) else message
+    return without_values(message) if isinstance(error, duckdb.DataError) else message

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from penstock.errors import without_values
 from penstock.quality.masking import hidden_columns, masked
 from penstock.quality.result import CheckResult, Status
 from penstock.spec.project import Severity
@@ -105,7 +106,8 @@ def _test_reason(test: ModelTest, personal: frozenset[str]) -> Reason:
     names = list(test.sample[0]) if test.sample else []
     hidden = hidden_columns(test.sql, names, personal)
     place = ".".join(part for part in (test.model, test.column) if part is not None)
-    message = f"{place}: {test.message}" if place else test.message
+    told = without_values(test.message) if test.status == "error" else test.message
+    message = f"{place}: {told}" if place else told
     return Reason(test.name, str(test.path), message, tuple(masked(row, hidden) for row in test.sample))
 
 

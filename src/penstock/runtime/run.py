@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from penstock.errors import PenstockError, StorageError
+from penstock.errors import PenstockError, StorageError, without_values
 from penstock.lake.records import put_record
 from penstock.runtime.installation import Installation
 from penstock.runtime.plan import ConformRows, Plan, ReleaseGold, State, TakeFiles, make_plan
@@ -78,7 +78,7 @@ class _Running:
             self.note_files(state)
             return self._apply(plan, state, lake, lease)
         except BaseException as error:
-            what = str(error) if isinstance(error, PenstockError) else type(error).__name__
+            what = without_values(str(error)) if isinstance(error, PenstockError) else type(error).__name__
             with suppress(StorageError):  # a full disk refuses the record too; what is wrong is told all the same
                 self._record("failed", state.release, error=what)
             raise
