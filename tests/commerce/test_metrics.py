@@ -1,0 +1,128 @@
+"""The shop's metrics are the simulator's truth: by store and local day, every value and every gap."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from penstock.metrics.answers import Answers
+from penstock.metrics.metric import Metrics
+from penstock.metrics.request import MetricRequest
+from penstock.release.reader import open_reader
+from penstock.runtime.installation import Installation
+from penstock.runtime.metrics import read_metrics
+from penstock.runtime.run import run
+from penstock.runtime.watch import Unwatched
+from tests.commerce.conftest import COMMERCE
+
+# Long enough for refunds of deliveries that are thirty days old.
+SMALL = ["--customers", "80", "--products", "20", "--orders", "400", "--days", "90", "--cut", "all"]
+MONEY = ("gross_sales", "discounts", "cancellations", "returns", "net_sales", "cost_of_goods", "ad_spend")
+COUNTS = ("orders", "new_customers", "human_sessions", "converted_sessions", "units_delivered", "units_refunded")
+RATIOS = ("average_order_value", "gross_margin", "conversion_rate", "customer_acquisition_cost", "return_rate")
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A released shop: what it answers, and what is true."""
+
+    answers: Answers
+    metrics: Metrics
+    truth: dict[str, Any]
+
+    def ask(self, metric: str, *by: str, grain: str | None = None) -> dict[tuple[Any, ...], Any]:
+        """Value by period and dimensions."""
+        rows = self.answers.query(MetricRequest(metric, by=by, grain=grain)).to_pylist()
+        found = {tuple(row.values())[:-1]: row[metric] for row in rows}
+        assert len(found) == len(rows)
+        return found
+
+    def days(self, metric: str) -> dict[tuple[str, str], Any]:
+        """Value by store and day as the shop answers; without the days that have none."""
+        found = self.ask(metric, "store", grain="day")
+        return {(store, str(day)[:10]): value for (day, store), value in found.items() if value is not None}
+
+    def true_days(self, metric: str) -> dict[tuple[str, str], Decimal]:
+        days = self.truth[metric]["days"]
+        return {(store, day): Decimal(value) for store, values in days.items() for day, value in values.items()}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """The shop after one run; tests only read."""
+    place = tmp_path_factory.mktemp("metrics")
+    inbox, truth = place / "inbox", place / "truth.json"
+    simulator = [sys.executable, str(COMMERCE / "simulator"), str(inbox), "--truth", str(truth), *SMALL]
+    subprocess.run(simulator, check=True, capture_output=True)
+    installation = Installation.at(COMMERCE, place / "data", environment={"COMMERCE_INBOX": str(inbox)})
+    report = run(installation, Unwatched())
+    assert report.outcome == "released", report.verdict
+    _, metrics = read_metrics(installation)
+    with open_reader(installation.place.root, installation.world) as reader:
+        yield Shop(Answers(reader.connection, metrics), metrics, json.loads(truth.read_text())["metrics"])
+
+
+@pytest.mark.parametrize("metric", MONEY + COUNTS)
+def test_sums_and_counts_of_every_day_are_exact(shop: Shop, metric: str) -> None:
+    true = shop.true_days(metric)
+    assert any(true.values()), "nothing to compare"
+    assert shop.days(metric) == true
+
+
+@pytest.mark.parametrize("metric", RATIOS)
+def test_ratios_of_every_day_are_the_same_to_nine_digits(shop: Shop, metric: str) -> None:
+    found, true = shop.days(metric), shop.true_days(metric)
+    assert any(true.values()), "nothing to compare"
+    assert found.keys() == true.keys()
+    assert [key for key in true if not math.isclose(found[key], true[key], rel_tol=1e-9, abs_tol=1e-9)] == []
+
+
+@pytest.mark.parametrize("metric", MONEY + COUNTS + RATIOS)
+def test_the_value_of_a_store_over_all_time_is_true(shop: Shop, metric: str) -> None:
+    true = {(store,): Decimal(value) for store, value in shop.truth[metric]["stores"].items()}
+    found = shop.ask(metric, "store")
+    if metric in RATIOS:
+        assert found == {key: pytest.approx(float(value), rel=1e-9) for key, value in true.items()}
+    else:
+        assert found == true
+
+
+@pytest.mark.parametrize(
+    ("metric", "dimension"),
+    [
+        *((metric, by) for metric in ("gross_sales", "net_sales", "cost_of_goods") for by in ("channel", "country")),
+        *((metric, "category") for metric in ("gross_sales", "net_sales", "cost_of_goods", "units_delivered")),
+        ("orders", "channel"),
+        ("orders", "country"),
+        ("human_sessions", "country"),
+        ("ad_spend", "channel"),
+        ("new_customers", "channel"),
+    ],
+)
+def test_the_parts_of_a_dimension_add_up_to_the_store(shop: Shop, metric: str, dimension: str) -> None:
+    parts = shop.ask(metric, "store", dimension)
+    sums: dict[tuple[str, ...], Decimal] = {}
+    for (store, part), value in parts.items():
+        assert part is not None
+        sums[(store,)] = sums.get((store,), Decimal(0)) + value
+    assert dimension == "country" or len(parts) > len(sums), "a simulated store sells within its country alone"
+    assert sums == {(store,): Decimal(value) for store, value in shop.truth[metric]["stores"].items()}
+
+
+@pytest.mark.parametrize("metric", ["gross_margin", "average_order_value", "conversion_rate", "return_rate"])
+def test_a_ratio_can_be_cut_by_what_both_its_parts_have(shop: Shop, metric: str) -> None:
+    names = {one.short for one in shop.metrics.metrics[metric].dimensions}
+    assert {
+        "gross_margin": {"store", "channel", "country", "category"},
+        "average_order_value": {"store", "channel", "country"},
+        "conversion_rate": {"store", "country", "device"},
+        "return_rate": {"store", "category", "carrier"},
+    }[metric] <= names
