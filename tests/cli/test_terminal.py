@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 
@@ -39,3 +40,16 @@ def test_a_run_that_is_interrupted_says_what_becomes_of_its_work(library: Librar
     assert running.returncode == 130
     assert "stopped; what was committed stays, and the next run finishes the rest" in told
     assert library.run()["release"] == 2
+
+
+def test_a_line_is_not_broken_at_the_edge_of_a_terminal(library: Library) -> None:
+    library.loans("tuesday", "6," + "long " * 40 + "reader")
+    library.run()
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, **library.environment, "COLUMNS": "40"}
+    subprocess.run(
+        [PENSTOCK, "quarantine", "show", "loans", *library.place], env=environment, stdout=theirs, check=True
+    )
+    os.close(theirs)
+    assert b"  read: 6," + b"long " * 40 + b"reader" in os.read(ours, 10_000)
+    os.close(ours)

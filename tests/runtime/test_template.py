@@ -13,7 +13,7 @@ from tests.flows.command import call
 def test_a_new_project_is_valid_as_it_comes(tmp_path: Path, template: str) -> None:
     project = tmp_path / "new"
     told = call("init", "--template", template, project).expect(0).out
-    assert f"penstock run -p {project}" in told
+    assert f"next: read {project / 'README.md'}" in told
     assert call("validate", "-p", project, "--json").expect(0).document["ok"] is True
     assert not [path for path in project.rglob("*") if path.name in {"__pycache__", "target", ".penstock"}]
 

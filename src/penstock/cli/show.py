@@ -41,7 +41,7 @@ def any_text() -> None:
 
 
 def line(text: str) -> None:
-    _out().print(text, markup=False)
+    _out().print(text, markup=False, soft_wrap=True)  # a command that is broken into lines cannot be copied
 
 
 def error_line(text: str) -> None:
@@ -115,7 +115,8 @@ def _cell(value: object) -> str:
 
 
 def made(files: Sequence[Path]) -> None:
-    line(f"made {len(files)} files in {files[0].parent if files else '.'}; next: penstock run -p {files[0].parent}")
+    folder = files[0].parent
+    line(f"made {_counted(files, 'file')} in {folder}; next: read {folder / 'README.md'}")
 
 
 def serving(served: Served) -> None:
@@ -211,7 +212,7 @@ def _checks(report: RunReport) -> None:
         console = _out()
         for check in noteworthy:
             console.print(f"{_MARK[check.status]} ({check.severity}) ", end="")
-            console.print(f"{check.name}: {check.message}", markup=False)
+            console.print(f"{check.name}: {check.message}", markup=False, soft_wrap=True)
     if report.checks:
         passed = len(report.checks) - len(noteworthy)
         line(f"gate: {passed} of {len(report.checks)} checks and tests passed")
@@ -296,7 +297,8 @@ def quarantine_rows(rows: Sequence[Refused], *, as_json: bool) -> None:
 
 def _reason(reason: Mapping[str, Any]) -> str:
     column = f" in {reason['column']}" if reason.get("column") else ""
-    return f"{reason['code']}{column}: expected {reason.get('expected')}, found {reason.get('found')}"
+    found = "nothing" if reason.get("found") is None else reason["found"]
+    return f"{reason['code']}{column}: expected {reason.get('expected')}, found {found}"
 
 
 def replayed(report: Mapping[str, Any], *, as_json: bool) -> None:
