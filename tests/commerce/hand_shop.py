@@ -194,8 +194,15 @@ class Shop:
         pq.write_table(pa.Table.from_pylist(rows), folder / f"{dataset}-first.v1.parquet")
 
     def deliver_all(self) -> None:
-        for dataset, lines in ROWS.items():
-            self.deliver(dataset, *lines)
+        self.deliver_text(*ROWS)
+        self.deliver_rest()
+
+    def deliver_text(self, *datasets: str) -> None:
+        for dataset in datasets:
+            self.deliver(dataset, *ROWS[dataset])
+
+    def deliver_rest(self) -> None:
+        """What is not CSV: visits and stock."""
         names = ("store_id", "session_id", "customer_id", "started_at", "ended_at", "is_bot", "is_staff")
         sessions = [dict(zip(names, row, strict=True)) | {"anonymous_id": "d"} for row in SESSIONS]
         self.deliver_json("sessions", sessions)

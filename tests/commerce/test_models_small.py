@@ -6,9 +6,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
+import yaml
 
-from tests.commerce.hand_shop import Shop
+from tests.commerce.hand_shop import COMMERCE, ROWS, Shop
 
 Report = dict[str, Any]
 NOTED = {
@@ -356,6 +358,43 @@ def test_what_cannot_be_counted_right_stops_the_release_until_it_is_mended(tmp_p
     shop.deliver("fx_rates", "2024-03-11,GBP,EUR,1.20000000", name="more")
     assert shop.run()["outcome"] == "released"
     assert numbers(shop.rows("SELECT base_amount FROM gold.sales_ledger WHERE order_id = 'o5'")) == [(Decimal(36),)]
+
+
+LATE = ("stores", "customers", "products", "product_costs", "orders", "order_items", "fx_rates", "identity_edges")
+WAITING = ("sales_ledger", "fact_sales", "fct_purchases", "fact_orders", "dim_customer", "acquisition_cost", "cohorts")
+
+
+def test_what_arrives_before_the_thing_it_is_about_waits_for_it(shop: Shop, tmp_path: Path) -> None:
+    late = Shop(tmp_path)
+    late.deliver_text(*(dataset for dataset in ROWS if dataset not in (*LATE, "ad_spend")))
+    late.deliver_rest()
+    assert late.run()["outcome"] == "released"
+    assert late.rows("SELECT count(*) FROM gold.sales_ledger") == [(0,)]
+
+    late.deliver_text(*LATE, "ad_spend")
+    assert late.run()["outcome"] == "released"
+    for model in WAITING:
+        everything = f"SELECT * FROM gold.{model} ORDER BY ALL"
+        assert late.rows(everything) == shop.rows(everything), model
+
+
+def test_every_model_is_tested_every_column_described_and_no_money_is_a_float(shop: Shop) -> None:
+    folders = [COMMERCE / "models" / folder for folder in ("staging", "ledger", "star", "marts")]
+    ours = {path.stem for folder in folders for path in folder.glob("*.sql")}
+    declared = [yaml.safe_load(path.read_text())["models"] for folder in folders for path in folder.glob("*.yml")]
+    described = {
+        (model["name"], column["name"])
+        for models in declared
+        for model in models
+        if model["data_tests"] and model["description"]
+        for column in model["columns"]
+        if column["description"]
+    }
+    with duckdb.connect(str(shop.folder / "data" / "cache" / "warehouse-1.duckdb"), read_only=True) as warehouse:
+        found = warehouse.execute("SELECT table_name, column_name, data_type FROM duckdb_columns()").fetchall()
+    columns = {(table, column): type for table, column, type in found if table in ours}
+    assert set(columns) == described
+    assert [name for name, type in columns.items() if type in ("DOUBLE", "FLOAT")] == [("churn", "churn_rate")]
 
 
 def test_an_empty_inbox_and_plain_files_alone_make_a_release(tmp_path: Path) -> None:
