@@ -45,4 +45,4 @@ def test_an_unknown_template_is_answered_with_those_there_are(tmp_path: Path) ->
 def test_a_run_of_the_empty_project_has_nothing_to_do(tmp_path: Path) -> None:
     call("init", tmp_path / "new").expect(0)
     done = call("run", "-p", tmp_path / "new").expect(0)
-    assert "Nothing new" in done.out or "Loaded" in done.out
+    assert "Nothing is declared yet" in done.out

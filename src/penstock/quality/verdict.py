@@ -74,7 +74,7 @@ class Verdict:
             return f"The gate passed: {self.held} rules hold{noted}."
         first, more = self.blocking[0], len(self.blocking) - 1
         rest = "" if more == 0 else f" And {more} more."
-        return f"The gate failed, so gold was not changed: {first}.{rest}"
+        return f"The gate failed, so gold was not changed: {str(first).rstrip('.')}.{rest}"
 
 
 def judge(

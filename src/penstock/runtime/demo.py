@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_file_location
@@ -55,12 +57,13 @@ class DemoReport:
 
     def closing(self) -> Iterator[str]:
         """What to try next."""
+        penstock = "penstock" if shutil.which("penstock") else os.path.relpath(sys.argv[0])
         where = f"-p {self.folder / 'project'} --data-dir {self.folder / 'data'}"
         yield "Now it is yours:"
-        yield f'  penstock query "SELECT * FROM gold.top_products LIMIT 10" {where}'
-        yield f"  penstock quarantine show order_lines {where}"
-        yield f"  penstock explain gold.fact_sales {where}"
-        yield f"  penstock status {where}"
+        yield f'  {penstock} query "SELECT * FROM gold.top_products LIMIT 10" {where}'
+        yield f"  {penstock} quarantine show order_lines {where}"
+        yield f"  {penstock} explain gold.fact_sales {where}"
+        yield f"  {penstock} status {where}"
 
 
 def demo(data_dir: Path | None, watch: Watch) -> DemoReport:
@@ -75,9 +78,8 @@ def demo(data_dir: Path | None, watch: Watch) -> DemoReport:
     inbox.mkdir()
     world = _outside(folder / "project")
     real = _real_files()
-    installation = Installation.at(
-        folder / "project", folder / "data", environment={**os.environ, world.VARIABLE: str(inbox.resolve())}
-    )
+    _settle_in(folder / "project", world.VARIABLE, inbox)
+    installation = Installation.at(folder / "project", folder / "data")
     source = "the shop's real files" if real is not None else "a small made-up shop (the real files are not here)"
     watch.note(f"First delivery: {source}.")
     world.first_delivery(inbox, real)
@@ -100,6 +102,14 @@ def _clear(folder: Path) -> None:
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     (folder / MARK).touch()
+
+
+def _settle_in(project: Path, variable: str, inbox: Path) -> None:
+    """Let the project's sources name the inbox itself, so that every later command finds it."""
+    for source in (project / "sources").glob("*.yml"):
+        declared = source.read_text(encoding="utf-8")
+        named = re.sub(rf"\$\{{{variable}(:-[^}}]*)?\}}", lambda _: str(inbox.resolve()), declared)
+        source.write_text(named, encoding="utf-8")
 
 
 def _real_files() -> Path | None:

@@ -191,10 +191,16 @@ class _Running:
         self.gold = {name: release.gold[name].rows for name in release.changed}
         return "released", release.number
 
+    def _nothing_new(self, release: int | None) -> str:
+        if release is not None:
+            return f"Nothing new: release {release} is up to date."
+        declared = self.installation.project.sources
+        return "Nothing new." if declared else "Nothing is declared yet: add a contract and a source, then run again."
+
     def finished(self, outcome: str, *, release: int | None, previous: int | None) -> RunReport:
         """Record the run and report it."""
         sentences = {
-            "nothing new": "Nothing new" + ("." if release is None else f": release {release} is up to date."),
+            "nothing new": self._nothing_new(release),
             "loaded": "Loaded; the project has no models, so there is nothing to release.",
             "released": f"{self.verdict} Release {release} is out.",
             "gate failed": self.verdict,
