@@ -59,7 +59,7 @@ docs: $(READY)  ## Write the generated reference pages
 
 lock:  ## Resolve requirements.lock anew (LOCK_FLAGS=--upgrade for the newest)
 	@test -x $(LOCKER)/bin/uv || { "$$(sh tools/find_python)" -m venv $(LOCKER) && $(LOCKER)/bin/python -m pip install --quiet uv; }
-	$(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
+	$(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra kafka --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS) \
 	  --output-file requirements.lock pyproject.toml
 
