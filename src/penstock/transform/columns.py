@@ -1,10 +1,8 @@
-"""The types of model columns: DuckDB's, Iceberg's and our own names for them."""
+"""The types of model columns: DuckDB's names for them and Iceberg's."""
 
 from __future__ import annotations
 
 import re
-
-from penstock.spec.contract import LogicalType
 
 _LAKE = {
     "VARCHAR": "string",
@@ -16,18 +14,6 @@ _LAKE = {
     "TIMESTAMP WITH TIME ZONE": "timestamptz",
     "BLOB": "binary",
     "VARCHAR[]": "list<string>",
-}
-_LOGICAL = {
-    "TINYINT": LogicalType.INTEGER,
-    "SMALLINT": LogicalType.INTEGER,
-    "INTEGER": LogicalType.INTEGER,
-    "BIGINT": LogicalType.INTEGER,
-    "HUGEINT": LogicalType.INTEGER,
-    "FLOAT": LogicalType.NUMBER,
-    "DOUBLE": LogicalType.NUMBER,
-    "BOOLEAN": LogicalType.BOOLEAN,
-    "DATE": LogicalType.DATE,
-    "TIMESTAMP WITH TIME ZONE": LogicalType.TIMESTAMP,
 }
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
 
@@ -42,10 +28,3 @@ def lake_type(duckdb_type: str) -> str | None:
     if decimal is not None:
         return f"decimal({decimal[1]},{decimal[2]})"
     return _LAKE.get(duckdb_type)
-
-
-def logical_type(duckdb_type: str) -> LogicalType:
-    """How the canonical hash writes a value of a DuckDB type; as text where it has no rule of its own."""
-    if _DECIMAL.fullmatch(duckdb_type) is not None:
-        return LogicalType.DECIMAL
-    return _LOGICAL.get(duckdb_type, LogicalType.STRING)

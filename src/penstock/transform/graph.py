@@ -53,6 +53,7 @@ class Node:
     tested_column: str | None = None
     severity: str = "error"
     has_hooks: bool = False
+    operational: tuple[str, ...] = ()  # columns that tell how a row came, not what it says
 
     @property
     def kind(self) -> ModelKind:
@@ -129,6 +130,7 @@ def _node(node: Any, manifest: Any, variables: Mapping[str, Any]) -> Node:
         tested_column=getattr(node, "column_name", None),
         severity=str(getattr(config, "severity", "error")).lower(),
         has_hooks=bool(getattr(config, "pre_hook", None) or getattr(config, "post_hook", None)),
+        operational=tuple(getattr(config, "meta", {}).get("operational_columns", ())),
     )
 
 

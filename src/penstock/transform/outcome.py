@@ -92,7 +92,7 @@ def _changed(status: ModelStatus, new_rows: int, content: str | None, before: st
 def _content_hash(connection: duckdb.DuckDBPyConnection, node: Node) -> str | None:
     if node.schema != GOLD or node.kind is ModelKind.APPEND:
         return None
-    return warehouse.content_hash(connection, node.table)
+    return warehouse.content_hash(connection, node.table, without=node.operational)
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, node: Node) -> tuple[ModelColumn, ...]:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import errno
 import fcntl
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
 from penstock.errors import StorageError
-from penstock.sql.canonical import HashField, row_hash_expression
 from penstock.sql.connection import connect
 from penstock.sql.names import literal, quote
 from penstock.sql.scan import read_scan
-from penstock.transform.columns import logical_type
 from penstock.transform.result import ModelInput, ModelResult
 from penstock.transform.selection import Change
 from penstock.transform.state import WarehouseState
@@ -182,27 +181,19 @@ def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     return int(connection.execute(f"SELECT count(*) FROM {relation(table)}").fetchall()[0][0])
 
 
-def content_hash(connection: duckdb.DuckDBPyConnection, table: str) -> str:
-    """A hash of the rows whatever their order: their number and the exact sums of two limbs of each row's hash.
+def content_hash(connection: duckdb.DuckDBPyConnection, table: str, *, without: Collection[str] = ()) -> str:
+    """A hash of the rows whatever their order or batches: how many there are, and twice the exact sum of one 64-bit
+    hash each, from two seeds. `without` names columns that tell how a row came, not what it says.
 
-    The row's hash is the canonical one; columns go by name. Two tables of equal content have equal hashes in any
-    version of the engine.
+    One scan by the database's own hash, so it holds among warehouses of one version of the engine; after another
+    version a table looks changed and is written once more.
     """
-    columns = describe(connection, table)
-    fields = [HashField(name, logical_type(type), _hashable(name, type)) for name, type in columns]
+    columns = [(name, type) for name, type in describe(connection, table) if name not in without]
     shape = ", ".join(f"{name} {type}" for name, type in columns)
-    limbs = ", ".join(
-        f"coalesce(sum(CAST('0x' || substr(hash, {start}, 16) AS UBIGINT)), 0)" for start in (1, 17, 33, 49)
-    )
-    row = connection.execute(
-        f"SELECT sha256(concat_ws(' ', {literal(shape)}, count(*), {limbs}))"
-        f" FROM (SELECT {row_hash_expression('', fields)} AS hash FROM {relation(table)})"
-    ).fetchall()[0]
-    return str(row[0])
-
-
-def _hashable(name: str, type: str) -> str:
-    return f"hex({quote(name)})" if type == "BLOB" else quote(name)
+    values = ", ".join(quote(name) for name, _ in columns) or "NULL"
+    sums = ", ".join(f"coalesce(sum(hash({literal(seed)}, {values})), 0)" for seed in ("one", "other"))
+    found = connection.execute(f"SELECT count(*), {sums} FROM {relation(table)}").fetchall()[0]
+    return sha256(" ".join([shape, *map(str, found)]).encode()).hexdigest()
 
 
 @contextmanager
