@@ -210,6 +210,102 @@ endpoints:
     parent: isbn
     columns: [loan_id, lent_on]
 """
+STREAMS = """\
+topics:
+  - name: desk
+    description: What the desk writes.
+    dataset: loans
+    key: [isbn]
+    time: changed_at
+    partitions: 4
+    retention: P7D
+    max_bytes: 1000000
+    format: json
+    lake: false
+  - name: shelf
+    dataset: loans
+    time: changed_at
+topologies:
+  - name: watch
+    description: Odd fees.
+    input: desk
+    time:
+      lateness: PT5M
+      skew: PT10S
+      idle: PT1S
+    steps:
+      - filter: renewable
+      - derive:
+          band: CASE WHEN fee > 5 THEN 'high' ELSE 'low' END
+      - deduplicate:
+          key: [isbn, lent_on]
+          horizon: P1D
+      - lookup:
+          table: silver.books
+          on:
+            isbn: isbn
+          columns:
+            book: title
+      - name: fees
+        running:
+          key: [isbn]
+          value: fee
+          count: earlier
+          mean: usual
+          deviation: spread
+          score: oddness
+          flag: is_odd
+          minimum: 10
+          threshold: 3.5
+      - name: hourly
+        window:
+          size: PT1H
+          slide: PT15M
+          by: [isbn]
+          aggregates:
+            loans: count
+            most_lent: top(3, book)
+      - name: visits
+        from: fees
+        window:
+          gap: PT30M
+          aggregates:
+            taken: sum(fee)
+      - name: shelved
+        from: fees
+        join:
+          with: shelf
+          on:
+            isbn: isbn
+          tolerance: PT1H
+          direction: backward
+          columns:
+            shelf_weight: weight
+          identity: [isbn, lent_on]
+          ties: [lent_on]
+      - name: scored
+        from: fees
+        score:
+          model: forest
+          columns: [fee, weight]
+          into: likelihood
+    outputs:
+      - topic: odd
+        from: fees
+        where: is_odd
+        key: [isbn]
+        columns: [isbn, lent_on, fee]
+        retention: P30D
+        description: Odd fees alone.
+      - live: hours
+        from: hourly
+        key: [isbn, window_start]
+  - name: after
+    input: odd
+    outputs:
+      - live: last_odd
+        key: [isbn]
+"""
 FILES = {
     "penstock.yml": PROJECT,
     "contracts/books.yml": BOOKS,
@@ -217,6 +313,7 @@ FILES = {
     "sources/north.yml": SOURCE,
     "checks/loans.yml": CHECKS,
     "endpoints/books.yml": ENDPOINTS,
+    "streams/desk.yml": STREAMS,
     "models/dbt_project.yml": "name: library\n",
 }
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from lending_library import CHECKS, ENDPOINTS, LOANS, PROJECT, SOURCE, Library
+from lending_library import CHECKS, ENDPOINTS, LOANS, PROJECT, SOURCE, STREAMS, Library
 
 from penstock.spec import contract_keys
 from penstock.spec.document import Entries, Items, Node, parse_document
@@ -39,6 +39,7 @@ def paths(node: Node, prefix: str = "") -> set[str]:
         ("sources/*.yml", SOURCE),
         ("checks/*.yml", CHECKS),
         ("endpoints/*.yml", ENDPOINTS),
+        ("streams/*.yml", STREAMS),
     ],
 )
 def test_every_key_of_a_right_file_is_listed(files: str, text: str) -> None:
@@ -46,8 +47,10 @@ def test_every_key_of_a_right_file_is_listed(files: str, text: str) -> None:
     assert root is not None
     listed = {key.path for key in reference(files).keys}
 
-    own_words = ("reading.columns.", "endpoints[].example.")
-    assert {path for path in paths(root) if not path.startswith(own_words)} <= listed
+    own_words = ("reading.columns.", "endpoints[].example.", "topologies[].steps[].derive.")
+    below = (".on.", ".aggregates.", "join.columns.", "lookup.columns.")
+    named = {path for path in paths(root) if not path.startswith(own_words) and not any(word in path for word in below)}
+    assert named <= listed
 
 
 def test_a_contract_lists_what_is_acted_upon_and_our_extensions() -> None:
@@ -100,7 +103,12 @@ def _names(section: Section) -> set[str]:
 
 def test_the_examples_of_a_new_project_are_a_right_project(tmp_path: Path) -> None:
     library = Library(tmp_path)
-    for path in [*(tmp_path / "contracts").iterdir(), *(tmp_path / "sources").iterdir(), tmp_path / "checks/loans.yml"]:
+    for path in [
+        *(tmp_path / "contracts").iterdir(),
+        *(tmp_path / "sources").iterdir(),
+        tmp_path / "checks/loans.yml",
+        tmp_path / "streams/desk.yml",
+    ]:
         path.unlink()
     template = ROOT / "projects" / "empty"
     library.write("penstock.yml", (template / "penstock.yml").read_bytes())

@@ -32,9 +32,13 @@ from penstock.spec.project_file import (
 from penstock.spec.shape import Fields, Key
 from penstock.spec.source import Source
 from penstock.spec.source_file import DATASET, SOURCE_NAME, make_source, read_source
+from penstock.spec.stream import Streams
+from penstock.spec.stream_file import DeclaredStreams, make_streams, read_streams
+from penstock.spec.stream_judge import judge_streams
+from penstock.spec.stream_keys import TOPIC_NAME
 
 PROJECT_FILE = "penstock.yml"
-FOLDERS = ("contracts", "sources", "checks", "models", "endpoints")
+FOLDERS = ("contracts", "sources", "streams", "checks", "models", "endpoints")
 _ENDINGS = (".yml", ".yaml")
 
 T = TypeVar("T")
@@ -70,18 +74,23 @@ class _Loading:
         sources = list(self._documents("sources", lambda node, path: (read_source(node, self.problems), path)))
         checks = [check for file in self._documents("checks", self._checks) for check in file]
         endpoints = [endpoint for file in self._documents("endpoints", self._endpoints) for endpoint in file]
+        streams = list(self._documents("streams", lambda node, path: read_streams(node, path, self.problems)))
         judge_endpoints([fields for fields, _ in endpoints], self.problems)
         by_dataset = self._by_dataset(contracts)
-        self._judge_agreement(contracts, sources, Datasets(by_dataset, self._knows_every_dataset(contracts)))
-        self._refuse_shared_names(sources, checks)
+        datasets = Datasets(by_dataset, self._knows_every_dataset(contracts))
+        self._judge_agreement(contracts, sources, datasets)
+        judge_streams(streams, datasets, self.problems)
+        self._refuse_shared_names(sources, checks, streams)
         models, models_fingerprint = self._models()
         tenant = "default" if fields is None else fields.get(TENANT_KEY) or "default"
         made_contracts = self._make_contracts(by_dataset, tenant)
         made_sources = self._make_sources(sources, made_contracts)
         made_checks = tuple(check for _, check in checks if check is not None)
+        by_fingerprint = {name: contract.fingerprint for name, contract in made_contracts.items()}
+        made_streams = make_streams(streams, by_fingerprint) if len(self.problems) == 0 else None
         made_endpoints = [endpoint for _, endpoint in endpoints if endpoint is not None]
         declared, made = len(contracts) + len(sources) + len(checks), len(made_contracts) + len(made_sources)
-        if len(self.problems) > 0 or fields is None or declared != made + len(made_checks):
+        if len(self.problems) > 0 or fields is None or made_streams is None or declared != made + len(made_checks):
             return None
         return _assembled(
             self.root.resolve(),
@@ -91,6 +100,7 @@ class _Loading:
             made_checks,
             tuple(sorted(made_endpoints, key=lambda endpoint: endpoint.path)),
             (models, models_fingerprint),
+            made_streams,
         )
 
     def _is_project(self) -> bool:
@@ -216,10 +226,27 @@ class _Loading:
                 judge_source(fields, datasets, self.problems)
 
     def _refuse_shared_names(
-        self, sources: list[tuple[Fields | None, Path]], checks: list[tuple[Fields, Check | None]]
+        self,
+        sources: list[tuple[Fields | None, Path]],
+        checks: list[tuple[Fields, Check | None]],
+        streams: list[DeclaredStreams],
     ) -> None:
-        self._refuse_twice("source", SOURCE_NAME, [fields for fields, _ in sources if fields is not None])
+        declared = [fields for fields, _ in sources if fields is not None]
+        self._refuse_twice("source", SOURCE_NAME, declared)
+        self._refuse_source_names({fields.get(SOURCE_NAME) for fields in declared}, streams)
         self._refuse_twice("check", CHECK_NAME, [fields for fields, _ in checks])
+
+    def _refuse_source_names(self, sources: set[str | None], streams: list[DeclaredStreams]) -> None:
+        """A topic and a source each have a bronze table of their name."""
+        for topic in (topic for file in streams for topic in file.topics):
+            name = topic.get(TOPIC_NAME)
+            if name is not None and name in sources:
+                self.problems.add(
+                    topic.place(TOPIC_NAME),
+                    f"A source is called `{name}` too",
+                    expected="a name of its own, for its raw rows are `bronze.<name>`",
+                    remedy="Rename one of them.",
+                )
 
     def _refuse_twice(self, what: str, key: Key[str], declared: list[Fields]) -> None:
         seen: dict[str, Place] = {}
@@ -279,6 +306,7 @@ def _assembled(
     checks: tuple[Check, ...],
     endpoints: tuple[Endpoint, ...],
     models: tuple[Path | None, str],
+    streams: Streams,
 ) -> Project:
     retention = retention_of(fields)
     target, alert = quality_of(fields)
@@ -298,6 +326,7 @@ def _assembled(
         fingerprint=_fingerprint(fields, contracts, sources, checks, endpoints, models[1]),
         endpoints=endpoints,
         serving=serving_of(fields),
+        streams=streams,
     )
 
 

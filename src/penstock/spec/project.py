@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from penstock.spec.contract import Contract
 from penstock.spec.endpoint import Endpoint
 from penstock.spec.source import Source
+from penstock.spec.stream import Streams
 
 
 class Severity(StrEnum):
@@ -80,6 +81,7 @@ class Project:
     fingerprint: str
     endpoints: tuple[Endpoint, ...] = ()  # by path
     serving: Serving = Serving()
+    streams: Streams = field(default_factory=Streams)
 
     def sources_of(self, dataset: str) -> tuple[Source, ...]:
         return tuple(source for source in self.sources.values() if source.dataset == dataset)

@@ -13,6 +13,7 @@ from penstock.spec.endpoint_file import ENDPOINT_FILE
 from penstock.spec.project_file import PROJECT_FILE
 from penstock.spec.shape import Key, Many, Section
 from penstock.spec.source_file import SOURCE_FILE
+from penstock.spec.stream_keys import STREAM_FILE
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ What the standard has no word for stands in `customProperties` under a name that
 others, and properties of other vendors are left alone. Names of datasets and columns are small letters, digits and
 `_`, with a letter first."""
 _SOURCES = "Where rows come from and how their text is read: one file for each source."
+_STREAMS = """Events in motion: any number of files with any number of topics and topologies. A topology reads a topic, does
+its steps one after the other (`from` begins a branch elsewhere), and writes topics and live tables. Rows of a topic are
+held to its contract first. SQL expressions see the columns of the row and functions of one row."""
 _CHECKS = """What is checked before a release: any number of files with any number of checks. References, the uniqueness of
 keys and freshness are checked without being declared here, as the contracts say them."""
 
@@ -66,6 +70,7 @@ def project_reference() -> tuple[ReferenceFile, ...]:
         ReferenceFile("penstock.yml", "The project", _PROJECT, True, tuple(_keys(PROJECT_FILE, ""))),
         ReferenceFile("contracts/*.yml", "Contracts", _CONTRACTS, False, contract),
         ReferenceFile("sources/*.yml", "Sources", _SOURCES, True, tuple(_keys(SOURCE_FILE, ""))),
+        ReferenceFile("streams/*.yml", "Streams", _STREAMS, True, tuple(_keys(STREAM_FILE, ""))),
         ReferenceFile("checks/*.yml", "Checks", _CHECKS, True, tuple(_keys(CHECK_FILE, ""))),
         ReferenceFile("endpoints/*.yml", "Endpoints", _ENDPOINTS, True, tuple(_keys(ENDPOINT_FILE, ""))),
     )
