@@ -5,93 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import sqlglot
-from sqlglot import exp
-from sqlglot.errors import SqlglotError
-
 from penstock.conform.codes import Code
 from penstock.conform.formats import PATTERNS
 from penstock.conform.literals import comparison, typed_literal
 from penstock.conform.values import matches
-from penstock.errors import DeclarationError
 from penstock.spec.contract import Column, Contract, LogicalType, RowRule
+from penstock.sql.expression import row_expression
 from penstock.sql.names import literal
 
 SHOWN = 200
-FUNCTIONS = frozenset(
-    [
-        "abs",
-        "ceil",
-        "ceiling",
-        "coalesce",
-        "concat",
-        "contains",
-        "date_diff",
-        "date_part",
-        "date_sub",
-        "date_trunc",
-        "day",
-        "dayofweek",
-        "dayofyear",
-        "ends_with",
-        "epoch",
-        "floor",
-        "greatest",
-        "hour",
-        "if",
-        "ifnull",
-        "instr",
-        "isfinite",
-        "isnan",
-        "least",
-        "left",
-        "length",
-        "ln",
-        "log",
-        "log10",
-        "lower",
-        "lpad",
-        "ltrim",
-        "make_date",
-        "minute",
-        "mod",
-        "month",
-        "nullif",
-        "position",
-        "pow",
-        "power",
-        "quarter",
-        "regexp_full_match",
-        "regexp_matches",
-        "replace",
-        "right",
-        "round",
-        "rpad",
-        "rtrim",
-        "second",
-        "sign",
-        "sqrt",
-        "starts_with",
-        "strlen",
-        "strpos",
-        "substr",
-        "substring",
-        "suffix",
-        "prefix",
-        "trim",
-        "trunc",
-        "upper",
-        "week",
-        "weekday",
-        "year",
-    ]
-)
-_PLAIN = (
-    exp.And, exp.Or, exp.Not, exp.Paren, exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Neg,
-    exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Is, exp.In, exp.Between,
-    exp.Like, exp.ILike, exp.Escape, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.DPipe, exp.Case,
-    exp.If, exp.Cast, exp.TryCast, exp.DataType, exp.DataTypeParam, exp.Interval, exp.Var, exp.Extract, exp.Tuple,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -126,20 +48,9 @@ def checks(column: Column, v: str) -> tuple[Check, ...]:
 def row_check(rule: RowRule, contract: Contract) -> RowCheck:
     """Compile a rule; DeclarationError unless it uses only the contract's columns and functions of one row."""
     where = f"{contract.path}: rule {rule.name}"
-    try:
-        tree = sqlglot.parse_one(rule.expression, dialect="duckdb")
-    except SqlglotError as error:
-        reason = str(error).splitlines()[0]
-        raise DeclarationError("The rule is not a SQL expression", where=where, found=reason) from error
-    names = {column.name.lower(): column.name for column in contract.columns}
-    used: dict[str, None] = {}
-    for node in tree.walk():
-        _check_node(node, where)
-        if isinstance(node, exp.Column):
-            used[_column_name(node, names, where)] = None
-    for node in tree.find_all(exp.Identifier):
-        node.set("quoted", True)
-    return RowCheck(rule.name, f"{rule.name}: {rule.expression}", tree.sql(dialect="duckdb"), tuple(used))
+    names = [column.name for column in contract.columns]
+    compiled = row_expression(rule.expression, names, kind="rule", where=where)
+    return RowCheck(rule.name, f"{rule.name}: {rule.expression}", compiled.sql, compiled.columns)
 
 
 def _enum(column: Column, v: str) -> Iterator[Check]:
@@ -172,40 +83,6 @@ def _text_checks(column: Column, v: str) -> Iterator[Check]:
         yield Check(Code.PATTERN, _shortened(f"text like {column.pattern}"), condition)
     if column.format is not None:
         yield Check(Code.FORMAT, f"format {column.format.value}", f"NOT {matches(text, PATTERNS[column.format])}")
-
-
-def _check_node(node: exp.Expr, where: str) -> None:
-    if isinstance(node, _PLAIN):
-        return
-    name = _function_name(node)
-    if name is None or name not in FUNCTIONS:
-        raise DeclarationError(
-            "The rule uses something that is not allowed in a rule",
-            where=where,
-            expected="columns of the contract, operators and functions of one row",
-            found=node.sql(dialect="duckdb"),
-        )
-
-
-def _function_name(node: exp.Expr) -> str | None:
-    """The function as DuckDB will see it; sqlglot's own name may differ."""
-    if isinstance(node, exp.Anonymous):
-        return str(node.this).lower()
-    if isinstance(node, exp.AggFunc) or not isinstance(node, exp.Func):
-        return None
-    return node.sql(dialect="duckdb").split("(", 1)[0].strip().lower()
-
-
-def _column_name(node: exp.Column, names: dict[str, str], where: str) -> str:
-    name = node.name
-    if node.table or name.lower() not in names:
-        raise DeclarationError(
-            "The rule names a column that the contract does not have",
-            where=where,
-            expected=", ".join(names.values()),
-            found=node.sql(dialect="duckdb"),
-        )
-    return names[name.lower()]
 
 
 def _shortened(text: str) -> str:
