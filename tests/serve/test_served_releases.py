@@ -115,6 +115,19 @@ def test_several_processes_answer_alike(library: Library) -> None:
     assert json.loads(answers.pop())["total"] == 2
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.3, 0.6, 1.0])
+def test_it_ends_at_once_while_its_workers_are_still_loading(library: Library, seconds: float) -> None:
+    process = library.start("serve", "--port", str(free_port()), "--workers", "2")
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("Release 1 of library is served")
+    time.sleep(seconds)
+
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+
+    assert process.returncode == 0, err
+
+
 def test_a_store_that_a_killed_run_left_behind_is_made_by_the_next_run(library: Library) -> None:
     shutil.rmtree(library.data / "store")
 

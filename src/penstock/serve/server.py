@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
+import sys
 from pathlib import Path
 
 from penstock.errors import UsageError
 from penstock.serve.asgi import VARIABLE, setting
+
+STOP_SECONDS = 5
+"""How long requests under way may take when the server ends; then its workers are killed."""
 
 
 def require_free(host: str, port: int) -> None:
@@ -30,8 +35,13 @@ def require_free(host: str, port: int) -> None:
         ) from error
 
 
+def end_when_told() -> None:
+    """SIGTERM ends this process with exit code 0, until `listen` has handlers of its own in place."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+
 def listen(store: Path, root: Path, *, host: str, port: int, workers: int, cors: tuple[str, ...] = ()) -> None:
-    """Serve until the process is told to end (SIGINT, SIGTERM)."""
+    """Serve until the process is told to end (SIGINT, SIGTERM), at whatever moment that is."""
     from granian.constants import Interfaces
     from granian.log import LogLevels
     from granian.server import Server
@@ -49,6 +59,7 @@ def listen(store: Path, root: Path, *, host: str, port: int, workers: int, cors:
             websockets=False,
             log_level=LogLevels.warning,
             respawn_failed_workers=True,
+            workers_kill_timeout=STOP_SECONDS,
         ).serve()
     finally:
         del os.environ[VARIABLE]
