@@ -348,3 +348,30 @@ def test_the_documentation_is_a_page_that_needs_no_server(site: Site, tmp_path: 
 def test_a_project_without_models_has_none_to_document(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no models"):
         generate_docs(project(None), warehouse=tmp_path / "x", folder=tmp_path / "docs", log=tmp_path)
+
+
+def test_unchanged_models_are_built_without_dbt(
+    site: Site, tmp_path: Path, silver: Silver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = small(tmp_path)
+    first = site.build(silver.everything(), models=models)
+    monkeypatch.setattr("penstock.transform.dbt_engine.Dbt", None)
+    before, file = silver.snapshot, silver.add(LINES[60:])
+    second = site.build(silver.since(before, [file]), base=site.release(first), models=models)
+    assert gold(second)["total"] == [(sum(line.quantity for line in LINES),)]
+    (models / "star" / "other.sql").write_text("select 2 as one")
+    with pytest.raises(TypeError):
+        site.build(silver.everything(), models=models)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "{% set found = run_query('select 41 + 1 as n') %}select cast({{ found.rows[0][0] if found else 0 }} as int) as n",
+        "{{ config(pre_hook='create table warehouse.gold.mine as select 42 as n') }} select n from warehouse.gold.mine",
+        "select {{ env_var('ANSWER', '42') }} as n",
+    ],
+)
+def test_a_model_that_is_more_than_sql_is_run_by_dbt(site: Site, tmp_path: Path, silver: Silver, sql: str) -> None:
+    build = site.build(silver.everything(), models=small(tmp_path, other=sql))
+    assert gold(build)["other"] == [(42,)]

@@ -10,14 +10,16 @@ import duckdb
 
 from penstock.spec.project import Project
 from penstock.transform import warehouse
-from penstock.transform.dbt_engine import Dbt
 from penstock.transform.failure import check_appending, check_models, check_released, check_sources
-from penstock.transform.graph import Graph, graph_of
+from penstock.transform.graph import Graph
 from penstock.transform.outcome import Outcome, model_results, test_results
+from penstock.transform.program import Program, held_program, keep_program, program_key
+from penstock.transform.ran import Ran
 from penstock.transform.result import Build, ModelInput, ModelKind, ModelResult
+from penstock.transform.runner import Runner
 from penstock.transform.selection import Change, Selection, change_of, select, signature
 from penstock.transform.state import InputState, NodeState, WarehouseState
-from penstock.transform.workspace import Limits, prepare
+from penstock.transform.workspace import Limits, Workspace, prepare
 from penstock.world import Clock
 
 _LAYOUT = "1"  # raise it when a warehouse made by an older version must not be built upon
@@ -42,8 +44,9 @@ def build(
 
     `inputs` holds every silver dataset; `base` is the warehouse of the release built upon, None for none. A base
     that is missing, damaged or made by other versions is left aside and everything is built from silver. `target` is
-    overwritten; when this raises it is half done and should be discarded. dbt works in the folder `dbt` beside
-    `target` and writes its log to `dbt.log` in the folder `log`.
+    overwritten; when this raises it is half done and should be discarded. dbt compiles the models when they changed,
+    in the folder `dbt` beside `target`, with its log in `dbt.log` in the folder `log`; it runs them only where they
+    are more than SQL (seeds, snapshots, hooks).
 
     Tests that fail are part of the result. Raises TransformFailed when a model does not build, DeclarationError when
     the models cannot be read.
@@ -52,19 +55,17 @@ def build(
     limits = Limits() if limits is None else limits
     if project.models is None:
         return _nothing(inputs, target)
-    built = _start(base, target)
-    changes = {name: change_of(given, built.inputs.get(name) if built else None) for name, given in inputs.items()}
     workspace = prepare(target.parent / "dbt", models=project.models, database=target, limits=limits)
-    dbt = Dbt(workspace, log=log)
-    graph = graph_of(dbt.parse(), workspace.variables)
+    program = read_program(workspace, log=log)
+    graph = program.graph
     check_sources(graph, inputs, workspace)
     check_appending(graph, workspace)
+    built = _start(base, target)
+    changes = {name: change_of(given, built.inputs.get(name) if built else None) for name, given in inputs.items()}
     selection = select(graph, changes, built)
     held = _make_ready(target, graph, selection, inputs, changes, limits)
-    ran = dbt.run([graph.nodes[id].selector for id in selection.run])
-    check_models(ran, graph, workspace)
-    tested = dbt.test([graph.nodes[id].selector for id in selection.tests])
-    outcome = Outcome(graph, workspace, selection, built, held, {one.id: one for one in (*ran, *tested)})
+    ran = _run(program, selection, workspace, clock=clock, limits=limits, log=log)
+    outcome = Outcome(graph, workspace, selection, built, held, {one.id: one for one in ran})
     with warehouse.opened(target, limits=limits) as connection:
         models = model_results(connection, outcome)
         check_released(models)
@@ -75,8 +76,44 @@ def build(
         models=models,
         tests=tests,
         seconds=clock.monotonic() - started,
-        semantic_manifest=dbt.semantic_manifest(),
+        semantic_manifest=program.semantic_manifest,
     )
+
+
+def read_program(workspace: Workspace, *, log: Path) -> Program:
+    """The models of the workspace as dbt compiles them, or as it did when they are what they were.
+
+    The workspace's database is overwritten when dbt has to. Raises DeclarationError when dbt cannot read the models.
+    """
+    key = program_key(workspace, engine())
+    held = held_program(workspace, key)
+    if held is not None:
+        return held
+    from penstock.transform.compiling import compile_program
+    from penstock.transform.dbt_engine import Dbt
+
+    program = compile_program(Dbt(workspace, log=log), workspace, key)
+    keep_program(workspace, program)
+    return program
+
+
+def _run(
+    program: Program, selection: Selection, workspace: Workspace, *, clock: Clock, limits: Limits, log: Path
+) -> tuple[Ran, ...]:
+    """Build and test what was selected: by its SQL alone, or by dbt where the project needs more than that."""
+    if program.sql:
+        with warehouse.opened(workspace.database, limits=limits) as connection:
+            runner = Runner(connection, program, workspace, clock)
+            ran = runner.run(selection)
+            check_models(ran, program.graph, workspace)
+            return (*ran, *runner.test(selection.tests))
+    from penstock.transform.dbt_engine import Dbt
+
+    nodes, dbt = program.graph.nodes, Dbt(workspace, log=log)
+    dbt.parse()
+    ran = dbt.run([nodes[id].selector for id in selection.run])
+    check_models(ran, program.graph, workspace)
+    return (*ran, *dbt.test([nodes[id].selector for id in selection.tests]))
 
 
 def _nothing(inputs: Mapping[str, ModelInput], target: Path) -> Build:

@@ -7,9 +7,8 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ with warnings.catch_warnings():
     from dbt.contracts.graph.semantic_manifest import SemanticManifest
 
 from penstock.errors import DeclarationError, PenstockError, StorageError
+from penstock.transform.ran import Ran
 from penstock.transform.workspace import Workspace
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO}
@@ -35,19 +35,6 @@ _SILENCE = [
     "--log-level=none",
     "--log-level-file=info",
 ]
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What dbt says of one node it ran. `status` is dbt's own word; `compiled` is where its SQL was written."""
-
-    id: str
-    status: str
-    seconds: float
-    message: str
-    failures: int
-    sql: str
-    compiled: Path | None
 
 
 class Dbt:
@@ -78,6 +65,16 @@ class Dbt:
     def test(self, selectors: Sequence[str]) -> tuple[Ran, ...]:
         """Run the tests selected, whatever the others say; one outcome each."""
         return self._outcomes(["test"], selectors)
+
+    def compile(self, selectors: Sequence[str] = (), *, incremental: bool) -> Mapping[str, Ran]:
+        """The SQL of the nodes selected (all of them by default), none run: of an incremental model that of the rows
+        that come, or that of all its rows. DeclarationError when a node cannot be compiled."""
+        chosen = ["--select", *sorted(selectors)] if selectors else []
+        result = self._invoke(["compile", *chosen, *([] if incremental else ["--full-refresh"])])
+        finished: Any = result.result
+        if finished is None or not result.success:
+            raise self._unreadable(result.exception or _first_error(finished))
+        return {one.id: one for one in map(_ran, finished.results)}
 
     def semantic_manifest(self) -> str | None:
         """Semantic models and metrics of the parsed project as dbt's JSON; None when it declares no metric."""
@@ -138,6 +135,10 @@ class Dbt:
             found="; ".join(self._said) or message_of(exception),
             remedy=f"Correct the file; dbt's own log is {self._log / 'dbt.log'}.",
         )
+
+
+def _first_error(finished: Any) -> Any:
+    return next((one for one in (finished.results if finished else ()) if str(one.status) == "error"), None)
 
 
 def _ran(result: Any) -> Ran:

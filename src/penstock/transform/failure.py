@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Collection, Sequence
 
 from penstock.errors import DeclarationError, PenstockError, StorageError, TransformFailed
-from penstock.transform.dbt_engine import Ran
 from penstock.transform.graph import Graph
+from penstock.transform.ran import Ran
 from penstock.transform.result import GOLD, ModelKind, ModelResult
 from penstock.transform.workspace import Workspace
 

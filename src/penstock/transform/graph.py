@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -54,6 +55,7 @@ class Node:
     severity: str = "error"
     has_hooks: bool = False
     operational: tuple[str, ...] = ()  # columns that tell how a row came, not what it says
+    is_plain: bool = False  # its SQL alone makes it, the same whatever the warehouse holds: no need of dbt to run it
 
     @property
     def kind(self) -> ModelKind:
@@ -130,8 +132,44 @@ def _node(node: Any, manifest: Any, variables: Mapping[str, Any]) -> Node:
         tested_column=getattr(node, "column_name", None),
         severity=str(getattr(config, "severity", "error")).lower(),
         has_hooks=bool(getattr(config, "pre_hook", None) or getattr(config, "post_hook", None)),
+        is_plain=_is_plain(node, manifest),
         operational=tuple(getattr(config, "meta", {}).get("operational_columns", ())),
     )
+
+
+_MATERIALIZED = {"table", "view", "ephemeral", "incremental", "test"}
+_STRATEGIES = {None, "append"}
+_OF_A_TEST = {"limit": None, "fail_calc": "count(*)", "warn_if": "!= 0", "error_if": "!= 0", "where": None}
+_OF_THE_MOMENT = re.compile(
+    r"\b(run_query|statement|load_result|adapter|execute|run_started_at|invocation_id|env_var|modules|graph|flags)\b"
+)
+_OF_THE_DATA = re.compile(r"\b(run_query|load_result|statement)\s*\(")
+_JINJA = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
+
+
+def _is_plain(node: Any, manifest: Any) -> bool:
+    """Whether the node's compiled SQL is all there is to it: no hook, seed, snapshot, Python or own materialization,
+    and nothing in its code that asks the database, the clock or the environment."""
+    config = node.config
+    kind = NodeType(str(node.resource_type))
+    if kind not in (NodeType.MODEL, NodeType.TEST) or str(getattr(node, "language", "sql")) != "sql":
+        return False
+    if getattr(config, "pre_hook", None) or getattr(config, "post_hook", None):
+        return False
+    if (
+        str(config.materialized) not in _MATERIALIZED
+        or getattr(config, "incremental_strategy", None) not in _STRATEGIES
+    ):
+        return False
+    if getattr(getattr(config, "contract", None), "enforced", False) or getattr(config, "store_failures", None):
+        return False
+    if kind is NodeType.TEST and any(getattr(config, name, value) != value for name, value in _OF_A_TEST.items()):
+        return False
+    macros = _called(getattr(node.depends_on, "macros", ()), manifest)
+    texts = [node.raw_code, *(macro.macro_sql for macro in macros if not _is_of_dbt(macro))]
+    if any(_OF_THE_MOMENT.search(block) for text in texts for block in _JINJA.findall(text)):
+        return False
+    return not any(_OF_THE_DATA.search(macro.macro_sql) for macro in macros if _is_of_dbt(macro))
 
 
 def _described(column: Any) -> Described:
@@ -164,12 +202,20 @@ def _fingerprint(node: Any, manifest: Any, variables: Mapping[str, Any]) -> str:
 
 def _macros(ids: Iterable[str], manifest: Any) -> dict[str, str]:
     """The text of the project's and the engine's macros that are called, also by each other."""
-    texts: dict[str, str] = {}
+    return {macro.unique_id: macro.macro_sql for macro in _called(ids, manifest) if not _is_of_dbt(macro)}
+
+
+def _called(ids: Iterable[str], manifest: Any) -> list[Any]:
+    """All macros that are called, also by each other; of dbt's own only those that are called first."""
+    found: dict[str, Any] = {}
     waiting = list(ids)
     while waiting:
         macro = manifest.macros.get(waiting.pop())
-        if macro is None or macro.unique_id in texts or macro.package_name in ("dbt", "dbt_duckdb"):
-            continue
-        texts[macro.unique_id] = macro.macro_sql
-        waiting.extend(macro.depends_on.macros)
-    return texts
+        if macro is not None and macro.unique_id not in found:
+            found[macro.unique_id] = macro
+            waiting.extend(() if _is_of_dbt(macro) else macro.depends_on.macros)
+    return list(found.values())
+
+
+def _is_of_dbt(macro: Any) -> bool:
+    return macro.package_name in ("dbt", "dbt_duckdb")

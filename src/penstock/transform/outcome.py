@@ -9,8 +9,8 @@ import duckdb
 
 from penstock.transform import warehouse
 from penstock.transform.columns import lake_type
-from penstock.transform.dbt_engine import Ran
 from penstock.transform.graph import Described, Graph, Node
+from penstock.transform.ran import Ran
 from penstock.transform.result import (
     GOLD,
     ModelColumn,

@@ -144,6 +144,11 @@ def _added(given: ModelInput, change: Change) -> frozenset[str]:
             return frozenset(file.path for file in given.scan.files)
 
 
+def make_schema(connection: duckdb.DuckDBPyConnection, schema: str) -> None:
+    """Make a schema, if it is not there."""
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(DATABASE)}.{quote(schema)}")
+
+
 def relations(connection: duckdb.DuckDBPyConnection) -> Mapping[str, str]:
     """What the warehouse holds besides sources and state: `schema.name` -> TABLE or VIEW."""
     rows = connection.execute(

@@ -1,0 +1,107 @@
+"""Running compiled models and tests in the warehouse, without dbt: each after what it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import duckdb
+
+from penstock.transform import warehouse
+from penstock.transform.graph import Graph, Node
+from penstock.transform.program import Program
+from penstock.transform.ran import Ran
+from penstock.transform.selection import Selection
+from penstock.transform.workspace import Workspace
+from penstock.world import Clock
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs nodes of a program on a connection that has the warehouse attached."""
+
+    connection: duckdb.DuckDBPyConnection
+    program: Program
+    workspace: Workspace
+    clock: Clock
+
+    def run(self, selection: Selection) -> tuple[Ran, ...]:
+        """Build the models selected; what reads one that failed is skipped. One outcome each, in that order."""
+        there = set(warehouse.relations(self.connection))
+        for schema in {node.schema for node in self.program.graph.models}:
+            warehouse.make_schema(self.connection, schema)
+        done: dict[str, Ran] = {}
+        for id in in_order(self.program.graph, selection.run):
+            node = self.program.graph.nodes[id]
+            if not node.stored:
+                continue
+            if any(done[one].status != "success" for one in stored_above(self.program.graph, node) if one in done):
+                done[id] = self._ended(id, "skipped", self.program.sql[id].whole, 0.0)
+            else:
+                done[id] = self._attempt(id, *self._statements(node, there))
+        return tuple(done.values())
+
+    def test(self, ids: Collection[str]) -> tuple[Ran, ...]:
+        """Run the tests, whatever the others say; one outcome each."""
+        return tuple(self._test(self.program.graph.nodes[id]) for id in sorted(ids))
+
+    def _statements(self, node: Node, there: Collection[str]) -> tuple[str, Sequence[str]]:
+        """The node's SQL, and the statements that make it so."""
+        compiled, name = self.program.sql[node.id], warehouse.relation(node.table)
+        if node.materialized == "view":
+            kept = node.table in there  # a view follows what it reads; one whose code changed was dropped
+            return compiled.whole, [] if kept else [f"CREATE VIEW {name} AS (\n{compiled.whole}\n)"]
+        if node.materialized == "incremental" and node.table in there and compiled.more is not None:
+            return compiled.more, [f"INSERT INTO {name} BY NAME (\n{compiled.more}\n)"]
+        return compiled.whole, [f"CREATE OR REPLACE TABLE {name} AS (\n{compiled.whole}\n)"]
+
+    def _attempt(self, id: str, sql: str, statements: Sequence[str]) -> Ran:
+        started = self.clock.monotonic()
+        try:
+            for statement in statements:
+                self.connection.execute(statement)
+        except duckdb.Error as error:
+            return self._ended(id, "error", sql, self.clock.monotonic() - started, _sentence(error))
+        return self._ended(id, "success", sql, self.clock.monotonic() - started)
+
+    def _test(self, node: Node) -> Ran:
+        sql, started = self.program.sql[node.id].whole, self.clock.monotonic()
+        try:
+            failures = int(self.connection.execute(f"SELECT count(*) FROM (\n{sql}\n)").fetchall()[0][0])
+        except duckdb.Error as error:
+            return self._ended(node.id, "error", sql, self.clock.monotonic() - started, _sentence(error))
+        failed = "warn" if node.severity == "warn" else "fail"
+        message = f"Got {failures} result{'' if failures == 1 else 's'}, configured to {failed} if != 0"
+        status, said = (failed, message) if failures else ("pass", "")
+        return self._ended(node.id, status, sql, self.clock.monotonic() - started, said, failures)
+
+    def _ended(self, id: str, status: str, sql: str, seconds: float, message: str = "", failures: int = 0) -> Ran:
+        path = self.program.sql[id].path
+        compiled = None if path is None else self.workspace.compiled(Path(path))
+        return Ran(id, status, seconds, message, failures, sql, compiled)
+
+
+def in_order(graph: Graph, ids: Collection[str]) -> tuple[str, ...]:
+    """The ids so that each comes after those it reads."""
+    order = TopologicalSorter({id: [one for one in graph.nodes[id].parents if one in ids] for id in sorted(ids)})
+    return tuple(order.static_order())
+
+
+def stored_above(graph: Graph, node: Node) -> tuple[str, ...]:
+    """The tables and views that a node reads, directly or through ephemeral models; sources as their ids."""
+    found: dict[str, None] = {}
+    waiting = list(node.parents)
+    while waiting:
+        parent = waiting.pop()
+        read = graph.nodes.get(parent)
+        if read is None or read.stored:
+            found[parent] = None
+        else:
+            waiting.extend(read.parents)
+    return tuple(found)
+
+
+def _sentence(error: duckdb.Error) -> str:
+    return " ".join(line.strip() for line in str(error).splitlines() if line.strip())
