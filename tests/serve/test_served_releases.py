@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -10,16 +11,19 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from penstock.runtime.serving import key_checks
+from penstock.serve.server import require_free
 from penstock.spec.endpoint import Endpoint
 from penstock.sql.connection import connect
 from penstock.testing.world import ManualClock
+from tests.flows.command import PENSTOCK
 from tests.flows.library import Library, fill, loan
 
 ENDPOINTS = """\
@@ -76,6 +80,29 @@ def serving(library: Library, *options: str) -> Iterator[str]:
     assert f"Release 1 of library is served at {address}" in out
 
 
+def grouped(library: Library, port: int) -> subprocess.Popen[str]:
+    """A server of two workers that leads a process group, as at a terminal."""
+    return subprocess.Popen(
+        [PENSTOCK, "serve", "--port", str(port), "--workers", "2", *library.place],
+        env={**os.environ, **library.environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.005)
+
+
 def until_answered(process: subprocess.Popen[str], address: str) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
@@ -115,17 +142,36 @@ def test_several_processes_answer_alike(library: Library) -> None:
     assert json.loads(answers.pop())["total"] == 2
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.3, 0.6, 1.0])
-def test_it_ends_at_once_while_its_workers_are_still_loading(library: Library, seconds: float) -> None:
-    process = library.start("serve", "--port", str(free_port()), "--workers", "2")
+@pytest.mark.parametrize(("word", "to_all"), [(signal.SIGTERM, False), (signal.SIGINT, False), (signal.SIGINT, True)])
+@pytest.mark.parametrize("moment", ["told", "forked", "answering"])
+def test_it_ends_at_any_moment_and_leaves_no_process(
+    library: Library, moment: str, word: signal.Signals, to_all: bool
+) -> None:
+    """`told`: no worker is there yet; `forked`: they load; `answering`: the first of them is ready."""
+    port = free_port()
+    process = grouped(library, port)
     assert process.stdout is not None
     assert process.stdout.readline().startswith("Release 1 of library is served")
-    time.sleep(seconds)
+    if moment == "forked":
+        until(lambda: children(process.pid))
+    elif moment == "answering":
+        until_answered(process, f"http://127.0.0.1:{port}")
 
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=60)
+    os.killpg(process.pid, word) if to_all else process.send_signal(word)
+    _, err = process.communicate(timeout=60)  # until nobody has its output open
 
-    assert process.returncode == 0, err
+    assert (process.returncode, err) == (0, "")
+
+
+def test_workers_do_not_outlive_a_server_that_was_killed(library: Library) -> None:
+    port = free_port()
+    process = grouped(library, port)
+    until_answered(process, f"http://127.0.0.1:{port}")
+
+    process.kill()
+    process.communicate(timeout=60)  # until nobody has its output open
+
+    require_free("127.0.0.1", port)
 
 
 def test_a_store_that_a_killed_run_left_behind_is_made_by_the_next_run(library: Library) -> None:

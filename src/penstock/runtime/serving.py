@@ -51,9 +51,15 @@ def serve_latest(installation: Installation) -> Manifest | None:
 
 def serve(installation: Installation, *, host: str, port: int, workers: int, ready: Callable[[Served], None]) -> None:
     """Serve the API until the process is told to end. UsageError when nothing was released, or the port is taken."""
-    from penstock.serve.server import end_when_told, listen, require_free
+    from penstock.serve.lifetime import ended_when_told
 
-    end_when_told()
+    with ended_when_told():
+        _serve(installation, host=host, port=port, workers=workers, ready=ready)
+
+
+def _serve(installation: Installation, *, host: str, port: int, workers: int, ready: Callable[[Served], None]) -> None:
+    from penstock.serve.server import listen, require_free
+
     if not installation.project.endpoints:
         raise UsageError(
             "The project declares no endpoint",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import gc
 import json
 import os
-import signal
 from pathlib import Path
 
 from fastapi import FastAPI
 
 from penstock.serve.app import make_app
+from penstock.serve.lifetime import outlive_nobody
 from penstock.serve.site import Current
 from penstock.store.sqlite import SqliteStore
 
@@ -24,19 +24,9 @@ def setting(*, store: Path, root: Path, cors: tuple[str, ...]) -> str:
 
 def make() -> FastAPI:
     """The application over the store in a folder."""
-    _can_be_ended()
+    outlive_nobody()
     given = json.loads(os.environ[VARIABLE])
     app = make_app(Current(SqliteStore(Path(given["store"]))), Path(given["root"]), cors=given["cors"])
     gc.collect()
     gc.freeze()  # what is there now stays, so no request waits while it is looked through for garbage
     return app
-
-
-def _can_be_ended() -> None:
-    """A worker is forked with its parent's handlers, which would swallow the word to end while it loads.
-
-    Until granian puts the worker's own in place, SIGTERM ends it at once; Ctrl-C goes to the whole group, and the
-    parent passes it on.
-    """
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

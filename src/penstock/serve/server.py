@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import socket
-import sys
 from pathlib import Path
 
 from penstock.errors import UsageError
 from penstock.serve.asgi import VARIABLE, setting
-
-STOP_SECONDS = 5
-"""How long requests under way may take when the server ends; then its workers are killed."""
+from penstock.serve.lifetime import STOP_SECONDS, interrupt_when_told
 
 
 def require_free(host: str, port: int) -> None:
@@ -35,11 +31,6 @@ def require_free(host: str, port: int) -> None:
         ) from error
 
 
-def end_when_told() -> None:
-    """SIGTERM ends this process with exit code 0, until `listen` has handlers of its own in place."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-
-
 def listen(store: Path, root: Path, *, host: str, port: int, workers: int, cors: tuple[str, ...] = ()) -> None:
     """Serve until the process is told to end (SIGINT, SIGTERM), at whatever moment that is."""
     from granian.constants import Interfaces
@@ -48,18 +39,23 @@ def listen(store: Path, root: Path, *, host: str, port: int, workers: int, cors:
 
     require_free(host, port)
     os.environ[VARIABLE] = setting(store=store, root=root, cors=cors)
+    server = Server(
+        "penstock.serve.asgi:make",
+        factory=True,
+        address=host,
+        port=port,
+        interface=Interfaces.ASGI,
+        workers=workers,
+        websockets=False,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        workers_kill_timeout=STOP_SECONDS,
+    )
+    interrupt_when_told(server)
     try:
-        Server(
-            "penstock.serve.asgi:make",
-            factory=True,
-            address=host,
-            port=port,
-            interface=Interfaces.ASGI,
-            workers=workers,
-            websockets=False,
-            log_level=LogLevels.warning,
-            respawn_failed_workers=True,
-            workers_kill_timeout=STOP_SECONDS,
-        ).serve()
+        server.serve()
+    except SystemExit:  # a worker that had the word before its parent is no failure
+        if not server.interrupt_signal:
+            raise
     finally:
         del os.environ[VARIABLE]
