@@ -115,6 +115,27 @@ def test_problems_of_a_project_are_all_in_one_document(library: Library) -> None
     assert all(set(problem) == {"what", "where", "expected", "found", "remedy"} for problem in problems)
 
 
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (("query", "SELECT * FROM gold.nothing"), 2),
+        (("explain", "nothing"), 2),
+        (("quarantine", "show", "nothing"), 2),
+        (("export", "gold.nothing", "--to", "x.csv"), 2),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_a_failure_is_one_document_too(library: Library, command: tuple[str, ...], code: int) -> None:
+    done = library.call(*command, "--json").expect(code)
+    assert (done.document["ok"], done.err) == (False, "")
+    assert "nothing" in str(done.document["problems"][0])
+
+
+def test_the_tables_of_every_layer_are_listed(library: Library) -> None:
+    listed = library.call("query", "show tables;", "--json").expect(0).document
+    assert [row["name"] for row in listed] == sorted(name for name in TABLES if not name.startswith("ledger."))
+
+
 @pytest.mark.parametrize("form", ["table", "json", "csv", "parquet"])
 def test_query_answers_in_every_format(library: Library, form: str) -> None:
     output = library.call("query", SELECT, "--format", form).expect(0).output

@@ -53,3 +53,30 @@ def test_a_line_is_not_broken_at_the_edge_of_a_terminal(library: Library) -> Non
     os.close(theirs)
     assert b"  read: 6," + b"long " * 40 + b"reader" in os.read(ours, 10_000)
     os.close(ours)
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_a_reader_that_has_seen_enough_ends_a_query_quietly(library: Library, form: str) -> None:
+    sql = "SELECT repeat('x', 100) AS x FROM range(100000)"
+    command = [PENSTOCK, "query", sql, "--limit", "0", "--format", form, *library.place]
+    query = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert query.stdout is not None
+    assert query.stderr is not None
+    query.stdout.readline()
+    query.stdout.close()
+    told = query.stderr.read()
+    query.stderr.close()
+    assert (query.wait(timeout=60), told) == (0, b"")
+
+
+def test_many_files_that_tell_the_same_are_told_once(library: Library) -> None:
+    for number in range(6):
+        library.loans(f"copy{number}", loan(20 + number))
+    library.run()
+    for path in library.inbox.glob("loans_copy*"):
+        os.utime(path, (1, 1))
+
+    told = library.call("run").expect(0).output.decode()
+
+    assert told.count("identical: ") == 4
+    assert "identical: loans: and 3 more files" in told

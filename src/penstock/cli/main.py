@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ import typer
 from penstock import __version__
 from penstock.cli import metrics, show
 from penstock.cli.options import HERE, Data, Json, Project, Release
-from penstock.errors import DeclarationError, PenstockError, StorageError
+from penstock.errors import PenstockError, StorageError
 
 app = typer.Typer(
     name="penstock",
@@ -59,12 +60,7 @@ def validate(project: Project = HERE, data_dir: Data = None, as_json: Json = Fal
     """Check every declaration of the project; report all problems at once."""
     from penstock.runtime.validation import validate
 
-    try:
-        loaded = validate(project, data_dir)
-    except DeclarationError as error:
-        show.problems(error, as_json=as_json)
-        raise typer.Exit(2) from None
-    show.valid(loaded, as_json=as_json)
+    show.valid(validate(project, data_dir), as_json=as_json)
 
 
 @app.command()
@@ -140,14 +136,18 @@ def query(
     from penstock.runtime.installation import Installation
     from penstock.runtime.reading import query
 
-    query(
-        Installation.at(project, data_dir),
-        sql,
-        release=release,
-        form="json" if as_json else form,
-        limit=limit,
-        output=sys.stdout.buffer,
-    )
+    try:
+        query(
+            Installation.at(project, data_dir),
+            sql,
+            release=release,
+            form="json" if as_json else form,
+            limit=limit,
+            output=sys.stdout.buffer,
+        )
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @app.command()
@@ -293,14 +293,16 @@ def main() -> None:
             show.error_line("stopped; what was committed stays, and the next run finishes the rest")
         raise
     except PenstockError as error:
-        show.error(error)
+        show.error(error, as_json=_in_json())
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
     except OSError as refusal:
-        show.error(_refused(refusal))
+        show.error(_refused(refusal), as_json=_in_json())
         sys.exit(StorageError.exit_code)
+
+
+def _in_json() -> bool:
+    """Whether a program reads the answer: then a failure is a document too."""
+    return "--json" in sys.argv[1:]
 
 
 def _refused(refusal: OSError) -> StorageError:

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from penstock.spec.project import Project
 
 _MARK = {"pass": "[green]pass[/]", "fail": "[red]fail[/]", "error": "[red]error[/]", "pending": "[yellow]pending[/]"}
+
+SHOWN_NOTICES = 3
 
 
 def _out() -> Console:
@@ -60,21 +63,23 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-def error(problem: PenstockError) -> None:
-    if isinstance(problem, DeclarationError) and problem.problems:
-        problems(problem, as_json=False)
+def error(problem: PenstockError, *, as_json: bool) -> None:
+    """What went wrong: a sentence for people on standard error, one JSON document for programs on standard output."""
+    if as_json or (isinstance(problem, DeclarationError) and problem.problems):
+        problems(problem, as_json=as_json)
         return
     error_line(f"error: {problem}")
 
 
-def problems(declared: DeclarationError, *, as_json: bool) -> None:
+def problems(problem: PenstockError, *, as_json: bool) -> None:
     """Every problem of the declarations, one a line, with its place."""
+    found = (isinstance(problem, DeclarationError) and problem.problems) or (problem,)
     if as_json:
-        document({"ok": False, "problems": [_facts(problem) for problem in declared.problems or (declared,)]})
+        document({"ok": False, "problems": [_facts(one) for one in found]})
         return
-    for problem in declared.problems or (declared,):
-        error_line(str(problem))
-    error_line(f"{_counted(declared.problems or (declared,), 'problem')} found")
+    for one in found:
+        error_line(str(one))
+    error_line(f"{_counted(found, 'problem')} found")
 
 
 def _facts(problem: PenstockError) -> dict[str, str | None]:
@@ -169,8 +174,7 @@ def run(report: RunReport, *, as_json: bool) -> None:
     if as_json:
         document(report.as_record())
         return
-    for notice in report.notices:
-        line(f"{notice.kind}: {notice.text}")
+    _notices(report)
     if report.datasets:
         headings = (
             "dataset",
@@ -206,6 +210,18 @@ def run(report: RunReport, *, as_json: bool) -> None:
     line(f"{report.verdict} ({report.seconds:.1f} s)")
 
 
+def _notices(report: RunReport) -> None:
+    """Each kind of notice of each source, the first few in full."""
+    kinds: dict[tuple[str, str], list[str]] = {}
+    for notice in report.notices:
+        kinds.setdefault((notice.kind, notice.source), []).append(notice.text)
+    for (kind, source), texts in kinds.items():
+        for text in texts if len(texts) <= SHOWN_NOTICES + 1 else texts[:SHOWN_NOTICES]:
+            line(f"{kind}: {text}")
+        if len(texts) > SHOWN_NOTICES + 1:
+            line(f"{kind}: {source}: and {len(texts) - SHOWN_NOTICES:,} more files (all of them with --json)")
+
+
 def _checks(report: RunReport) -> None:
     noteworthy = [check for check in report.checks if check.status != "pass"]
     if noteworthy:
@@ -237,14 +253,23 @@ def history(read: History, *, as_json: bool) -> None:
         return
     table(
         ("run", "started", "seconds", "outcome", "release", "rows in"),
-        ((r["run"], r["started"], r["seconds"], r["outcome"], r["release"], r["rows_in"]) for r in read.runs),
+        ((r["run"], _instant(r["started"]), r["seconds"], r["outcome"], r["release"], r["rows_in"]) for r in read.runs),
         title="runs",
     )
     table(
         ("release", "committed at", "gold tables", "readable"),
-        ((r["number"], r["committed_at"], len(r["gold"]), r["readable"]) for r in read.releases),
+        ((r["number"], _instant(r["committed_at"]), len(r["gold"]), r["readable"]) for r in read.releases),
         title="releases",
     )
+
+
+def _instant(text: str) -> str:
+    """An instant of a record as people read it, in UTC.
+
+    >>> _instant("2026-11-21T05:12:33.120+00:00")
+    '2026-11-21 05:12:33Z'
+    """
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
 def exported(dataset: str, to: Path, rows: int, *, as_json: bool) -> None:

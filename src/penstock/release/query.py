@@ -18,6 +18,11 @@ from penstock.sql.guard import check_query
 _BATCH_ROWS = 50_000
 _LAYERS = {"gold": 0, "silver": 1, "quarantine": 2, "bronze": 3}
 _MISSING_TABLE = re.compile(r"Table with name \"?([^\s\"]+)\"? does not exist|There is no table '([^']+)'")
+_SHOW_TABLES = re.compile(r"\s*show\s+tables\s*;?\s*", re.IGNORECASE)
+_TABLES = (
+    "SELECT schema_name || '.' || view_name AS name FROM duckdb_views() WHERE NOT internal"
+    " UNION SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE NOT internal ORDER BY name"
+)
 _POSITION = re.compile(r"\n\nLINE (\d+): ", re.DOTALL)
 
 
@@ -52,7 +57,8 @@ def stream(reader: Reader, sql: str) -> pa.RecordBatchReader:
     """The rows of a query as they come. A value that fails while rows come is a UsageError there and then."""
     cursor = reader.connection.cursor()
     try:
-        statement = check_query(cursor, sql).strip().removesuffix(";")
+        shown = _SHOW_TABLES.fullmatch(sql) is not None  # DuckDB lists those of one schema, and ours stand in several
+        statement = _TABLES if shown else check_query(cursor, sql).strip().removesuffix(";")
         rows = cursor.sql(statement).to_arrow_reader(_BATCH_ROWS)
     except UsageError as error:
         cause = error.__cause__

@@ -108,13 +108,13 @@ class _Loading:
         place = Place(PROJECT_FILE)
         try:
             if not self.root.is_dir():
-                self.problems.add(place, "There is no such folder", found=f"`{self.root}`", remedy=remedy)
+                self.problems.add(place, "There is no such folder", found=f"`{os.path.abspath(self.root)}`", remedy=remedy)
             elif not (self.root / PROJECT_FILE).is_file():
                 self.problems.add(
                     place,
                     "The folder is not a project",
                     expected=f"a file {PROJECT_FILE} in it",
-                    found=f"`{self.root}`",
+                    found=f"`{os.path.abspath(self.root)}`",
                     remedy=remedy,
                 )
             else:
