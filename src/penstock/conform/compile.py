@@ -6,7 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from penstock.conform.codes import Code
-from penstock.conform.columns import OPENED, ROW_HASH, SYSTEM, Resolution, decimal_size, has_opened, resolve
+from penstock.conform.columns import (
+    OPENED,
+    ROW_HASH,
+    SYSTEM,
+    Resolution,
+    decimal_size,
+    has_opened,
+    resolve,
+    sql_type,
+)
 from penstock.conform.rules import Check, RowCheck, checks, row_check
 from penstock.conform.values import BLANKS, Reader, reader
 from penstock.errors import DeclarationError
@@ -118,19 +127,28 @@ class Plan:
 
 
 def compile_plan(
-    contract: Contract, reading: Reading, available: Sequence[str], *, tenant: str, pseudonyms: Pseudonyms
+    contract: Contract,
+    reading: Reading,
+    available: Sequence[str],
+    *,
+    tenant: str,
+    pseudonyms: Pseudonyms,
+    typed: bool = False,
 ) -> Plan:
-    """Compile for relations with the columns `available`; DeclarationError when the contract cannot be compiled."""
+    """Compile for relations with the columns `available`; DeclarationError when the contract cannot be compiled.
+
+    `typed`: the relation's columns have the types of the contract already, and are taken as they are.
+    """
     _refuse_reserved(contract)
     resolution = resolve(contract, reading, available)
-    cells = tuple(_cell(contract, reading, resolution, index) for index in range(len(contract.columns)))
+    cells = tuple(_cell(contract, reading, resolution, index, typed) for index in range(len(contract.columns)))
     rules = tuple(row_check(rule, contract) for rule in contract.rules)
     values = {cell.column.name: cell.pseudonym if _is_pseudonym(cell, pseudonyms) else cell.value for cell in cells}
     extra = _key_columns(contract, values, tenant, pseudonyms)
     return Plan(
         columns=(*values, *SYSTEM, *extra),
         resolution=resolution,
-        texts=tuple(f"{_text(cell, reading, resolution)} AS {cell.text}" for cell in cells),
+        texts=tuple(f"{_text(cell, reading, resolution, typed)} AS {cell.text}" for cell in cells),
         layers=(*_layers(cells, rules), *_pseudonym_layer(cells, tenant, pseudonyms)),
         silver=(
             *(f"{sql} AS {quote(name)}" for name, sql in values.items()),
@@ -166,10 +184,10 @@ def _refuse_reserved(contract: Contract) -> None:
             )
 
 
-def _cell(contract: Contract, reading: Reading, resolution: Resolution, index: int) -> _Cell:
+def _cell(contract: Contract, reading: Reading, resolution: Resolution, index: int, typed: bool) -> _Cell:
     column = contract.columns[index]
     text = f"__t{index}"
-    read = reader(column, reading, text, lambda k: f"__s{index}_{k}")
+    read = None if typed else reader(column, reading, text, lambda k: f"__s{index}_{k}")
     value = text if read is None else f"__v{index}"
     return _Cell(
         column=column,
@@ -185,8 +203,11 @@ def _cell(contract: Contract, reading: Reading, resolution: Resolution, index: i
     )
 
 
-def _text(cell: _Cell, reading: Reading, resolution: Resolution) -> str:
+def _text(cell: _Cell, reading: Reading, resolution: Resolution, typed: bool) -> str:
     """The text of a column, null where it is one of the null literals; blanks around it go unless it is a string."""
+    if typed:
+        names = [quote(name) for name in resolution.sources.get(cell.column.name, ())]
+        return f"coalesce({', '.join(names)})" if names else f"CAST(NULL AS {sql_type(cell.column)})"
     texts = [f"CAST({quote(name)} AS VARCHAR)" for name in resolution.sources.get(cell.column.name, ())]
     if cell.column.type is not LogicalType.STRING:
         texts = [f"trim({text}, {literal(BLANKS)})" for text in texts]
@@ -284,6 +305,7 @@ def _rule_violation(rule: RowCheck, cells: Sequence[_Cell]) -> Violation:
 
 
 def _shown(text: str) -> str:
+    text = f"CAST({text} AS VARCHAR)"
     return f"CASE WHEN length({text}) > {FOUND_SHOWN} THEN left({text}, {FOUND_SHOWN - 1}) || '…' ELSE {text} END"
 
 

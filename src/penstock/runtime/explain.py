@@ -18,7 +18,7 @@ class Explanation:
     """One thing explained. `facts` are short lines by heading; `sql` is the query that makes its rows."""
 
     name: str
-    kind: str  # source | dataset | model
+    kind: str  # source | dataset | model | topology
     description: str
     reads: tuple[str, ...]
     read_by: tuple[str, ...]
@@ -41,11 +41,15 @@ class Explanation:
 
 
 def explain(installation: Installation, name: str) -> Explanation:
-    """Explain `name`: a dataset, a source, a model, or one of them with its layer (`silver.x`, `gold.y`).
+    """Explain `name`: a dataset, a source, a model, or one of them with its layer (`silver.x`, `gold.y`), or a topology.
 
     UsageError lists what there is.
     """
     project = installation.project
+    if name in project.streams.topologies:
+        from penstock.runtime.streams import explain_topology
+
+        return explain_topology(installation, project.streams.topologies[name])
     layer, _, bare = name.rpartition(".")
     if layer in ("", "gold", "main", "staging"):
         graph = read_models(installation)
@@ -57,6 +61,7 @@ def explain(installation: Installation, name: str) -> Explanation:
     if layer in ("", "bronze") and bare in project.sources:
         return _source(project.sources[bare])
     known = [f"silver.{one}" for one in project.contracts] + [f"bronze.{one}" for one in project.sources]
+    known += project.streams.topologies
     models = [node.table for node in read_models(installation).models]
     raise UsageError("There is nothing of that name", expected=", ".join([*known, *sorted(models)]), found=name)
 

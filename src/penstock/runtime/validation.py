@@ -25,6 +25,7 @@ def validate(project: Path, data_dir: Path | None) -> Project:
 
 def _problems(installation: Installation) -> Iterator[PenstockError]:
     from penstock.conform.validate import problems
+    from penstock.runtime.streams import problems_of_streams
     from penstock.sql.connection import connect
 
     with connect() as connection:
@@ -32,6 +33,7 @@ def _problems(installation: Installation) -> Iterator[PenstockError]:
             sources = installation.project.sources_of(contract.dataset)
             found = (problems(connection, contract, source.reading) for source in sources)
             yield from {str(problem): problem for several in found for problem in several}.values()
+    yield from problems_of_streams(installation)
     yield from _model_problems(installation)
 
 

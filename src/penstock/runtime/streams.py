@@ -1,0 +1,72 @@
+"""The topologies of a project, planned for this installation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from penstock.errors import DeclarationError, PenstockError
+from penstock.runtime.explain import Explanation
+from penstock.runtime.installation import Installation
+from penstock.spec.stream import Topology
+from penstock.stream.picture import picture
+from penstock.stream.plan import Graph, NotReleased, make_graphs
+from penstock.stream.schema import contract_schema
+
+
+def graphs(installation: Installation) -> Mapping[str, Graph]:
+    """Every topology as a graph; DeclarationError with every problem."""
+    return make_graphs(installation.project, lambda table: describe(installation, table))
+
+
+def describe(installation: Installation, table: str) -> pa.Schema | None:
+    """The columns of a table that may be looked up: silver by its contract, gold by the latest release."""
+    from penstock.conform.columns import pseudonym_domains
+
+    layer, _, name = table.partition(".")
+    if layer == "silver":
+        contracts = installation.project.contracts
+        contract = contracts.get(name)
+        return None if contract is None else contract_schema(contract, pseudonym_domains(contract, contracts))
+    if not installation.place.exists:
+        return None
+    from penstock.release.reader import open_reader
+
+    with open_reader(installation.place.root, installation.world) as reader:
+        if table not in reader.tables:
+            return None
+        schema: pa.Schema = reader.connection.sql(f"SELECT * FROM {table} LIMIT 0").to_arrow_table().schema
+        return schema
+
+
+def problems_of_streams(installation: Installation) -> tuple[PenstockError, ...]:
+    """What is wrong with the topologies; a table that is looked up may still have to be released."""
+    if not installation.project.streams.topologies:
+        return ()
+    try:
+        graphs(installation)
+    except DeclarationError as error:
+        return tuple(one for one in error.problems or (error,) if not isinstance(one, NotReleased))
+    return ()
+
+
+def explain_topology(installation: Installation, topology: Topology) -> Explanation:
+    """The graph of a topology in words."""
+    graph = graphs(installation)[topology.name]
+    time = topology.time
+    return Explanation(
+        name=topology.name,
+        kind="topology",
+        description=topology.description,
+        reads=tuple(topology.inputs()),
+        read_by=tuple(output.topic for output in topology.outputs),
+        facts={
+            "event time": (
+                f"watermark {time.lateness} behind the latest event, at most {time.skew} ahead of the clock",
+                f"a partition without events for {time.idle} holds nobody back",
+            ),
+            "steps": tuple(picture(graph)),
+            "declaration": (f"{topology.path.name}, fingerprint {topology.fingerprint[:12]}",),
+        },
+    )

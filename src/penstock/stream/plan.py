@@ -1,0 +1,305 @@
+"""A topology as a graph of typed nodes: pure, and the same for the runner, the replay and whatever compiles it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import duckdb
+import pyarrow as pa
+
+from penstock.conform.columns import pseudonym_domains
+from penstock.errors import DeclarationError, PenstockError
+from penstock.spec.contract import Contract
+from penstock.spec.project import Project
+from penstock.spec.stream import (
+    LATE,
+    REJECTED,
+    Deduplicate,
+    Derive,
+    Filter,
+    Join,
+    Lookup,
+    Measure,
+    Operation,
+    Output,
+    Running,
+    Score,
+    Step,
+    Topic,
+    Topology,
+    Window,
+)
+from penstock.sql.connection import connect
+from penstock.sql.expression import row_expression
+from penstock.sql.names import quote
+from penstock.stream.schema import SYSTEM, contract_schema, join_fields, running_fields, window_schema
+
+ROWS = "rows"  # the relation that the SQL of a node reads
+Describe = Callable[[str], pa.Schema | None]
+"""The columns of a table `layer.name` that may be looked up; None when there is none."""
+
+
+class NotReleased(DeclarationError):
+    """A table that is looked up is not in any release (yet)."""
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Rows of a topic; held to `contract` where the topic has one."""
+
+    topic: str
+    declared: Topic | None
+    contract: Contract | None
+
+
+@dataclass(frozen=True)
+class Select:
+    """`sql` over `rows`, which keeps the order of rows and their system columns."""
+
+    sql: str
+
+
+@dataclass(frozen=True)
+class Node:
+    """One step. `schema` is without system columns; `time` names the column of event time. `corrected`: a row may
+    replace an earlier one."""
+
+    name: str
+    reads: tuple[str, ...]
+    does: Intake | Select | Operation
+    schema: pa.Schema
+    time: str | None
+    corrected: bool = False
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Sink:
+    """Where rows of `reads` go: those that `sql` selects, of columns `schema`."""
+
+    output: Output
+    reads: str
+    sql: str
+    schema: pa.Schema
+    time: str | None
+    corrected: bool
+
+
+@dataclass(frozen=True)
+class Graph:
+    """`nodes` stand after those they read. Rows that are refused or late go to topics of their own."""
+
+    topology: Topology
+    nodes: tuple[Node, ...]
+    sinks: tuple[Sink, ...]
+
+    @property
+    def intakes(self) -> tuple[tuple[Node, Intake], ...]:
+        return tuple((node, node.does) for node in self.nodes if isinstance(node.does, Intake))
+
+    @property
+    def rejected(self) -> str:
+        return f"{self.topology.name}{REJECTED}"
+
+    @property
+    def late(self) -> str:
+        return f"{self.topology.name}{LATE}"
+
+
+def make_graphs(project: Project, describe: Describe) -> Mapping[str, Graph]:
+    """The graph of every topology of the project; DeclarationError with every problem."""
+    problems: list[PenstockError] = []
+    with connect(threads=1) as connection:
+        planning = _Planning(project, describe, connection, problems)
+        graphs = {name: planning.graph(topology) for name, topology in project.streams.topologies.items()}
+    if problems:
+        raise DeclarationError("The streams cannot be run as they are declared", problems=tuple(problems))
+    return {name: graph for name, graph in graphs.items() if graph is not None}
+
+
+@dataclass
+class _Planning:
+    project: Project
+    describe: Describe
+    connection: duckdb.DuckDBPyConnection
+    problems: list[PenstockError]
+    graphs: dict[str, Graph | None] = field(default_factory=dict)
+
+    def graph(self, topology: Topology) -> Graph | None:
+        """The graph, or None when something about it or about what it reads is wrong."""
+        if topology.name not in self.graphs:
+            self.graphs[topology.name] = self._planned(topology)
+        return self.graphs[topology.name]
+
+    def _planned(self, topology: Topology) -> Graph | None:
+        before = len(self.problems)
+        nodes: dict[str, Node] = {}
+        for name in topology.inputs():
+            intake = self._intake(name)
+            if intake is None:
+                return None  # what is wrong is told where it is made
+            nodes[name] = intake
+        for step in topology.steps:
+            if step.source not in nodes:
+                continue
+            try:
+                nodes[step.name] = self._node(step, nodes)
+            except DeclarationError as error:
+                self.problems.append(error)
+        sinks = tuple(self._sinks(topology, nodes))
+        return Graph(topology, tuple(nodes.values()), sinks) if len(self.problems) == before else None
+
+    def _sinks(self, topology: Topology, nodes: Mapping[str, Node]) -> Iterator[Sink]:
+        for output in topology.outputs:
+            if output.source not in nodes:
+                continue
+            try:
+                yield self._sink(output, nodes[output.source])
+            except DeclarationError as error:
+                self.problems.append(error)
+
+    def _intake(self, name: str) -> Node | None:
+        topic = self.project.streams.topics.get(name)
+        if topic is not None:
+            contract = self.project.contracts[topic.dataset]
+            schema = contract_schema(contract, pseudonym_domains(contract, self.project.contracts))
+            return Node(name, (), Intake(name, topic, contract), schema, topic.time)
+        for topology in self.project.streams.topologies.values():
+            if any(output.topic == name for output in topology.outputs):
+                graph = self.graph(topology)
+                if graph is None:
+                    return None
+                sink = next(sink for sink in graph.sinks if sink.output.topic == name)
+                return Node(name, (), Intake(name, None, None), sink.schema, sink.time, sink.corrected)
+        raise AssertionError(f"{name} was found when the project was loaded")
+
+    def _node(self, step: Step, nodes: Mapping[str, Node]) -> Node:
+        before = nodes[step.source]
+        operation = step.operation
+        if before.corrected and isinstance(operation, Deduplicate | Running | Window | Join):
+            raise DeclarationError(
+                f"The rows of `{before.name}` are corrected later",
+                where=step.place,
+                expected="`filter`, `derive`, `lookup` or `score` of them",
+                remedy="Let it read what the windows or joins are made of.",
+            )
+        if before.time is None and isinstance(operation, Deduplicate | Window | Join):
+            raise DeclarationError(
+                f"Nothing says when the rows of `{before.name}` happened",
+                where=step.place,
+                expected="the column of event time among the columns of the topic",
+                remedy="Add it to `columns` of the output that writes the topic.",
+            )
+        does, schema, reads = self._done(step, before, nodes)
+        corrected = before.corrected or isinstance(operation, Window | Join)
+        return Node(step.name, reads, does, schema, before.time, corrected, step.place)
+
+    def _done(
+        self, step: Step, before: Node, nodes: Mapping[str, Node]
+    ) -> tuple[Select | Operation, pa.Schema, tuple[str, ...]]:
+        rows, reads = before.schema, (step.source,)
+        match step.operation:
+            case Filter(expression):
+                sql = f"SELECT * FROM {ROWS} WHERE {condition(expression, rows, kind='filter', where=step.place)}"
+                self._typed(sql, rows, step.place)
+                return Select(sql), rows, reads
+            case Derive(columns):
+                sql, schema = self._derived(columns, rows, step.place)
+                return Select(sql), schema, reads
+            case Lookup() as lookup:
+                return lookup, self._looked_up(lookup, rows, step.place), reads
+            case Running() as running:
+                _require_number(rows, running.value, step.place)
+                return running, _with(rows, running_fields(running)), reads
+            case Window() as window:
+                for one in window.aggregates:
+                    if one.column is not None and one.measure in (Measure.SUM, Measure.MEAN):
+                        _require_number(rows, one.column, step.place)
+                return window, window_schema(window, rows), reads
+            case Join() as join:
+                other = nodes[join.other]
+                for mine, theirs in join.on:
+                    _require_same(rows.field(mine).type, other.schema.field(theirs).type, mine, theirs, step.place)
+                return join, _with(rows, join_fields(join, other.schema)), (step.source, join.other)
+            case Score() as score:
+                for name in score.columns:
+                    _require_number(rows, name, step.place)
+                return score, _with(rows, [pa.field(score.into, pa.float64())]), reads
+            case operation:
+                return operation, rows, reads
+
+    def _derived(self, columns: tuple[tuple[str, str], ...], rows: pa.Schema, where: str) -> tuple[str, pa.Schema]:
+        """SQL and schema; a later column may use an earlier one."""
+        sql, schema = ROWS, rows
+        for name, expression in columns:
+            compiled = row_expression(expression, schema.names, kind="expression", where=where)
+            sql = f"(SELECT *, TRY({compiled.sql}) AS {quote(name)} FROM {sql})"
+            schema = self._typed(f"SELECT * FROM {sql}", rows, where)
+        return f"SELECT * FROM {sql}", schema
+
+    def _looked_up(self, lookup: Lookup, rows: pa.Schema, where: str) -> pa.Schema:
+        table = self.describe(lookup.table)
+        if table is None:
+            kind = NotReleased if lookup.table.startswith("gold.") else DeclarationError
+            raise kind(
+                f"There is no table {lookup.table} to look up",
+                where=where,
+                remedy="Declare its contract, or release its model with `penstock run` first.",
+            )
+        for column in [theirs for _, theirs in (*lookup.on, *lookup.columns)]:
+            if column not in table.names:
+                raise DeclarationError(
+                    f"{lookup.table} has no column `{column}`", where=where, expected=", ".join(table.names)
+                )
+        for mine, theirs in lookup.on:
+            _require_same(rows.field(mine).type, table.field(theirs).type, mine, theirs, where)
+        return _with(rows, [pa.field(name, table.field(theirs).type) for name, theirs in lookup.columns])
+
+    def _sink(self, output: Output, node: Node) -> Sink:
+        names = output.columns or tuple(node.schema.names)
+        where = "TRUE"
+        if output.where is not None:
+            where = condition(output.where, node.schema, kind="condition", where=output.place)
+        listed = ", ".join(quote(name) for name in names)
+        sql = f"SELECT {listed} FROM {ROWS} WHERE {where}"
+        schema = self._typed(sql, node.schema, output.place)
+        time = node.time if node.time in names else None
+        return Sink(output, node.name, sql, schema, time, node.corrected)
+
+    def _typed(self, sql: str, rows: pa.Schema, where: str) -> pa.Schema:
+        """The columns that `sql` over rows of this schema gives, without those of the system."""
+        empty = pa.schema([*SYSTEM, *rows]).empty_table()
+        self.connection.register(ROWS, empty)
+        try:
+            schema: pa.Schema = self.connection.sql(sql).to_arrow_table().schema
+        except duckdb.Error as error:
+            reason = str(error).splitlines()[0]
+            raise DeclarationError("The expression cannot be computed", where=where, found=reason) from None
+        finally:
+            self.connection.unregister(ROWS)
+        system = {one.name for one in SYSTEM}
+        return pa.schema([one for one in schema if one.name not in system])
+
+
+def condition(expression: str, rows: pa.Schema, *, kind: str, where: str) -> str:
+    """SQL that is true where the expression is; a row for which it cannot be computed does not meet it."""
+    compiled = row_expression(expression, rows.names, kind=kind, where=where)
+    return f"coalesce(TRY(CAST(({compiled.sql}) AS BOOLEAN)), FALSE)"
+
+
+def _with(rows: pa.Schema, fields: list[pa.Field]) -> pa.Schema:
+    return pa.schema([*rows, *fields])
+
+
+def _require_number(rows: pa.Schema, name: str, where: str) -> None:
+    kind = rows.field(name).type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+        raise DeclarationError(f"`{name}` is not a number", where=where, expected="a number", found=str(kind))
+
+
+def _require_same(mine: pa.DataType, theirs: pa.DataType, left: str, right: str, where: str) -> None:
+    if mine != theirs:
+        raise DeclarationError(
+            f"`{left}` and `{right}` are never equal", where=where, expected=str(mine), found=str(theirs)
+        )
