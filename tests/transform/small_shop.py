@@ -114,6 +114,12 @@ class Silver:
     def since(self, snapshot: int, added: Sequence[DataFile]) -> dict[str, ModelInput]:
         return {"order_lines": ModelInput(self.scan(), added=self.scan(added), since=snapshot)}
 
+    def moved_since(self, snapshot: int, before: Sequence[DataFile]) -> dict[str, ModelInput]:
+        """With what came and went since there were the files `before`."""
+        added = [file for file in self.files if file not in before]
+        removed = [file for file in before if file not in self.files]
+        return {"order_lines": ModelInput(self.scan(), self.scan(added), self.scan(removed), snapshot)}
+
 
 def project(models: Path | None = MODELS) -> Project:
     return Project(

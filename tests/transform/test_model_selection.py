@@ -111,3 +111,17 @@ def test_a_column_of_another_type_is_more_than_an_addition() -> None:
 
 def test_a_dataset_the_base_never_saw_is_all_new() -> None:
     assert change_of(ModelInput(NOW, added=NEW), None) is Change.OTHER
+
+
+def test_files_that_came_and_went_are_both_known() -> None:
+    assert change_of(ModelInput(NOW, added=NEW, removed=NEW, since=4), BUILT) is Change.MIXED
+
+
+def test_where_rows_went_what_only_appends_is_made_from_nothing() -> None:
+    view = node("view", ("source.p.silver.a",))
+    appends = replace(node("appends", ("view",)), materialized="incremental", strategy="append")
+    graph = Graph({one.id: one for one in (view, appends, node("reads", ("appends",)))}, SOURCES)
+    built = WarehouseState("", {}, {id: NodeState("1") for id in graph.nodes})
+    selection = select(graph, {"a": Change.MIXED, "b": Change.NONE}, built)
+    assert selection.rebuild == {"appends"}
+    assert selection.run == set(graph.nodes)

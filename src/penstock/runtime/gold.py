@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -20,10 +20,11 @@ from penstock.release.candidate import define_candidate
 from penstock.release.publish import Candidate, publish
 from penstock.release.record import Release, latest_release
 from penstock.runtime.installation import Installation
-from penstock.runtime.metrics import COUNTED, keep_metrics
+from penstock.runtime.metrics import keep_metrics
 from penstock.runtime.report import CheckOutcome
 from penstock.runtime.serving import judge_endpoints, key_checks
 from penstock.runtime.watch import Watch
+from penstock.serve.definitions import COUNTED
 from penstock.transform import warehouse
 from penstock.transform.build import build
 from penstock.transform.result import Build, ModelInput
@@ -95,14 +96,23 @@ def _pin(
         before = lake.spec(silver_name(dataset))
         head = lake.ensure(silver_spec(contract, project.contracts, before=before), lease=lease)
         scan = lake.scan_head(head)
-        since = None if last is None else last.silver.get(head.name)
-        changes = None if since is None else lake.changes(head.name, since, head.snapshot_id)
-        added = changes.added if changes is not None and changes.appended_only else None
-        inputs[dataset] = ModelInput(scan, added, since)
+        inputs[dataset] = _input(lake, scan, None if last is None else last.silver.get(head.name))
         scans[head.name] = scan
         refused = lake.ensure(quarantine_spec(dataset), lease=lease)
         scans[refused.name] = lake.scan_head(refused)
     return inputs, scans
+
+
+def _input(lake: Lake, scan: Scan, since: int | None) -> ModelInput:
+    """A silver table with the files that came and those that went since a snapshot, if that can be told."""
+    changes = None if since is None else lake.changes(scan.table, since, scan.snapshot_id)
+    if changes is None or changes.expired:
+        return ModelInput(scan, since=since)
+    if not changes.removed:
+        return ModelInput(scan, changes.added, since=since)
+    here = {file.path for file in scan.files}
+    gone = tuple(file for file in lake.scan(scan.table, snapshot_id=since).files if file.path not in here)
+    return ModelInput(scan, changes.added, replace(scan, files=gone), since)
 
 
 def _check(installation: Installation, built: Build, scans: Mapping[str, Scan]) -> tuple[CheckResult, ...]:

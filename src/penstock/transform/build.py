@@ -10,19 +10,20 @@ import duckdb
 
 from penstock.spec.project import Project
 from penstock.transform import warehouse
-from penstock.transform.failure import check_appending, check_models, check_released, check_sources
+from penstock.transform.changes import define_source_changes, forget
+from penstock.transform.failure import check_appending, check_changes, check_models, check_released, check_sources
 from penstock.transform.graph import Graph
 from penstock.transform.outcome import Outcome, model_results, test_results
 from penstock.transform.program import Program, held_program, keep_program, program_key
 from penstock.transform.ran import Ran
 from penstock.transform.result import Build, ModelInput, ModelKind, ModelResult
 from penstock.transform.runner import Runner
-from penstock.transform.selection import Change, Selection, change_of, select, signature
+from penstock.transform.selection import Change, Selection, change_of, select, signature, without_keys
 from penstock.transform.state import InputState, NodeState, WarehouseState
 from penstock.transform.workspace import Limits, Workspace, prepare
 from penstock.world import Clock
 
-_LAYOUT = "1"  # raise it when a warehouse made by an older version must not be built upon
+_LAYOUT = "2"  # raise it when a warehouse made by an older version must not be built upon
 
 
 def engine() -> str:
@@ -60,16 +61,19 @@ def build(
     graph = program.graph
     check_sources(graph, inputs, workspace)
     check_appending(graph, workspace)
+    check_changes(graph, program.asked, workspace)
     built = _start(base, target)
     changes = {name: change_of(given, built.inputs.get(name) if built else None) for name, given in inputs.items()}
     selection = select(graph, changes, built)
-    held = _make_ready(target, graph, selection, inputs, changes, limits)
+    selection = selection if program.sql else without_keys(selection, graph)
+    held, moving = _make_ready(target, program, selection, inputs, changes, limits)
     ran = _run(program, selection, workspace, clock=clock, limits=limits, log=log)
-    outcome = Outcome(graph, workspace, selection, built, held, {one.id: one for one in ran})
+    outcome = Outcome(graph, workspace, selection, built, held, moving, {one.id: one for one in ran})
     with warehouse.opened(target, limits=limits) as connection:
         models = model_results(connection, outcome)
         check_released(models)
         tests = test_results(connection, outcome)
+        forget(connection)
         warehouse.write_state(connection, _state(graph, inputs, models))
     return Build(
         database=target,
@@ -137,16 +141,17 @@ def _start(base: Path | None, target: Path) -> WarehouseState | None:
 
 def _make_ready(
     target: Path,
-    graph: Graph,
+    program: Program,
     selection: Selection,
     inputs: Mapping[str, ModelInput],
     changes: Mapping[str, Change],
     limits: Limits,
-) -> Mapping[str, int]:
+) -> tuple[Mapping[str, int], frozenset[str]]:
     """Point the sources at the pinned files and drop what is to be made from nothing or is declared no more.
 
-    Returns the number of rows of every append model that stays.
+    Returns the number of rows of every append model that stays, and the models whose rows will move by key.
     """
+    graph = program.graph
     with warehouse.opened(target, limits=limits) as connection:
         warehouse.define_sources(connection, inputs, changes)
         relations = warehouse.relations(connection)
@@ -154,11 +159,12 @@ def _make_ready(
         stale = {table for table in relations if table not in declared}
         rebuilt = {table for table, node in declared.items() if node.id in selection.rebuild}
         warehouse.drop(connection, stale | rebuilt)
-        return {
-            node.id: warehouse.count(connection, table)
-            for table, node in declared.items()
-            if node.kind is ModelKind.APPEND and table in relations and table not in rebuilt
+        define_source_changes(connection, inputs, changes, program.asked)
+        stay = {table: node for table, node in declared.items() if table in relations and table not in rebuilt}
+        held = {
+            node.id: warehouse.count(connection, table) for table, node in stay.items() if node.kind is ModelKind.APPEND
         }
+        return held, frozenset(node.id for node in stay.values() if node.moves_by_key and node.id in selection.run)
 
 
 def _state(graph: Graph, inputs: Mapping[str, ModelInput], models: tuple[ModelResult, ...]) -> WarehouseState:

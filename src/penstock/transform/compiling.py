@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from penstock.transform import warehouse
+from penstock.transform.changes import resolved
 from penstock.transform.dbt_engine import Dbt
 from penstock.transform.graph import Graph, Node, graph_of
 from penstock.transform.program import Compiled, Program
@@ -36,8 +37,8 @@ def _compiled(dbt: Dbt, graph: Graph, database: Path) -> Mapping[str, Compiled]:
         warehouse.discard(database)
     return {
         id: Compiled(
-            whole=one.sql,
-            more=more[id].sql if id in more else None,
+            whole=resolved(one.sql),
+            more=resolved(more[id].sql) if id in more else None,
             path=None if one.compiled is None else str(one.compiled),
         )
         for id, one in whole.items()

@@ -51,6 +51,21 @@ def check_appending(graph: Graph, workspace: Workspace) -> None:
         raise DeclarationError("The models cannot be built", problems=problems)
 
 
+def check_changes(graph: Graph, asked: Collection[str], workspace: Workspace) -> None:
+    """Changes are known of silver and of tables, not of views."""
+    problems = tuple(
+        DeclarationError(
+            f"The changes of `{node.name}` cannot be told, for it is a view",
+            where=str(workspace.declared(node.path)),
+            remedy="Materialize it as a table, or ask for the changes of what it reads.",
+        )
+        for node in graph.models
+        if node.table in asked and node.materialized == "view"
+    )
+    if problems:
+        raise DeclarationError("The models cannot be built", problems=problems)
+
+
 def check_models(ran: Sequence[Ran], graph: Graph, workspace: Workspace) -> None:
     """Every model that was to be built was; otherwise TransformFailed names the first that was not."""
     failed = [one for one in ran if one.status == "error"]

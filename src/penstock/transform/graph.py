@@ -12,6 +12,8 @@ from typing import Any
 
 from penstock.transform.result import ModelKind
 
+BY_KEY = "by_key"  # our own strategy of incremental models, see macros/by_key.sql
+
 
 class NodeType(StrEnum):
     """The kinds of dbt node that a build deals with."""
@@ -55,12 +57,20 @@ class Node:
     severity: str = "error"
     has_hooks: bool = False
     operational: tuple[str, ...] = ()  # columns that tell how a row came, not what it says
+    keys: Mapping[str, str] = field(default_factory=dict)  # by_key: its columns, and the same in `affected`
+    affected: str | None = None  # by_key: the model that lists the keys whose rows may differ from the base's
+    slice_by: str | None = None  # a column of dates: in the lake, files hold ranges of it
     is_plain: bool = False  # its SQL alone makes it, the same whatever the warehouse holds: no need of dbt to run it
 
     @property
     def kind(self) -> ModelKind:
         appends = self.materialized == "incremental" and self.strategy == "append"
         return ModelKind.APPEND if appends else ModelKind.REPLACE
+
+    @property
+    def moves_by_key(self) -> bool:
+        """Whether the rows of some keys are made anew, and the others stand."""
+        return self.materialized == "incremental" and self.strategy == BY_KEY
 
     @property
     def table(self) -> str:
@@ -115,6 +125,7 @@ def graph_of(manifest: Any, variables: Mapping[str, Any]) -> Graph:
 
 def _node(node: Any, manifest: Any, variables: Mapping[str, Any]) -> Node:
     config = node.config
+    meta = getattr(config, "meta", {})
     return Node(
         id=node.unique_id,
         type=NodeType(str(node.resource_type)),
@@ -133,12 +144,15 @@ def _node(node: Any, manifest: Any, variables: Mapping[str, Any]) -> Node:
         severity=str(getattr(config, "severity", "error")).lower(),
         has_hooks=bool(getattr(config, "pre_hook", None) or getattr(config, "post_hook", None)),
         is_plain=_is_plain(node, manifest),
-        operational=tuple(getattr(config, "meta", {}).get("operational_columns", ())),
+        operational=tuple(meta.get("operational_columns", ())),
+        keys=meta.get("keys", {}),
+        affected=meta.get("affected"),
+        slice_by=meta.get("slice_by"),
     )
 
 
 _MATERIALIZED = {"table", "view", "ephemeral", "incremental", "test"}
-_STRATEGIES = {None, "append"}
+_STRATEGIES = {None, "append", BY_KEY}
 _OF_A_TEST = {"limit": None, "fail_calc": "count(*)", "warn_if": "!= 0", "error_if": "!= 0", "where": None}
 _OF_THE_MOMENT = re.compile(
     r"\b(run_query|statement|load_result|adapter|execute|run_started_at|invocation_id|env_var|modules|graph|flags)\b"

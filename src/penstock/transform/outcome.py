@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 import duckdb
 
+from penstock.sql.names import quote
 from penstock.transform import warehouse
+from penstock.transform.changes import CAME, named
 from penstock.transform.columns import lake_type
+from penstock.transform.content import Content, content_of
 from penstock.transform.graph import Described, Graph, Node
 from penstock.transform.ran import Ran
 from penstock.transform.result import (
@@ -36,6 +40,7 @@ class Outcome:
     selection: Selection
     built: WarehouseState | None
     held: Mapping[str, int]  # rows that an append model holds of its base, by id
+    moved: Collection[str]  # ids of the models whose rows moved by key
     ran: Mapping[str, Ran]  # by id of the node
 
 
@@ -50,7 +55,7 @@ def _model(connection: duckdb.DuckDBPyConnection, node: Node, outcome: Outcome) 
     status = _status(node, outcome)
     before = None if outcome.built is None else outcome.built.nodes.get(node.id)
     hash_before = None if before is None else before.content_hash
-    content = hash_before if status is ModelStatus.KEPT else _content_hash(connection, node)
+    content = _content(connection, node, status, hash_before)
     rows = warehouse.count(connection, node.table)
     held = outcome.held.get(node.id) if status is ModelStatus.APPENDED else None
     new_rows = 0 if status is ModelStatus.KEPT else rows - (held or 0)
@@ -66,6 +71,8 @@ def _model(connection: duckdb.DuckDBPyConnection, node: Node, outcome: Outcome) 
         changed=_changed(status, new_rows, content, hash_before),
         content_hash=content,
         held_rows=held,
+        slice_by=node.slice_by,
+        moved_slices=_slices(connection, node, outcome),
         columns=_columns(connection, node),
         description=node.description,
         tests=tuple(sorted(test.name for test in outcome.graph.tests if node.id in test.parents)),
@@ -76,7 +83,9 @@ def _model(connection: duckdb.DuckDBPyConnection, node: Node, outcome: Outcome) 
 def _status(node: Node, outcome: Outcome) -> ModelStatus:
     if node.id not in outcome.selection.run:
         return ModelStatus.KEPT
-    return ModelStatus.APPENDED if node.id in outcome.held else ModelStatus.BUILT
+    if node.id in outcome.held:
+        return ModelStatus.APPENDED
+    return ModelStatus.MOVED if node.id in outcome.moved else ModelStatus.BUILT
 
 
 def _changed(status: ModelStatus, new_rows: int, content: str | None, before: str | None) -> bool:
@@ -85,14 +94,34 @@ def _changed(status: ModelStatus, new_rows: int, content: str | None, before: st
             return False
         case ModelStatus.APPENDED:
             return new_rows > 0
-        case ModelStatus.BUILT:
+        case ModelStatus.BUILT | ModelStatus.MOVED:
             return content is None or content != before
 
 
-def _content_hash(connection: duckdb.DuckDBPyConnection, node: Node) -> str | None:
-    if node.schema != GOLD or node.kind is ModelKind.APPEND:
+def _content(connection: duckdb.DuckDBPyConnection, node: Node, status: ModelStatus, before: str | None) -> str | None:
+    """The content of a released table; of one whose rows moved, from what came and what went."""
+    if status is ModelStatus.KEPT or node.schema != GOLD or node.kind is ModelKind.APPEND:
+        return before if status is ModelStatus.KEPT else None
+    if status is ModelStatus.MOVED and before is not None:
+        came, gone = (
+            content_of(connection, node.table, without=node.operational, rows=f"{named(node.table)} WHERE {which}")
+            for which in (CAME, f"NOT {CAME}")
+        )
+        return str(Content.from_text(before).moved(came=came, gone=gone))
+    return str(content_of(connection, node.table, without=node.operational))
+
+
+def _slices(connection: duckdb.DuckDBPyConnection, node: Node, outcome: Outcome) -> tuple[date, ...] | None:
+    """The dates of rows that came or went, where the base's rows are known and every row has one."""
+    if node.slice_by is None or node.id in outcome.selection.rebuild or outcome.built is None:
         return None
-    return warehouse.content_hash(connection, node.table, without=node.operational)
+    if node.id not in outcome.selection.run:
+        return ()
+    column = quote(node.slice_by)
+    if connection.execute(f"SELECT 1 FROM {warehouse.relation(node.table)} WHERE {column} IS NULL LIMIT 1").fetchall():
+        return None
+    rows = connection.execute(f"SELECT DISTINCT {column} FROM {named(node.table)} ORDER BY ALL").fetchall()
+    return tuple(row[0] for row in rows)
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, node: Node) -> tuple[ModelColumn, ...]:

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from penstock.spec.fingerprint import folder_fingerprint
+from penstock.transform.changes import asked
 from penstock.transform.graph import Described, Graph, Node, NodeType
 from penstock.transform.workspace import ENGINE_MACROS, Workspace
 
@@ -36,6 +37,11 @@ class Program:
     graph: Graph
     sql: Mapping[str, Compiled]
     semantic_manifest: str | None
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """The tables whose changes are read by some node."""
+        return asked(text for one in self.sql.values() for text in (one.whole, one.more or ""))
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 
@@ -22,10 +23,11 @@ class ModelKind(StrEnum):
 
 class ModelStatus(StrEnum):
     """built: made from nothing in this build. appended: only new rows were added to what the base held.
-    kept: neither inputs nor code changed, the base's rows stand."""
+    moved: rows of some keys were made anew, the base's others stand. kept: neither inputs nor code changed, the base's rows stand."""
 
     BUILT = "built"
     APPENDED = "appended"
+    MOVED = "moved"
     KEPT = "kept"
 
 
@@ -44,13 +46,15 @@ class TestStatus(StrEnum):
 class ModelInput:
     """One silver dataset as a build may see it.
 
-    `scan` is everything at the pinned snapshot. `added` is what came since the base was built: None when rows were
-    removed or the difference is not known, so that everything downstream is rebuilt. `since` is the snapshot that
-    `added` counts from; when it is given and the base was built at another, `added` is not trusted.
+    `scan` is everything at the pinned snapshot. `added` are the files that came since the base was built, `removed`
+    those that went (what they hold may have come again in an added one); `added` is None when the difference is not
+    known, so that everything downstream is rebuilt. `since` is the snapshot that both count from; when it is given and
+    the base was built at another, they are not trusted.
     """
 
     scan: Scan
     added: Scan | None = None
+    removed: Scan | None = None
     since: int | None = None
 
 
@@ -87,6 +91,8 @@ class ModelResult:
     changed: bool
     content_hash: str | None
     held_rows: int | None
+    slice_by: str | None  # a column of dates by whose ranges the lake cuts its files
+    moved_slices: tuple[date, ...] | None  # its values in rows that came or went since the base; None where not known
     columns: tuple[ModelColumn, ...]
     description: str
     tests: tuple[str, ...]  # names of the tests that hold it

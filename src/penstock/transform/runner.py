@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import duckdb
 
-from penstock.transform import warehouse
+from penstock.sql.names import quote
+from penstock.transform import changes, warehouse
 from penstock.transform.graph import Graph, Node
 from penstock.transform.program import Program
 from penstock.transform.ran import Ran
 from penstock.transform.selection import Selection
 from penstock.transform.workspace import Workspace
 from penstock.world import Clock
+
+Step = str | Callable[[], None]  # a statement, or several and what is made of their results
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Runner:
     def run(self, selection: Selection) -> tuple[Ran, ...]:
         """Build the models selected; what reads one that failed is skipped. One outcome each, in that order."""
         there = set(warehouse.relations(self.connection))
+        for table in self._told & there:
+            changes.no_changes(self.connection, table)
         for schema in {node.schema for node in self.program.graph.models}:
             warehouse.make_schema(self.connection, schema)
         done: dict[str, Ran] = {}
@@ -40,28 +46,74 @@ class Runner:
             if any(done[one].status != "success" for one in stored_above(self.program.graph, node) if one in done):
                 done[id] = self._ended(id, "skipped", self.program.sql[id].whole, 0.0)
             else:
-                done[id] = self._attempt(id, *self._statements(node, there))
+                done[id] = self._attempt(id, *self._steps(node, there))
         return tuple(done.values())
 
     def test(self, ids: Collection[str]) -> tuple[Ran, ...]:
         """Run the tests, whatever the others say; one outcome each."""
         return tuple(self._test(self.program.graph.nodes[id]) for id in sorted(ids))
 
-    def _statements(self, node: Node, there: Collection[str]) -> tuple[str, Sequence[str]]:
-        """The node's SQL, and the statements that make it so."""
+    @cached_property
+    def _told(self) -> frozenset[str]:
+        """The tables whose changes matter: to a model that reads them, or to the release that writes slices."""
+        sliced = {node.table for node in self.program.graph.models if node.slice_by is not None}
+        return self.program.asked | sliced
+
+    def _steps(self, node: Node, there: Collection[str]) -> tuple[str, Sequence[Step]]:
+        """The node's SQL, and the steps that make it so."""
         compiled, name = self.program.sql[node.id], warehouse.relation(node.table)
         if node.materialized == "view":
             kept = node.table in there  # a view follows what it reads; one whose code changed was dropped
             return compiled.whole, [] if kept else [f"CREATE VIEW {name} AS (\n{compiled.whole}\n)"]
         if node.materialized == "incremental" and node.table in there and compiled.more is not None:
+            if node.moves_by_key:
+                return compiled.more, [partial(self._move, node, compiled.more)]
             return compiled.more, [f"INSERT INTO {name} BY NAME (\n{compiled.more}\n)"]
-        return compiled.whole, [f"CREATE OR REPLACE TABLE {name} AS (\n{compiled.whole}\n)"]
+        if node.table in self._told and node.table in there:
+            return compiled.whole, [partial(self._replace, node, compiled.whole)]
+        made = f"CREATE OR REPLACE TABLE {name} AS (\n{compiled.whole}\n)"
+        told = [partial(changes.no_changes, self.connection, node.table)] if node.table in self._told else []
+        return compiled.whole, [made, *told]
 
-    def _attempt(self, id: str, sql: str, statements: Sequence[str]) -> Ran:
+    def _replace(self, node: Node, sql: str) -> None:
+        """Make the table anew, and keep what differs from before."""
+        name, before = warehouse.relation(node.table), changes.named(f"before.{node.table}")
+        self.connection.execute(f"CREATE OR REPLACE TABLE {before} AS FROM {name}")
+        self.connection.execute(f"CREATE OR REPLACE TABLE {name} AS (\n{sql}\n)")
+        changes.difference(self.connection, node.table, after=name, before=before)
+        self.connection.execute(f"DROP TABLE {before}")
+
+    def _move(self, node: Node, sql: str) -> None:
+        """Make the rows of the affected keys anew, and put those of keys that differ in the place of the old ones."""
+        name, run = warehouse.relation(node.table), self.connection.execute
+        affected = warehouse.relation(self._table_of(node.affected))
+        of_key = " AND ".join(
+            f"row.{quote(own)} IS NOT DISTINCT FROM key.{quote(theirs)}" for own, theirs in node.keys.items()
+        )
+        run(f"CREATE OR REPLACE TEMP TABLE made AS FROM {name} LIMIT 0")
+        run(f"INSERT INTO made BY NAME (\n{sql}\n)")
+        run(
+            f"CREATE OR REPLACE TEMP TABLE coming AS SELECT row.* FROM made AS row SEMI JOIN {affected} AS key ON {of_key}"
+        )
+        run(
+            f"CREATE OR REPLACE TEMP TABLE going AS SELECT row.* FROM {name} AS row SEMI JOIN {affected} AS key ON {of_key}"
+        )
+        changes.difference(self.connection, node.table, after="coming", before="going")
+        same = " AND ".join(f"row.{quote(own)} IS NOT DISTINCT FROM key.{quote(own)}" for own in node.keys)
+        moved = f"{changes.named(node.table)} AS key"
+        run(f"DELETE FROM {name} AS row WHERE EXISTS (SELECT 1 FROM {moved} WHERE {same})")
+        run(f"INSERT INTO {name} BY NAME SELECT row.* FROM coming AS row SEMI JOIN {moved} ON {same}")
+        for table in ("made", "coming", "going"):
+            run(f"DROP TABLE {table}")
+
+    def _table_of(self, name: str | None) -> str:
+        return next(node.table for node in self.program.graph.models if node.name == name)
+
+    def _attempt(self, id: str, sql: str, steps: Sequence[Step]) -> Ran:
         started = self.clock.monotonic()
         try:
-            for statement in statements:
-                self.connection.execute(statement)
+            for step in steps:
+                self.connection.execute(step) if isinstance(step, str) else step()
         except duckdb.Error as error:
             return self._ended(id, "error", sql, self.clock.monotonic() - started, _sentence(error))
         return self._ended(id, "success", sql, self.clock.monotonic() - started)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from penstock.transform.graph import Graph, NodeType
-from penstock.transform.result import ModelInput
+from penstock.transform.graph import Graph, Node, NodeType
+from penstock.transform.result import ModelInput, ModelKind
 from penstock.transform.state import InputState, WarehouseState
 
 
 class Change(StrEnum):
-    """none: the rows are those the base was built from. added: there are more. other: rows went, or one cannot tell."""
+    """none: the rows are those the base was built from. added: there are more. mixed: some came and some went.
+    other: one cannot tell."""
 
     NONE = "none"
     ADDED = "added"
+    MIXED = "mixed"
     OTHER = "other"
 
 
@@ -36,6 +38,8 @@ def change_of(given: ModelInput, built: InputState | None) -> Change:
         return Change.NONE
     if given.added is None or (given.since is not None and given.since != built.snapshot_id):
         return Change.OTHER
+    if given.removed is not None and given.removed.files:
+        return Change.MIXED
     return Change.ADDED if given.added.files else Change.NONE
 
 
@@ -47,18 +51,31 @@ def signature(given: ModelInput) -> str:
 def select(graph: Graph, changes: Mapping[str, Change], built: WarehouseState | None) -> Selection:
     """What to run, given how each dataset changed and what the base holds.
 
-    A node whose code changed is made from nothing, and so is all that reads it or a dataset that lost rows.
-    What reads a dataset with more rows is run. A test is run when one of the nodes it reads is, or when it changed.
+    A node whose code changed is made from nothing, and so is all that reads it or a dataset of which one cannot tell
+    what came and went. What reads a dataset with more rows is run; where rows went, what only appends is made from
+    nothing. A test is run when one of the nodes it reads is, or when it changed.
     """
     known = {} if built is None else built.nodes
     changed = {node.id for node in graph.nodes.values() if node.id not in known or known[node.id].code != node.code}
     lost = {source for source, dataset in graph.sources.items() if changes[dataset] is Change.OTHER}
+    mixed = {source for source, dataset in graph.sources.items() if changes[dataset] is Change.MIXED}
     more = {source for source, dataset in graph.sources.items() if changes[dataset] is Change.ADDED}
     rebuild = graph.downstream({id for id in changed if graph.nodes[id].type is not NodeType.TEST} | lost)
-    run = rebuild | graph.downstream(more)
+    run = rebuild | graph.downstream(more | mixed)
+    rebuild |= {id for id in graph.downstream(mixed) if id in graph.nodes and _only_appends(graph.nodes[id])}
     tests = {test.id for test in graph.tests if test.id in changed or any(parent in run for parent in test.parents)}
     return Selection(
         run=frozenset(id for id in run if id in graph.nodes),
         rebuild=frozenset(id for id in rebuild if id in graph.nodes),
         tests=frozenset(tests),
     )
+
+
+def _only_appends(node: Node) -> bool:
+    return node.kind is ModelKind.APPEND
+
+
+def without_keys(selection: Selection, graph: Graph) -> Selection:
+    """The same where rows cannot be made anew by key: those models are made from nothing."""
+    by_key = {id for id in selection.run if graph.nodes[id].moves_by_key}
+    return replace(selection, rebuild=selection.rebuild | by_key)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
 
 import duckdb
@@ -153,9 +152,9 @@ def relations(connection: duckdb.DuckDBPyConnection) -> Mapping[str, str]:
     """What the warehouse holds besides sources and state: `schema.name` -> TABLE or VIEW."""
     rows = connection.execute(
         "SELECT schema_name || '.' || table_name, 'TABLE' FROM duckdb_tables()"
-        " WHERE database_name = $1 AND schema_name NOT IN ('silver', 'penstock')"
+        " WHERE database_name = $1 AND schema_name NOT IN ('silver', 'penstock', 'changes')"
         " UNION ALL SELECT schema_name || '.' || view_name, 'VIEW' FROM duckdb_views()"
-        " WHERE database_name = $1 AND schema_name NOT IN ('silver', 'penstock') AND NOT internal",
+        " WHERE database_name = $1 AND schema_name NOT IN ('silver', 'penstock', 'changes') AND NOT internal",
         [DATABASE],
     ).fetchall()
     return dict(rows)
@@ -184,21 +183,6 @@ def describe(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[tuple[s
 def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     """Number of rows."""
     return int(connection.execute(f"SELECT count(*) FROM {relation(table)}").fetchall()[0][0])
-
-
-def content_hash(connection: duckdb.DuckDBPyConnection, table: str, *, without: Collection[str] = ()) -> str:
-    """A hash of the rows whatever their order or batches: how many there are, and twice the exact sum of one 64-bit
-    hash each, from two seeds. `without` names columns that tell how a row came, not what it says.
-
-    One scan by the database's own hash, so it holds among warehouses of one version of the engine; after another
-    version a table looks changed and is written once more.
-    """
-    columns = [(name, type) for name, type in describe(connection, table) if name not in without]
-    shape = ", ".join(f"{name} {type}" for name, type in columns)
-    values = ", ".join(quote(name) for name, _ in columns) or "NULL"
-    sums = ", ".join(f"coalesce(sum(hash({literal(seed)}, {values})), 0)" for seed in ("one", "other"))
-    found = connection.execute(f"SELECT count(*), {sums} FROM {relation(table)}").fetchall()[0]
-    return sha256(" ".join([shape, *map(str, found)]).encode()).hexdigest()
 
 
 @contextmanager

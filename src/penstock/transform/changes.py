@@ -1,0 +1,113 @@
+"""What came and what went since the base, row by row: tables in the schema `changes` while a build goes on.
+
+Such a table is called as what it tells of, `schema.name`, and has its columns and `_came`: true for a row that came,
+false for one that went; a row that changed is two.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+import duckdb
+
+from penstock.lake.table import DataFile, FieldColumn
+from penstock.sql.names import quote
+from penstock.sql.scan import read_scan
+from penstock.transform import warehouse
+from penstock.transform.result import ModelInput
+from penstock.transform.selection import Change
+from penstock.transform.workspace import DATABASE
+
+SCHEMA = "changes"
+CAME = "_came"
+_ROW_HASH = "_row_hash"
+_IDENTITY = ("_file_id", "_line", _ROW_HASH)  # where a row stood, and all it says
+_ASKED = re.compile(r"\(select \*, true as _came from \S+ limit 0\) /\* changes of (\S+)\.(\S+) \*/")
+_NAMED = re.compile(rf'"{DATABASE}"\."{SCHEMA}"\."([^"]+)"')
+
+
+def named(table: str) -> str:
+    """The relation with the changes of `schema.name`."""
+    return f"{quote(DATABASE)}.{quote(SCHEMA)}.{quote(table)}"
+
+
+def resolved(sql: str) -> str:
+    """Compiled SQL in which changes are read where a build keeps them; dbt alone would read none."""
+    return _ASKED.sub(lambda found: named(f"{found[1]}.{found[2]}"), sql)
+
+
+def asked(texts: Iterable[str]) -> frozenset[str]:
+    """The tables whose changes are read in resolved SQL."""
+    return frozenset(table for text in texts for table in _NAMED.findall(text))
+
+
+def define_source_changes(
+    connection: duckdb.DuckDBPyConnection,
+    inputs: Mapping[str, ModelInput],
+    kinds: Mapping[str, Change],
+    tables: Iterable[str],
+) -> None:
+    """Make the changes of the silver tables among `tables`; none where one cannot tell (what reads it is built anew)."""
+    forget(connection)
+    warehouse.make_schema(connection, SCHEMA)
+    for table in tables:
+        schema, dataset = table.split(".", 1)
+        if schema == "silver":
+            connection.execute(f"CREATE TABLE {named(table)} AS {_of_source(inputs[dataset], kinds[dataset])}")
+
+
+def no_changes(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Nothing changed in a table of the warehouse, or nothing that can be told."""
+    connection.execute(
+        f"CREATE OR REPLACE TABLE {named(table)} AS SELECT *, true AS {CAME} FROM {warehouse.relation(table)} LIMIT 0"
+    )
+
+
+def difference(connection: duckdb.DuckDBPyConnection, table: str, *, after: str, before: str) -> None:
+    """Keep what two relations with the columns of a table differ in as its changes."""
+    names = ", ".join(quote(name) for name, _ in warehouse.describe(connection, table))
+    connection.execute(f"CREATE OR REPLACE TABLE {named(table)} AS {_difference(names, after, before)}")
+
+
+def forget(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drop all changes: they are of one build."""
+    connection.execute(f"DROP SCHEMA IF EXISTS {quote(DATABASE)}.{quote(SCHEMA)} CASCADE")
+
+
+def _difference(names: str, after: str, before: str) -> str:
+    came, went = f"SELECT {names} FROM {after}", f"SELECT {names} FROM {before}"
+    return (
+        f"SELECT *, true AS {CAME} FROM ({came} EXCEPT ALL {went})"
+        f" UNION ALL SELECT *, false AS {CAME} FROM ({went} EXCEPT ALL {came})"
+    )
+
+
+def _of_source(given: ModelInput, kind: Change) -> str:
+    columns = given.scan.columns
+    nothing = f"SELECT *, true AS {CAME} FROM ({read_scan([], columns)})"
+    if kind in (Change.NONE, Change.OTHER) or given.added is None:
+        return nothing
+    added = read_scan(_paths(given.added.files), columns)
+    if kind is Change.ADDED or given.removed is None:
+        return f"SELECT *, true AS {CAME} FROM ({added})"
+    removed = read_scan(_paths(given.removed.files), columns)
+    names = [column.name for column in columns]
+    if _ROW_HASH not in names:
+        return _difference(", ".join(quote(name) for name in names), f"({added})", f"({removed})")
+    came = _alone(added, given.removed.files, columns, came=True)
+    return f"{came} UNION ALL {_alone(removed, given.added.files, columns, came=False)}"
+
+
+def _alone(rows: str, others: Sequence[DataFile], columns: Sequence[FieldColumn], *, came: bool) -> str:
+    """The rows that stand in none of the other files: they are told by place and hash, so little is read."""
+    identity = [column for column in columns if column.name in _IDENTITY]
+    same = " AND ".join(
+        f"row.{quote(column.name)} IS NOT DISTINCT FROM other.{quote(column.name)}" for column in identity
+    )
+    other = read_scan(_paths(others), identity)
+    return f"SELECT row.*, {str(came).lower()} AS {CAME} FROM ({rows}) AS row ANTI JOIN ({other}) AS other ON {same}"
+
+
+def _paths(files: Sequence[DataFile]) -> list[str]:
+    return [file.path for file in files]

@@ -1,0 +1,55 @@
+{#
+    Models that grow by key: of the keys that `affected` lists, rows are made anew; all others stand. The result must
+    be the one that a build from nothing gives, so `affected` has to list every key whose rows can differ from those of
+    the release that the build started from; more keys than that do no harm.
+
+    `keys` are columns of the model: a list, or a mapping from its columns to those of `affected`, a model's name.
+    `slice_by` names a column of dates, never null: files of the lake then hold ranges of it, and a release writes only
+    those that hold a row that came or went.
+
+        {{ penstock_by_key(['loan_id'], affected='changed_loans', slice_by='lent_on') }}
+        select loan_id, count(*) as reminders from {{ penstock_affected(ref('stg_reminders')) }} group by loan_id
+#}
+{% macro penstock_by_key(keys, affected, slice_by=none) -%}
+    {%- set columns = {} -%}
+    {%- for name in keys -%}
+        {%- do columns.update({name: keys[name] if keys is mapping else name}) -%}
+    {%- endfor -%}
+    {%- do config(
+        materialized='incremental',
+        incremental_strategy='by_key',
+        meta={'keys': columns, 'affected': affected, 'slice_by': slice_by},
+    ) -%}
+    {%- do ref(affected) -%}
+{%- endmacro %}
+
+{#
+    The rows of `relation` (a relation, or the name of a common table expression) that belong to affected keys, or all
+    of them when the model is built from nothing. `on` maps its columns to those of `affected`; without it they have
+    the same names.
+#}
+{% macro penstock_affected(relation, on=none) -%}
+    {%- if is_incremental() -%}
+    {%- set meta = config.get('meta') -%}
+    (
+        select given.*
+        from {{ relation }} as given
+        semi join {{ ref(meta['affected']) }} as affected
+            on {% for name in meta['keys'].values() -%}
+            {%- set own = (on or {}).get(name, name) -%}
+            given.{{ own }} is not distinct from affected.{{ name }}{% if not loop.last %} and {% endif %}
+            {%- endfor %}
+    )
+    {%- else -%}
+        {{ relation }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#
+    The rows of a silver source or of a model that is a table which came or went since the release that the build
+    started from: its columns and `_came`, true or false. A row that changed is two. Nothing when the build starts from
+    nothing.
+#}
+{% macro penstock_changes(relation) -%}
+    (select *, true as _came from {{ relation }} limit 0) /* changes of {{ relation.schema }}.{{ relation.identifier }} */
+{%- endmacro %}

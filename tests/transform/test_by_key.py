@@ -1,0 +1,124 @@
+"""Rows of affected keys are made anew: whatever comes, goes and in which order, the result is that of a full build."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from small_shop import Silver, Site, gold, rows_of, some_lines, status
+from test_model_build import ORDERS, models_in
+
+from penstock.errors import DeclarationError
+from penstock.transform.result import Build
+
+LINES = some_lines(seed=11, count=120)
+CHANGED = """{{ config(materialized='table', schema='staging') }}
+select invoice_no from {{ penstock_changes(source('silver', 'order_lines')) }}
+union
+select lines.invoice_no
+from {{ source('silver', 'order_lines') }} as lines
+inner join {{ penstock_changes(ref('countries')) }} as countries on lines.country = countries.country
+"""
+COUNTRIES = """{{ config(materialized='table') }}
+select country, min(invoice_time) as first_at from {{ source('silver', 'order_lines') }} group by country"""
+INVOICES = """{{ penstock_by_key(['invoice_no'], affected='changed_invoices', slice_by='day') }}
+select
+    lines.invoice_no,
+    lines.stock_code,
+    min(cast(lines.invoice_time as date)) as day,
+    min(countries.first_at) as first_at,
+    cast(sum(lines.quantity) as bigint) as quantity
+from {{ penstock_affected(source('silver', 'order_lines')) }} as lines
+inner join {{ ref('countries') }} as countries on lines.country = countries.country
+group by lines.invoice_no, lines.stock_code
+"""
+TOTALS = "select cast(sum(quantity) as bigint) as quantity, count(*) as n from {{ ref('invoices') }}"
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    files = {"changed_invoices": CHANGED, "countries": COUNTRIES, "invoices": INVOICES, "totals": TOTALS}
+    sql = {f"star/{name}.sql": text for name, text in files.items()}
+    return models_in(tmp_path / "models", {"star/sources.yml": ORDERS, **sql})
+
+
+def moved(build: Build) -> dict[str, object]:
+    """What the release is told of the table that moves by key."""
+    model = next(model for model in build.models if model.name == "invoices")
+    return {"status": str(model.status), "changed": model.changed, "slices": model.moved_slices}
+
+
+def test_whatever_comes_and_goes_the_rows_and_their_content_are_those_of_a_full_build(
+    site: Site, tmp_path: Path, models: Path
+) -> None:
+    chance, silver, waiting = random.Random(5), Silver(tmp_path / "silver"), list(LINES)
+    chance.shuffle(waiting)
+    silver.add(waiting[:20])
+    base = site.release(site.build(silver.everything(), models=models))
+    for step in range(6):
+        since, before = silver.snapshot, list(silver.files)
+        if step % 3 == 2:
+            silver.take_back(chance.choice(silver.files))
+        else:
+            silver.add(waiting[20 * step + 20 : 20 * step + chance.choice([25, 40])])
+        grown = site.build(silver.moved_since(since, before), base=base, models=models)
+        rows, contents = gold(grown), {model.name: model.content_hash for model in grown.gold}
+        base = site.release(grown)
+        whole = site.build(silver.everything(), models=models)
+        assert status(grown)["invoices"] == "moved"
+        assert rows == gold(whole)
+        assert contents == {model.name: model.content_hash for model in whole.gold}
+
+
+def test_a_release_is_told_the_slices_that_hold_rows_that_came_or_went(
+    site: Site, tmp_path: Path, models: Path
+) -> None:
+    silver = Silver(tmp_path / "silver")
+    one, other, same = LINES[0], LINES[1], LINES[0]._replace(quantity=0, file="again.csv")
+    silver.add([one, other])
+    first = site.build(silver.everything(), models=models)
+    assert moved(first) == {"status": "built", "changed": True, "slices": None}
+    base, since, before = site.release(first), silver.snapshot, list(silver.files)
+    silver.add([one._replace(file="later.csv")])
+    second = site.build(silver.moved_since(since, before), base=base, models=models)
+    assert moved(second) == {"status": "moved", "changed": True, "slices": (one.invoice_time.date(),)}
+    base, since, before = site.release(second), silver.snapshot, list(silver.files)
+    silver.add([same])
+    third = site.build(silver.moved_since(since, before), base=base, models=models)
+    assert moved(third) == {"status": "moved", "changed": False, "slices": ()}
+
+
+def test_changed_code_above_makes_all_rows_anew(site: Site, tmp_path: Path, models: Path) -> None:
+    silver = Silver(tmp_path / "silver")
+    silver.add(LINES[:40])
+    base = site.release(site.build(silver.everything(), models=models))
+    (models / "star" / "countries.sql").write_text(COUNTRIES.replace("min", "max"))
+    since, before = silver.snapshot, list(silver.files)
+    silver.add(LINES[40:50])
+    second = site.build(silver.moved_since(since, before), base=base, models=models)
+    assert (moved(second)["status"], moved(second)["slices"]) == ("built", None)
+    whole = site.build(silver.everything(), models=models)
+    assert rows_of(whole.database, whole.gold[0])
+
+
+def test_the_changes_of_a_view_cannot_be_asked(site: Site, tmp_path: Path, models: Path) -> None:
+    (models / "star" / "countries.sql").write_text(COUNTRIES.replace("table", "view"))
+    silver = Silver(tmp_path / "silver")
+    with pytest.raises(DeclarationError) as wrong:
+        site.build(silver.everything(), models=models)
+    assert [problem.where for problem in wrong.value.problems] == [str(models / "star" / "countries.sql")]
+
+
+def test_where_dbt_runs_the_build_rows_move_by_key_into_the_same_result(
+    site: Site, tmp_path: Path, models: Path
+) -> None:
+    (models / "seeds").mkdir()
+    (models / "seeds" / "numbers.csv").write_text("n\n1\n")
+    silver = Silver(tmp_path / "silver")
+    silver.add(LINES[:40])
+    base = site.release(site.build(silver.everything(), models=models))
+    since, before = silver.snapshot, list(silver.files)
+    silver.add(LINES[40:80])
+    grown = gold(site.build(silver.moved_since(since, before), base=base, models=models))
+    assert grown == gold(site.build(silver.everything(), models=models))
