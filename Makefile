@@ -48,7 +48,7 @@ unit: $(READY)  ## All tests but the exhaustive fault suites, with coverage
 test-faults: $(READY)  ## Crash, tear and drop at every point (long)
 	$(PY) -m pytest -m faults --numprocesses 2 --dist loadfile
 
-demo: $(READY)  ## Files in, released numbers out, and three telling queries (ONCE=1: do not wait)
+demo: $(READY)  ## A simulated shop: files in, metrics against the truth, then its API (ONCE=1: without the API)
 	@$(VENV)/bin/penstock demo $(if $(ONCE),--once)
 
 bench: $(READY)  ## Measure against the bars and a peer: make bench BENCH=batch

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from simulator.dirt import soil
-from simulator.drops import cut, write_all
+from simulator.drops import cut, write
 from simulator.options import Options
 from simulator.shop import simulate
 from simulator.truth import truth
@@ -44,7 +44,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Shop, Known]:
     made = simulate(SMALL)
     delivered = soil(made, cut(made))
     shop = Shop(tmp_path_factory.mktemp("simulated"))
-    write_all(delivered.drops, shop.inbox)
+    write(delivered.drops, shop.inbox)
     assert shop.run()["outcome"] == "released"
     metrics = truth(made, delivered)["metrics"]
     assert isinstance(metrics, dict)

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from simulator.dirt import FILE_FAULTS, LINE_FAULTS, soil
-from simulator.drops import cut, write_all, write_day
+from simulator.drops import cut, write
 from simulator.options import Options
 from simulator.shop import Shop, simulate
 from simulator.table import KEYS
@@ -48,7 +48,7 @@ def contents(inbox: Path) -> dict[str, bytes]:
 
 def written(options: Options, inbox: Path) -> dict[str, bytes]:
     shop = simulate(options)
-    write_all(soil(shop, cut(shop)).drops, inbox)
+    write(soil(shop, cut(shop)).drops, inbox)
     return contents(inbox)
 
 
@@ -73,8 +73,8 @@ def test_a_day_at_a_time_delivers_the_same_as_all_at_once(tmp_path: Path) -> Non
     drops = soil(shop, cut(shop)).drops
 
     for day in range(TINY.days):
-        write_day(drops, day, tmp_path / "days")
-    write_all(drops, tmp_path / "all")
+        write(drops, tmp_path / "days", first=day, last=day)
+    write(drops, tmp_path / "all")
 
     assert contents(tmp_path / "days") == contents(tmp_path / "all")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from simulator.dirt import soil
-from simulator.drops import cut, write_all, write_day
+from simulator.drops import cut, write
 from simulator.options import Options
 from simulator.shop import simulate
 from simulator.truth import truth
@@ -62,7 +62,7 @@ def run(place: Path, inbox: Path, data: str) -> dict[str, dict[str, Any]]:
 def test_a_run_counts_every_row_as_the_truth_does(place: Path) -> None:
     shop = simulate(TINY)
     delivered = soil(shop, cut(shop))
-    write_all(delivered.drops, place / "dirty")
+    write(delivered.drops, place / "dirty")
 
     found = run(place, place / "dirty", "dirty-data")
 
@@ -84,7 +84,7 @@ def test_silver_is_the_same_when_the_files_come_in_two_runs(place: Path) -> None
 
     for days in (range(30), range(30, 40)):
         for day in days:
-            write_day(delivered.drops, day, inbox)
+            write(delivered.drops, inbox, first=day, last=day)
         for name, figures in run(place, inbox, "later-data").items():
             rows[name] += figures["accepted"] - figures["replaced"]
 
@@ -93,7 +93,7 @@ def test_silver_is_the_same_when_the_files_come_in_two_runs(place: Path) -> None
 
 def test_no_row_of_a_clean_shop_is_refused(place: Path) -> None:
     shop = simulate(replace(TINY, dirt=0, stores=8, seed=11, cut="all", history=0))
-    write_all(cut(shop), place / "clean")
+    write(cut(shop), place / "clean")
 
     found = run(place, place / "clean", "clean-data")
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from simulator.dirt import soil
-from simulator.drops import cut, write_all
+from simulator.drops import cut, write
 from simulator.exact import as_text
 from simulator.options import Options
 from simulator.shop import Shop, simulate
@@ -31,7 +31,7 @@ def delivered(options: Options, inbox: Path) -> tuple[Shop, dict[str, Any]]:
     """Write a shop's files; gives it with its truth."""
     shop = simulate(options)
     files = soil(shop, cut(shop))
-    write_all(files.drops, inbox)
+    write(files.drops, inbox)
     return shop, truth(shop, files)
 
 

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from penstock.lake.records import read_heads
+from penstock.runtime.compared import compare
+from penstock.runtime.demo import demonstration
 from tests.flows.command import Done, call
+
+RETAIL = {"PENSTOCK_ONLINE_RETAIL": "/nowhere"}
+METRICS = 22
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
-    folder = tmp_path_factory.mktemp("demo") / "here"
-    done = call("demo", "--once", "--json", "--data-dir", folder, environment={"PENSTOCK_ONLINE_RETAIL": "/nowhere"})
-    return folder, done
+def retail(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
+    """The template of the real shop, as a document."""
+    folder = tmp_path_factory.mktemp("retail") / "here"
+    options = ("--once", "--json", "--data-dir", folder, "--template", "online_retail")
+    return folder, call("demo", *options, environment=RETAIL)
 
 
-def test_two_deliveries_become_two_releases(shown: tuple[Path, Done]) -> None:
-    document = shown[1].expect(0).document
-    assert document["real"] is False
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
+    """The simulated shop, made small, as text."""
+    folder = tmp_path_factory.mktemp("shop") / "here"
+    return folder, call("demo", "--once", "--data-dir", folder, environment={"PENSTOCK_DEMO_ORDERS": "400"})
+
+
+def test_two_deliveries_become_two_releases(retail: tuple[Path, Done]) -> None:
+    document = retail[1].expect(0).document
     [first] = document["first"]["datasets"]
     [second] = document["second"]["datasets"]
     assert (document["first"]["release"], document["second"]["release"]) == (1, 2)
@@ -30,26 +42,48 @@ def test_two_deliveries_become_two_releases(shown: tuple[Path, Done]) -> None:
     assert [notice["kind"] for notice in document["second"]["notices"]] == ["identical"]
 
 
-def test_three_questions_are_answered(shown: tuple[Path, Done]) -> None:
-    answers = shown[1].document["answers"]
+def test_three_questions_are_answered(retail: tuple[Path, Done]) -> None:
+    answers = retail[1].document["answers"]
     assert len(answers) == 3
     assert all(len(one["answer"].splitlines()) > 3 for one in answers)
     assert "broken_rules" in answers[2]["answer"]
 
 
 def test_the_demonstration_may_be_repeated_but_takes_no_foreign_folder(
-    shown: tuple[Path, Done], tmp_path: Path
+    retail: tuple[Path, Done], tmp_path: Path
 ) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     assert "not a demonstration" in call("demo", "--once", "--data-dir", tmp_path).expect(2).err
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
-    assert "catalog.db" in {path.name for path in (shown[0] / "data").iterdir()}
-    assert "gold.fact_sales" in read_heads(shown[0] / "data")
+    assert "catalog.db" in {path.name for path in (retail[0] / "data").iterdir()}
+    assert "gold.fact_sales" in read_heads(retail[0] / "data")
 
 
-def test_the_text_ends_with_what_to_try_next(tmp_path: Path) -> None:
-    done = call("demo", "--once", "--data-dir", tmp_path / "d", environment={"PENSTOCK_ONLINE_RETAIL": "/nowhere"})
-    text = done.expect(0).out
-    for line in ("First run", "Second run", "Release 2 is out.", "Now it is yours:", "penstock quarantine show"):
+def test_the_text_holds_every_metric_against_the_truth_and_ends_with_what_to_try_next(shop: tuple[Path, Done]) -> None:
+    text = shop[1].expect(0).out
+    for line in (
+        "First run",
+        "Second run",
+        "Release 2 is out.",
+        "Now it is yours:",
+        "penstock metrics query net_sales",
+    ):
         assert line in text
-    assert json.dumps(text).isprintable()
+    compared = text.split("Metrics, and what the simulated shop itself counted")[1].split("\n\n")[0].splitlines()[2:]
+    assert len(compared) == METRICS
+    assert [line for line in compared if line.split()[-1] != "yes"] == []
+
+
+def test_a_value_that_is_not_the_truth_is_shown(shop: tuple[Path, Done]) -> None:
+    [row] = call("query", "SELECT count(*) AS n FROM gold.fact_orders", "--json", *_place(shop[0])).expect(0).document
+    assert row["n"] > 0
+    truth = {("berlin", "1999-12-31"): Decimal(7)}
+
+    [found] = compare(demonstration(shop[0]), [("orders", "store", "day", True, truth)])
+
+    assert (found.equal, found.ours, found.truth, found.day) == (False, "-", "7", "1999-12-31")
+    assert found.differing == found.values
+
+
+def _place(folder: Path) -> tuple[str, ...]:
+    return ("-p", str(folder / "project"), "--data-dir", str(folder / "data"))

@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from simulator.dirt import soil
-from simulator.drops import cut, write_all, write_day
+from simulator.drops import cut, write
 from simulator.options import CUTS, Options
 from simulator.shop import simulate
 from simulator.truth import truth
@@ -36,7 +36,10 @@ _HELP = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0 when done, 2 when the options contradict each other."""
     given = vars(_parser().parse_args(arguments))
-    place, truth_file, day = given.pop("inbox"), given.pop("truth"), given.pop("day")
+    place, truth_file = given.pop("inbox"), given.pop("truth")
+    first, last = given.pop("first_due"), given.pop("last_due")
+    if (day := given.pop("day")) is not None:
+        first = last = day
     try:
         options = Options(**given)
     except ValueError as error:
@@ -45,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = time.perf_counter()
     shop = simulate(options)
     delivered = soil(shop, cut(shop))
-    files = write_all(delivered.drops, place) if day is None else write_day(delivered.drops, day, place)
+    files = write(delivered.drops, place, first=first, last=last)
     if truth_file is not None:
         truth_file.parent.mkdir(parents=True, exist_ok=True)
         truth_file.write_text(json.dumps(truth(shop, delivered), indent=1) + "\n", encoding="utf-8")
@@ -59,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("inbox", type=Path, nargs="?", default=Path("inbox"), help="folder of the files (inbox)")
     parser.add_argument("--truth", type=Path, help="write the truth to this JSON file")
     parser.add_argument("--day", type=int, help="deliver only the files that are due on this day, the first is 0")
+    parser.add_argument("--first-due", type=int, metavar="N", help="only files that are due on day N or later")
+    parser.add_argument("--last-due", type=int, metavar="N", help="only files that are due on day N or before")
     parser.add_argument("--cut", choices=CUTS, default=Options.cut, help="how long the span of a file is (%(default)s)")
     for each in fields(Options):
         if each.name == "cut":

@@ -112,14 +112,11 @@ def _spans(shop: Shop) -> Iterator[tuple[str, int, int]]:
         begin = end
 
 
-def write_day(drops: Iterable[Drop], day: int, inbox: Path) -> list[Path]:
-    """Deliver the files that are due on a day (counted from the first, 0); gives their paths."""
-    return [_write(drop, inbox) for drop in drops if drop.due == day]
-
-
-def write_all(drops: Iterable[Drop], inbox: Path) -> list[Path]:
-    """Deliver every file, in the order of the days they are due."""
-    return [_write(drop, inbox) for drop in sorted(drops, key=lambda drop: drop.due)]
+def write(drops: Iterable[Drop], inbox: Path, *, first: int | None = None, last: int | None = None) -> list[Path]:
+    """Deliver the files that are due from day `first` to day `last` (counted from 0; None: no bound), in the order of
+    the days; gives their paths."""
+    due = [drop for drop in drops if (first is None or drop.due >= first) and (last is None or drop.due <= last)]
+    return [_write(drop, inbox) for drop in sorted(due, key=lambda drop: drop.due)]
 
 
 def _write(drop: Drop, inbox: Path) -> Path:

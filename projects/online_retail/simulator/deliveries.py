@@ -7,6 +7,7 @@ Chen, D. 2015) they are delivered; without, a small set of the same shape is mad
 from __future__ import annotations
 
 import csv
+import os
 import random
 import shutil
 from datetime import date, timedelta
@@ -35,23 +36,41 @@ QUESTIONS = (
 )
 
 
-def first_delivery(inbox: Path, real: Path | None) -> None:
-    """Every day but the last few."""
-    if real is None:
-        _make_days(inbox, first=date(2011, 9, 1), days=60)
+NEXT = (
+    ("query", "SELECT * FROM gold.top_products LIMIT 10"),
+    ("quarantine", "show", "order_lines"),
+    ("explain", "gold.fact_sales"),
+    ("status",),
+)
+
+
+def first_delivery(inbox: Path) -> str:
+    """Every day but the last few; says what it is."""
+    real = _real_files()
+    if real:
+        _copy(inbox, real[:-LATER_DAYS])
+        return "the shop's real files"
+    _make_days(inbox, first=date(2011, 9, 1), days=60)
+    return "a small made-up shop (the real files are not here)"
+
+
+def second_delivery(inbox: Path) -> str:
+    """The last days, one file again, and a day with dirt; says what it is."""
+    real = _real_files()
+    if real:
+        _copy(inbox, real[-LATER_DAYS:])
     else:
-        _copy(inbox, sorted(real.glob("*.csv"))[:-LATER_DAYS])
-
-
-def second_delivery(inbox: Path, real: Path | None) -> None:
-    """The last days, one file again, and a day with dirt."""
-    if real is None:
         _make_days(inbox, first=date(2011, 10, 31), days=LATER_DAYS)
-    else:
-        _copy(inbox, sorted(real.glob("*.csv"))[-LATER_DAYS:])
     again = sorted(inbox.glob("*.csv"))[0]
     again.write_bytes(again.read_bytes())
     (inbox / DIRTY_DAY).write_bytes(_DIRT)
+    return "new days, one file again, and a day with dirt"
+
+
+def _real_files() -> list[Path]:
+    """The shop's files, by day; none where they are not."""
+    folder = os.environ.get(VARIABLE)
+    return [] if folder is None else sorted(Path(folder).glob("*.csv"))
 
 
 def _copy(inbox: Path, files: list[Path]) -> None:

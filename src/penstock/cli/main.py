@@ -222,17 +222,24 @@ def doctor(
 @app.command()
 def demo(
     data_dir: Data = None,
-    once: Annotated[bool, typer.Option("--once", help="Stop after the summary.")] = False,  # noqa: ARG001
+    once: Annotated[bool, typer.Option("--once", help="Stop after the summary, do not serve.")] = False,
+    template: Annotated[str, typer.Option(help="commerce or online_retail.")] = "commerce",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port of the API.")] = 8000,
     as_json: Json = False,
 ) -> None:
-    """Show the whole road on a shop's data: a full run, a second one with new files and dirt, three questions."""
+    """Show the whole road on a shop's data: a full run, a day with dirt, metrics against the truth, then the API."""
     from penstock.cli.progress import watch
-    from penstock.runtime.demo import demo
+    from penstock.runtime.demo import demo, demonstration
 
     with watch(quiet=as_json) as watching:
-        report = demo(data_dir, watching)
+        report = demo(data_dir, watching, template=template)
     show.demo(report, as_json=as_json)
-    raise typer.Exit(report.exit_code)
+    installation = demonstration(data_dir)
+    if once or as_json or report.exit_code or not installation.project.endpoints:
+        raise typer.Exit(report.exit_code)
+    from penstock.runtime.serving import serve
+
+    serve(installation, host="127.0.0.1", port=port, workers=1, ready=show.serving)
 
 
 @quarantine.command("list")

@@ -343,6 +343,15 @@ def demo(report: DemoReport, *, as_json: bool) -> None:
     for answered in report.answers:
         line(f"\n{answered.question}\n  {' '.join(answered.sql.split())}\n")
         line(answered.answer.rstrip())
+    if report.compared:
+        line("\nMetrics, and what the simulated shop itself counted")
+        table(
+            ("metric", "values compared", "differing", "for example", "ours", "truth", "equal"),
+            (
+                (one.metric, one.values, one.differing, f"{one.member} {one.day}", one.ours, one.truth, one.equal)
+                for one in report.compared
+            ),
+        )
     line("")
     for text in report.closing():
         line(text)

@@ -1,10 +1,11 @@
-"""The demonstration: a project from its template, two deliveries, two runs, three questions."""
+"""The demonstration: a project from its template, two deliveries, two runs, three questions, and the truth."""
 
 from __future__ import annotations
 
 import io
 import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -15,14 +16,14 @@ from types import ModuleType
 from typing import Any
 
 from penstock.errors import UsageError
+from penstock.runtime.compared import Compared, compare
 from penstock.runtime.installation import Installation
 from penstock.runtime.report import RunReport
 from penstock.runtime.run import run
-from penstock.runtime.template import make_project, template_folder
+from penstock.runtime.template import make_project
 from penstock.runtime.watch import Watch
-from penstock.spec.loading import load_project
 
-TEMPLATE = "online_retail"
+TEMPLATES = ("commerce", "online_retail")
 MARK = ".penstock-demo"
 FOLDER = Path(".penstock-demo")
 
@@ -38,57 +39,65 @@ class Answered:
 
 @dataclass(frozen=True)
 class DemoReport:
-    """Both runs and the answers; `real` says whether the shop's real files were used."""
+    """Both runs, the answers, and the metrics held against what the outside world itself counted."""
 
     folder: Path
-    real: bool
     first: RunReport
     second: RunReport
     answers: tuple[Answered, ...]
+    compared: tuple[Compared, ...]
+    following: tuple[tuple[str, ...], ...]  # commands to try next
 
     @property
     def exit_code(self) -> int:
-        return max(self.first.exit_code, self.second.exit_code)
+        differ = any(not one.equal for one in self.compared)
+        return max(self.first.exit_code, self.second.exit_code, int(differ))
 
     def as_record(self) -> dict[str, Any]:
         runs = {"first": self.first.as_record(), "second": self.second.as_record()}
         answers = [{"question": one.question, "sql": one.sql, "answer": one.answer} for one in self.answers]
-        return {"folder": str(self.folder), "real": self.real, **runs, "answers": answers}
+        metrics = [one.as_record() for one in self.compared]
+        return {"folder": str(self.folder), **runs, "answers": answers, "metrics": metrics}
 
     def closing(self) -> Iterator[str]:
         """What to try next."""
         penstock = "penstock" if shutil.which("penstock") else os.path.relpath(sys.argv[0])
-        where = f"-p {self.folder / 'project'} --data-dir {self.folder / 'data'}"
+        where = ("-p", str(self.folder / "project"), "--data-dir", str(self.folder / "data"))
         yield "Now it is yours:"
-        yield f'  {penstock} query "SELECT * FROM gold.top_products LIMIT 10" {where}'
-        yield f"  {penstock} quarantine show order_lines {where}"
-        yield f"  {penstock} explain gold.fact_sales {where}"
-        yield f"  {penstock} status {where}"
+        for command in self.following:
+            yield f"  {shlex.join((penstock, *command, *where))}"
 
 
-def demo(data_dir: Path | None, watch: Watch) -> DemoReport:
+def demo(data_dir: Path | None, watch: Watch, *, template: str = TEMPLATES[0]) -> DemoReport:
     """Make the project below `data_dir` (an earlier demonstration there is thrown away) and take it through two runs.
 
     UsageError when the folder holds something else.
     """
+    if template not in TEMPLATES:
+        raise UsageError("The template has no demonstration", expected=", ".join(TEMPLATES), found=template)
     folder = FOLDER if data_dir is None else data_dir
     _clear(folder)
-    make_project(folder / "project", TEMPLATE)
+    make_project(folder / "project", template)
     inbox = folder / "inbox"
     inbox.mkdir()
     world = _outside(folder / "project")
-    real = _real_files()
     _settle_in(folder / "project", world.VARIABLE, inbox)
-    installation = Installation.at(folder / "project", folder / "data")
-    source = "the shop's real files" if real is not None else "a small made-up shop (the real files are not here)"
-    watch.note(f"First delivery: {source}.")
-    world.first_delivery(inbox, real)
+    installation = demonstration(folder)
+    watch.begin("first delivery")
+    watch.end(world.first_delivery(inbox))
     first = run(installation, watch)
-    watch.note("Second delivery: new days, one file again, and a day with dirt.")
-    world.second_delivery(inbox, real)
+    watch.begin("second delivery")
+    watch.end(world.second_delivery(inbox))
     second = run(installation, watch)
     answers = tuple(_ask(installation, question, sql) for question, sql in world.QUESTIONS)
-    return DemoReport(folder, real is not None, first, second, answers)
+    compared = tuple(compare(installation, world.expected(inbox))) if hasattr(world, "expected") else ()
+    return DemoReport(folder, first, second, answers, compared, world.NEXT)
+
+
+def demonstration(folder: Path | None) -> Installation:
+    """The project and data that a demonstration left in its folder."""
+    folder = FOLDER if folder is None else folder
+    return Installation.at(folder / "project", folder / "data")
 
 
 def _clear(folder: Path) -> None:
@@ -110,13 +119,6 @@ def _settle_in(project: Path, variable: str, inbox: Path) -> None:
         declared = source.read_text(encoding="utf-8")
         named = re.sub(rf"\$\{{{variable}(:-[^}}]*)?\}}", lambda _: str(inbox.resolve()), declared)
         source.write_text(named, encoding="utf-8")
-
-
-def _real_files() -> Path | None:
-    """The folder that the template's source names in this environment, if there are files in it."""
-    source = next(iter(load_project(template_folder(TEMPLATE)).sources.values()))
-    folder = (template_folder(TEMPLATE) / source.globs[0]).parent
-    return folder if any(folder.glob("*.csv")) else None
 
 
 def _outside(project: Path) -> ModuleType:

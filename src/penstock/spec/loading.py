@@ -108,7 +108,9 @@ class _Loading:
         place = Place(PROJECT_FILE)
         try:
             if not self.root.is_dir():
-                self.problems.add(place, "There is no such folder", found=f"`{os.path.abspath(self.root)}`", remedy=remedy)
+                self.problems.add(
+                    place, "There is no such folder", found=f"`{os.path.abspath(self.root)}`", remedy=remedy
+                )
             elif not (self.root / PROJECT_FILE).is_file():
                 self.problems.add(
                     place,
