@@ -57,8 +57,9 @@ ENDPOINTS = (
     ),
 )
 SERVER = (
-    "import sys; from pathlib import Path; from penstock.serve.server import listen\n"
-    "listen(Path(sys.argv[1]), Path(sys.argv[2]), host='127.0.0.1', port=int(sys.argv[3]), workers=1)"
+    "import sys; from pathlib import Path; from penstock.runtime.worker import NAME\n"
+    "from penstock.serve.server import listen\n"
+    "listen(NAME, Path(sys.argv[1]), Path(sys.argv[2]), host='127.0.0.1', port=int(sys.argv[3]), workers=1)"
 )
 
 

@@ -13,9 +13,16 @@ from typing import Any
 import pytest
 
 from penstock.lake.records import read_records
+from penstock.serve.app import make_app
+from penstock.serve.metrics import metric_routes
+from penstock.serve.numbers import ReleasedNumbers
+from penstock.serve.site import Current
+from penstock.store.sqlite import SqliteStore
+from penstock.world import real_world
 from tests.cli.test_help import imported
 from tests.flows.command import ROOT, Done, call
 from tests.flows.library import Retail
+from tests.serve.asgi_client import Client
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 FIRST_DAY = [
@@ -79,6 +86,35 @@ def test_an_older_release_is_asked_by_its_own_metrics_and_rows(shop: Retail) -> 
     assert (latest, ask(shop, "orders", "--release", "1")) == ([{"orders": 4}], [{"orders": 3}])
     (next(shop.data.glob("cache/warehouse-2.duckdb"))).unlink()
     assert ask(shop, "orders") == latest
+
+
+def api(shop: Retail) -> Client:
+    """What a worker of `penstock serve` answers from this data directory."""
+    current = Current(SqliteStore(shop.data / "store"))
+    numbers = ReleasedNumbers(shop.data, real_world())
+    return Client(make_app(current, shop.data, routers=[metric_routes(current, numbers)]))
+
+
+def test_the_api_answers_as_the_command_does(shop: Retail) -> None:
+    rows = {name: ask(shop, name, "--grain", "month") for name in ("revenue", "invoices", "average_order_value")}
+    cut = ask(shop, "revenue", "--by", "country,is_product", "--where", "is_purchase")
+    client = api(shop)
+
+    assert {name: client.get(f"/metrics/{name}", grain="month").json["items"] for name in rows} == rows
+    assert client.get("/metrics/revenue?by=country&by=is_product&where=is_purchase").json["items"] == cut
+
+
+def test_the_api_follows_releases_and_still_answers_older_ones(shop: Retail) -> None:
+    client = api(shop)
+    before = client.get("/metrics/orders")
+    shop.deliver("2011-02-04.csv", HEADER, "536501,85123A,LAMP,3,2011-02-04 08:26:00,2.555,13047,Norway")
+    shop.run()
+    after = client.get("/metrics/orders", headers={"If-None-Match": before.headers["etag"]})
+
+    assert [(one.json["release"], one.json["items"]) for one in (before, after)] == [(2, [{"orders": 4}]), (3, [{"orders": 5}])]  # fmt: skip
+    older = [client.get("/metrics/orders", release=number).json["items"] for number in (1, 2, 3)]
+    assert older == [[{"orders": 3}], [{"orders": 4}], [{"orders": 5}]]
+    assert "There is no release 4. The latest is 3." in client.get("/metrics/orders", release=4).json["detail"]
 
 
 def test_metrics_are_compiled_once_while_they_stay_the_same(shop: Retail) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from penstock.metrics.metric import Dimension, DimensionKind, Metric, Metrics
 from penstock.serve.agreement import GoldColumn, fitted, judge
 from penstock.serve.app import make_app
 from penstock.serve.feed import column_types, rows
+from penstock.serve.metrics import metric_routes
+from penstock.serve.numbers import Numbers
 from penstock.serve.site import Current
 from penstock.spec.endpoint import Endpoint, Ordering
 from penstock.sql.connection import connect
@@ -36,6 +40,34 @@ BOOKS = Endpoint(
 LOANS = Endpoint("/books/{id}/loans", "loans", "loan", ("loan", "member"), filters=("member",), parent="isbn")
 MEMBERS = Endpoint("/members", "members", "member", ("member", "branch"), filters=("branch",))
 ENDPOINTS = (BOOKS, LOANS, MEMBERS)
+
+# As MetricFlow compiles them: by all dimensions, with marks for range and filter.
+_FEES = """
+    SELECT {day}lending__branch, SUM(fees) AS fees FROM (
+        SELECT {cut}branch AS lending__branch, fee AS fees FROM "gold"."lendings"
+        WHERE PENSTOCK_RANGE(DATE_TRUNC('DAY', day), 0)
+    ) AS inner_rows WHERE (PENSTOCK_WHERE(lending__branch)) GROUP BY {day}lending__branch
+"""
+FEES = Metric(
+    name="fees",
+    label="Fees",
+    description="What was paid.",
+    kind="simple",
+    unit="GBP",
+    owner="The desk",
+    final_after_days=3,
+    type=None,
+    dimensions=(Dimension("lending__branch", "branch", DimensionKind.CATEGORICAL, own=True, description="Where."),),
+    templates={
+        "": _FEES.format(day="", cut=""),
+        "day": _FEES.format(day="metric_time__day, ", cut="DATE_TRUNC('DAY', day) AS metric_time__day, "),
+    },
+)
+METRICS = Metrics("fees", {"fees": FEES, "lost": replace(FEES, name="lost", label="Lost")})
+LENDINGS = """
+    (DATE '2024-01-01', 'north', 1.50), (DATE '2024-01-01', 'south', 0.25), (DATE '2024-01-02', 'north', 2.00),
+    (DATE '2024-01-02', NULL, 0.10)
+"""
 
 BOOK_TYPES = (
     "isbn VARCHAR, title VARCHAR, pages BIGINT, price DECIMAL(10,2), weight DOUBLE, lent BOOLEAN, bought_on DATE, "
@@ -64,6 +96,7 @@ class Library:
             "loans", "loan BIGINT, isbn VARCHAR, member VARCHAR", "(1, 'a', 'm1'), (2, 'a', 'm2'), (3, 'b/c', 'm1')"
         )
         self.table("members", "member VARCHAR, branch VARCHAR", "('m1', 'north'), ('m2', 'south')")
+        self.table("lendings", "day DATE, branch VARCHAR, fee DECIMAL(18,2)", LENDINGS)
 
     def table(self, name: str, types: str, values: str) -> None:
         """Replace a gold table."""
@@ -91,5 +124,14 @@ class Library:
     def store(self) -> SqliteStore:
         return SqliteStore(self.folder, manual_world(seed=f"library {self.number}"))
 
+    def at(self, served: Manifest, release: int | None) -> Numbers:
+        """The numbers of gold as it is now, whichever release is asked for."""
+        number = served.release if release is None else release
+        return Numbers(METRICS, release=number, committed_at=served.committed_at, gold=self._gold)
+
+    def _gold(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        return nullcontext(self.connection)
+
     def client(self, **options: Any) -> Client:
-        return Client(make_app(Current(self.store), self.folder, **options))
+        current = Current(self.store)
+        return Client(make_app(current, self.folder, routers=[metric_routes(current, self)], **options))

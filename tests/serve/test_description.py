@@ -23,8 +23,8 @@ def schema(described: Any, name: str) -> Any:
 
 def test_every_path_is_described_once(described: Any) -> None:
     assert sorted(described["paths"]) == [
-        *("/books", "/books/{id}", "/books/{id}/loans", "/health"),
-        *("/members", "/members/{id}", "/releases"),
+        *("/books", "/books/{id}", "/books/{id}/loans", "/definitions", "/definitions/{name}", "/health"),
+        *("/members", "/members/{id}", "/metrics/{name}", "/releases"),
     ]
     operations = [one["get"]["operationId"] for one in described["paths"].values()]
     assert len(set(operations)) == len(operations)
@@ -58,6 +58,11 @@ def references(node: Any) -> Iterator[str]:
         ("/books?limit=x", "problem"),
         ("/health", "Health"),
         ("/releases", "Releases"),
+        ("/definitions", "Definitions"),
+        ("/definitions/fees", "Definition"),
+        ("/metrics/fees", "Values"),
+        ("/metrics/fees?grain=day&by=branch", "Values"),
+        ("/metrics/fees?grain=week", "problem"),
     ],
 )
 def test_answers_are_as_described(client: Client, described: Any, path: str, name: str) -> None:
@@ -97,7 +102,7 @@ def test_every_described_parameter_is_known_and_every_described_status_is_given(
     for path, methods in described["paths"].items():
         for parameter in methods["get"].get("parameters", ()):
             if parameter["in"] == "query":
-                answer = client.get(path.replace("{id}", "a"), **{parameter["name"]: "%"})
+                answer = client.get(path.format(id="a", name="fees"), **{parameter["name"]: "%"})
                 named = [error["parameter"] for error in answer.json.get("errors", [])]
                 assert (answer.status, named) in ((422, [parameter["name"]]), (200, [])), (path, parameter)
         assert {"200", "422"} <= set(methods["get"]["responses"])

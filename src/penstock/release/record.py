@@ -144,6 +144,11 @@ def find_release(root: Path, number: int) -> Release:
     return chosen
 
 
+def warehouse_of(root: Path, number: int) -> Path:
+    """Where the private warehouse that equals a release lies, while it is kept."""
+    return root / "cache" / f"warehouse-{number}.duckdb"
+
+
 def runs(root: Path) -> tuple[Mapping[str, Any], ...]:
     """Every run that was recorded, oldest first, as it was recorded."""
     return tuple(

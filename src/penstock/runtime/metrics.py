@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from penstock.errors import StorageError, UsageError
+from penstock.errors import UsageError
 from penstock.lake.records import put_record, read_record
 from penstock.metrics.declaration import fingerprint_of
 from penstock.metrics.metric import Metric, Metrics
 from penstock.release.record import Release, find_release, latest_release
 from penstock.runtime.installation import Installation
+from penstock.serve.definitions import KIND, metrics_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from penstock.metrics.request import MetricRequest
     from penstock.transform.result import Build
 
-KIND = "metrics"  # of records; the key is the fingerprint
-COUNTED = "metrics"  # where a release's counts name the fingerprint
 FORMATS = ("table", "json", "csv")
 
 
@@ -76,9 +74,7 @@ def read_metrics(installation: Installation, *, release: int | None = None) -> t
     chosen = latest_release(root) if release is None else find_release(root, release)
     if chosen is None:
         raise UsageError("Nothing was released yet", where=str(root), remedy="Run `penstock run` first.")
-    fingerprint = chosen.counts.get(COUNTED)
-    kept = None if fingerprint is None else read_record(root, KIND, str(fingerprint))
-    return chosen, Metrics("", {}) if kept is None else Metrics.from_record(str(fingerprint), kept)
+    return chosen, metrics_of(root, chosen)
 
 
 @dataclass(frozen=True)
@@ -156,37 +152,8 @@ def query_metric(
         write(answer(connection, metrics, request).to_reader(), form, output)
 
 
-@contextmanager
-def open_gold(installation: Installation, release: Release) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that reads gold at a release: its warehouse while that is there, else the lake.
+def open_gold(installation: Installation, release: Release) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    """A connection that reads gold at a release."""
+    from penstock.release.gold import open_gold as opened
 
-    The warehouse of a release equals it, opens at once and needs no catalogue; older releases have none.
-    """
-    with ExitStack() as opened:
-        path = installation.place.warehouse(release.number)
-        connection = _warehouse(path, opened) if path.exists() else None
-        if connection is None:
-            from penstock.release.reader import open_reader
-
-            reader = open_reader(installation.place.root, installation.world, release=release.number)
-            connection = opened.enter_context(reader).connection
-        yield connection
-
-
-def _warehouse(path: Path, opened: ExitStack) -> duckdb.DuckDBPyConnection | None:
-    """The warehouse, or None where a run took it away just now."""
-    import duckdb
-
-    from penstock.sql.connection import connect
-
-    try:
-        return opened.enter_context(connect(path, read_only=True, temp_directory=path.parent / "spill"))
-    except duckdb.IOException as error:
-        if path.exists():
-            raise StorageError(
-                "The warehouse cannot be opened",
-                where=str(path),
-                found=str(error).splitlines()[0],
-                remedy="It is a cache: remove it, and the lake is read instead.",
-            ) from error
-        return None
+    return opened(installation.place.root, installation.world, release=release.number)

@@ -58,6 +58,7 @@ def serve(installation: Installation, *, host: str, port: int, workers: int, rea
 
 
 def _serve(installation: Installation, *, host: str, port: int, workers: int, ready: Callable[[Served], None]) -> None:
+    from penstock.runtime import worker  # before the workers are forked, so that they share it
     from penstock.serve.server import listen, require_free
 
     if not installation.project.endpoints:
@@ -74,6 +75,7 @@ def _serve(installation: Installation, *, host: str, port: int, workers: int, re
     paths = tuple(endpoint.path for endpoint in manifest.endpoints)
     ready(Served(manifest.project, manifest.release, f"http://{name}:{port}", paths))
     listen(
+        worker.NAME,
         serving_store(installation).folder,
         installation.place.root,
         host=host,

@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from penstock import __version__
 from penstock.errors import PenstockError
+from penstock.serve.caching import answer, is_known, not_modified
 from penstock.serve.engine import engine_routes
 from penstock.serve.head import HeadWithoutBody
 from penstock.serve.openapi import describe
@@ -73,8 +74,8 @@ async def _declared(request: Request, site: Site) -> Response:
         nothing(query)
         return _answer(request, site, site.document(match))
     chosen = site.below(match, site.selection(match, query))
-    if _is_known(request, site):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=site.headers)
+    if is_known(request, site.headers):
+        return not_modified(site.headers)
     try:
         return _answer(request, site, site.page(match, chosen, at_once=True))
     except TakesLong:
@@ -82,18 +83,7 @@ async def _declared(request: Request, site: Site) -> Response:
 
 
 def _answer(request: Request, site: Site, body: bytes) -> Response:
-    if _is_known(request, site):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=site.headers)
-    return Response(body, media_type="application/json", headers=site.headers)
-
-
-def _is_known(request: Request, site: Site) -> bool:
-    """Whether the caller has the answer already (RFC 9110: weak comparison, `*` is any)."""
-    given = request.headers.get("if-none-match")
-    if given is None:
-        return False
-    tags = [tag.strip().removeprefix("W/") for tag in given.split(",")]
-    return "*" in tags or site.headers["ETag"] in tags
+    return answer(request, body, site.headers)
 
 
 def _path(request: Request) -> str:

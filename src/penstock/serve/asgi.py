@@ -11,8 +11,11 @@ from fastapi import FastAPI
 
 from penstock.serve.app import make_app
 from penstock.serve.lifetime import outlive_nobody
+from penstock.serve.metrics import metric_routes
+from penstock.serve.numbers import ReleasedNumbers
 from penstock.serve.site import Current
 from penstock.store.sqlite import SqliteStore
+from penstock.world import World
 
 VARIABLE = "PENSTOCK_SERVING"
 
@@ -22,11 +25,13 @@ def setting(*, store: Path, root: Path, cors: tuple[str, ...]) -> str:
     return json.dumps({"store": str(store), "root": str(root), "cors": cors})
 
 
-def make() -> FastAPI:
+def make(world: World) -> FastAPI:
     """The application over the store in a folder."""
     outlive_nobody()
     given = json.loads(os.environ[VARIABLE])
-    app = make_app(Current(SqliteStore(Path(given["store"]))), Path(given["root"]), cors=given["cors"])
+    current, root = Current(SqliteStore(Path(given["store"]))), Path(given["root"])
+    numbers = ReleasedNumbers(root, world)
+    app = make_app(current, root, cors=given["cors"], routers=[metric_routes(current, numbers)])
     gc.collect()
     gc.freeze()  # what is there now stays, so no request waits while it is looked through for garbage
     return app

@@ -16,6 +16,11 @@ from penstock.store.protocol import Compare
 
 Described = dict[str, Any]
 _COMPARED = {Compare.EQUAL: "equal to", Compare.AT_LEAST: "not below", Compare.AT_MOST: "not above"}
+_MEANINGS = {
+    404: "There is no such thing.",
+    422: "A parameter is unknown, or not written as its type is.",
+    503: "It cannot be answered now; `Retry-After` says when to ask again.",
+}
 _PROBLEM: Described = {
     "type": "object",
     "description": "What is wrong with a request (RFC 9457).",
@@ -64,20 +69,24 @@ def describe(manifest: Manifest, own: Mapping[str, Any]) -> Described:
 def paging(most: int = MOST_ROWS, usual: int = USUAL_ROWS) -> list[Described]:
     """The parameters of every list."""
     return [
-        _parameter(
+        parameter(
             "skip", "How many rows to leave out.", {"type": "integer", "minimum": 0, "maximum": FURTHEST, "default": 0}
         ),
-        _parameter(
+        parameter(
             "limit", "How many rows to give.", {"type": "integer", "minimum": 1, "maximum": most, "default": usual}
         ),
     ]
 
 
+def parameter(name: str, description: str, schema: Described) -> Described:
+    """An optional parameter of a query string."""
+    return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
+
+
 def problems(*statuses: int) -> dict[int | str, Described]:
     """Answers that are problems."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/problem"}}}
-    meanings = {404: "There is no such row.", 422: "A parameter is unknown, or not written as its type is."}
-    return {str(status): {"description": meanings[status], "content": content} for status in statuses}
+    return {str(status): {"description": _MEANINGS[status], "content": content} for status in statuses}
 
 
 def schema_name(endpoint: Endpoint) -> str:
@@ -155,7 +164,7 @@ def _paths(endpoint: Endpoint, collection: Collection, manifest: Manifest) -> It
     name = schema_name(endpoint)
     tag = {"tags": [endpoint.path.split("/")[1]]}
     known = [
-        _parameter(one.name, f"Rows whose {one.column} is {_COMPARED[one.compare]} the value.", dict(one.kind.schema))
+        parameter(one.name, f"Rows whose {one.column} is {_COMPARED[one.compare]} the value.", dict(one.kind.schema))
         for one in choosers(endpoint, collection)
     ]
     above = next((one for one in manifest.endpoints if one.path == endpoint.parent_path), None)
@@ -206,7 +215,3 @@ def _answers(schema: str, *statuses: int) -> dict[int | str, Described]:
 def _row(endpoint: Endpoint, collection: Collection) -> Described:
     schema = dict(kind_named(collection.field(endpoint.key).kind).schema)
     return {"name": "id", "in": "path", "required": True, "description": f"The {endpoint.key}.", "schema": schema}
-
-
-def _parameter(name: str, description: str, schema: Described) -> Described:
-    return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}

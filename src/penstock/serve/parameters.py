@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import parse_qsl
 
 from penstock.serve.kind import Kind, kind_named
@@ -13,8 +14,9 @@ from penstock.spec.endpoint import MOST_ROWS, USUAL_ROWS, Endpoint
 from penstock.spec.endpoint_file import BOUNDS
 from penstock.spec.problems import did_you_mean
 from penstock.store.collection import Collection
-from penstock.store.protocol import Compare, Condition, Stored
+from penstock.store.protocol import Compare, Condition
 
+Value = TypeVar("Value")
 FURTHEST = (1 << 53) - 1  # beyond it a JSON number loses digits in many readers
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,15}")
 _MOST = 100  # parameters of one request
@@ -56,59 +58,75 @@ def selection(
     query: bytes, known: Sequence[Chooser] = (), *, usual: int = USUAL_ROWS, most: int = MOST_ROWS
 ) -> Selection:
     """The rows that a query string asks for. Problem 422 with everything that is wrong with it."""
-    reading = _Reading(query, ("skip", "limit", *(one.name for one in known)))
-    skip = reading.value("skip", _whole(0, FURTHEST), f"a whole number from 0 to {FURTHEST}")
-    limit = reading.value("limit", _whole(1, most), f"a whole number from 1 to {most}")
+    reading = Reading(query, ("skip", "limit", *(one.name for one in known)))
+    skip, limit = reading.paging(usual=usual, most=most)
     conditions = []
     for one in known:
         value = reading.value(one.name, one.kind.parse, one.kind.expected)
         if value is not None:
             conditions.append(Condition(one.column, one.compare, value))
     reading.finish()
-    return Selection(int(skip or 0), usual if limit is None else int(limit), tuple(conditions))
+    return Selection(skip, limit, tuple(conditions))
 
 
 def nothing(query: bytes) -> None:
     """Problem 422 when there is any parameter at all."""
-    _Reading(query, ()).finish()
+    Reading(query, ()).finish()
 
 
 def _chooser(collection: Collection, name: str, column: str, compare: Compare) -> Chooser:
     return Chooser(name, column, kind_named(collection.field(column).kind), compare)
 
 
-def _whole(lowest: int, highest: int) -> Callable[[str], int | None]:
+def whole(lowest: int, highest: int) -> Callable[[str], int | None]:
+    """Reads a whole number of a range."""
+
     def parse(text: str) -> int | None:
         return int(text) if _WHOLE.fullmatch(text) and lowest <= int(text) <= highest else None
 
     return parse
 
 
-class _Reading:
-    """A query string as it is read; what is wrong is collected and told at once."""
+class Reading:
+    """A query string as it is read; what is wrong is collected and told at once. Those of `several` may stand
+    more than once."""
 
-    def __init__(self, query: bytes, known: Sequence[str]) -> None:
+    def __init__(self, query: bytes, known: Sequence[str], *, several: Sequence[str] = ()) -> None:
         self._errors: list[Mapping[str, str]] = []
-        self._values: dict[str, str] = {}
+        self._values: dict[str, list[str]] = {}
         for name, value in self._pairs(query):
             if name not in known:
                 self._errors.append(_unknown(name, known))
-            elif name in self._values:
+            elif name in self._values and name not in several:
                 self._errors.append(error(name, f"The parameter {name} stands twice.", remedy="Keep one of them."))
             else:
-                self._values[name] = value
+                self._values.setdefault(name, []).append(value)
 
-    def value(self, name: str, parse: Callable[[str], Stored], expected: str) -> Stored:
-        text = self._values.get(name)
+    def value(self, name: str, parse: Callable[[str], Value], expected: str) -> Value | None:
+        """A value as `parse` reads it; what it does not, it gives None for."""
+        text = self.text(name)
         if text is None:
             return None
         value = parse(text)
         if value is None:
-            shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-            self._errors.append(error(name, f"{name} is not {expected}.", expected=expected, found=shown))
+            self._errors.append(error(name, f"{name} is not {expected}.", expected=expected, found=shown(text)))
         return value
 
+    def text(self, name: str) -> str | None:
+        """A value as it was written."""
+        return next(iter(self._values.get(name, ())), None)
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        return tuple(self._values.get(name, ()))
+
+    def paging(self, *, usual: int = USUAL_ROWS, most: int = MOST_ROWS) -> tuple[int, int]:
+        """`skip` and `limit`."""
+        skip = self.value("skip", whole(0, FURTHEST), f"a whole number from 0 to {FURTHEST}")
+        limit = self.value("limit", whole(1, most), f"a whole number from 1 to {most}")
+        return skip or 0, usual if limit is None else limit
+
     def finish(self) -> None:
+        """Problem 422 with all that is wrong."""
         if self._errors:
             raise refused(self._errors)
 
@@ -124,8 +142,12 @@ class _Reading:
         return []
 
 
+def shown(text: str) -> str:
+    """A refused value, cut where it is long."""
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
 def _unknown(name: str, known: Sequence[str]) -> dict[str, str]:
-    shown = name if len(name) <= _SHOWN else name[:_SHOWN] + "…"
     expected = f"one of {', '.join(known)}" if known else "no parameter"
     remedy = did_you_mean(name, known) if known else None
-    return error(shown, f"There is no parameter {shown}.", expected=expected, remedy=remedy)
+    return error(shown(name), f"There is no parameter {shown(name)}.", expected=expected, remedy=remedy)

@@ -31,8 +31,20 @@ def require_free(host: str, port: int) -> None:
         ) from error
 
 
-def listen(store: Path, root: Path, *, host: str, port: int, workers: int, cors: tuple[str, ...] = ()) -> None:
-    """Serve until the process is told to end (SIGINT, SIGTERM), at whatever moment that is."""
+def listen(
+    application: str,
+    store: Path,
+    root: Path,
+    *,
+    host: str,
+    port: int,
+    workers: int,
+    cors: tuple[str, ...] = (),
+) -> None:
+    """Serve until the process is told to end (SIGINT, SIGTERM), at whatever moment that is.
+
+    `application` names what each worker calls (`module:function`); it ends in `asgi.make`.
+    """
     from granian.constants import Interfaces
     from granian.log import LogLevels
     from granian.server import Server
@@ -40,7 +52,7 @@ def listen(store: Path, root: Path, *, host: str, port: int, workers: int, cors:
     require_free(host, port)
     os.environ[VARIABLE] = setting(store=store, root=root, cors=cors)
     server = Server(
-        "penstock.serve.asgi:make",
+        application,
         factory=True,
         address=host,
         port=port,

@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass
 from functools import cached_property
 
+from penstock.serve.caching import kept
 from penstock.serve.kind import Kind, kind_named
 from penstock.serve.parameters import Chooser, Selection, choosers, selection
 from penstock.serve.problem import error, not_found, refused
@@ -37,12 +38,8 @@ class Site:
 
     @cached_property
     def headers(self) -> dict[str, str]:
-        """Of every answer: who has it may keep it, and asks before using it again."""
-        return {
-            "ETag": f'"{self.manifest.etag}"',
-            "Cache-Control": "no-cache",
-            "Penstock-Release": str(self.manifest.release),
-        }
+        """Of every answer."""
+        return kept(self.manifest.etag, self.manifest.release)
 
     def selection(self, match: Match, query: bytes) -> Selection:
         """The rows that a query asks of a list; Problem 422."""

@@ -14,7 +14,13 @@ from penstock.spec.problems import Problems, did_you_mean, listed
 from penstock.spec.scalars import NAME, PROSE
 from penstock.spec.shape import Fields, Key, Many, Pairs, Parsed, Section, default, optional, required
 
-RESERVED = ("health", "releases", "metrics", "openapi.json")  # first words of paths that the engine serves itself
+RESERVED = (
+    "health",
+    "releases",
+    "metrics",
+    "definitions",
+    "openapi.json",
+)  # first words of paths that the engine serves itself
 PAGING = ("skip", "limit")
 BOUNDS = ("_min", "_max")
 _WORD = r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*"
