@@ -11,7 +11,7 @@ from bench import machine
 from bench.figure import keep, show
 
 HERE = Path(__file__).parent
-BENCHMARKS = ("batch", "serve")
+BENCHMARKS = ("batch", "serve", "shop")
 
 
 def main(arguments: list[str]) -> int:

@@ -80,7 +80,7 @@ def demo(data_dir: Path | None, watch: Watch, *, template: str = TEMPLATES[0]) -
     make_project(folder / "project", template)
     inbox = folder / "inbox"
     inbox.mkdir()
-    world = _outside(folder / "project")
+    world = outside(folder / "project")
     _settle_in(folder / "project", world.VARIABLE, inbox)
     installation = demonstration(folder)
     watch.begin("first delivery")
@@ -121,7 +121,7 @@ def _settle_in(project: Path, variable: str, inbox: Path) -> None:
         source.write_text(named, encoding="utf-8")
 
 
-def _outside(project: Path) -> ModuleType:
+def outside(project: Path) -> ModuleType:
     """The project's own Python part, which stands for the outside world."""
     path = project / "simulator" / "deliveries.py"
     spec = spec_from_file_location("penstock_demo_deliveries", path)
