@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from tests.serve.asgi_client import Client
+from tests.serve.lending import Library
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +76,35 @@ def test_examples_are_right_by_their_own_schema(described: Any) -> None:
             jsonschema.validate(example, schema(described, name))
 
 
-def test_a_declared_example_is_shown_and_the_rest_is_made_up_by_type(described: Any) -> None:
+def test_a_declared_example_is_shown_and_the_rest_is_the_first_row(described: Any) -> None:
     (example,) = described["components"]["schemas"]["books"]["examples"]
 
     assert (example["isbn"], example["pages"], example["price"], example["title"]) == ("9780441172719", 412, 9.9, None)
-    assert (example["lent"], example["bought_on"]) == (True, "2010-12-01")
+    assert (example["lent"], example["bought_on"]) == (False, "2024-01-03")
+
+
+def test_the_example_of_a_table_without_rows_is_made_up_by_type(library: Library) -> None:
+    library.table("loans", "loan BIGINT, isbn VARCHAR, member VARCHAR", "(1, 'a', 'm')")
+    library.connection.execute("DELETE FROM gold.loans")
+    library.release()
+
+    schemas = library.client().get("/openapi.json").json["components"]["schemas"]
+
+    assert schemas["books_loans"]["examples"] == [{"loan": 1, "member": "text"}]
+
+
+def test_what_the_examples_ask_is_found(client: Client, described: Any) -> None:
+    for path, methods in described["paths"].items():
+        parameters = [one for one in methods["get"].get("parameters", ()) if "example" in one]
+        for one in parameters:
+            if one["in"] == "query" and "{" not in path:
+                example = str(one["example"]).lower() if isinstance(one["example"], bool) else one["example"]
+                assert client.get(path, **{one["name"]: example}).json["total"] > 0, (path, one)
+    assert {one["name"] for one in described["paths"]["/members"]["get"]["parameters"] if "example" in one} == {
+        "branch"
+    }
+    (row,) = described["paths"]["/members/{id}"]["get"]["parameters"]
+    assert client.get(f"/members/{row['example']}").status == 200
 
 
 def test_columns_carry_their_type_and_meaning(described: Any) -> None:

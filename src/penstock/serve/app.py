@@ -53,7 +53,8 @@ def make_app(current: Current, root: Path, *, cors: Sequence[str] = (), routers:
     async def openapi(request: Request) -> Response:
         site = current.site()
         nothing(request.scope["query_string"])
-        return _answer(request, site, json.dumps(describe(site.manifest, described), ensure_ascii=False).encode())
+        whole = describe(site.manifest, described, site.first)
+        return _answer(request, site, json.dumps(whole, ensure_ascii=False).encode())
 
     async def declared(request: Request) -> Response:
         return await _declared(request, current.site())

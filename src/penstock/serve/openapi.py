@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from penstock import __version__
@@ -15,6 +15,8 @@ from penstock.store.manifest import Manifest
 from penstock.store.protocol import Compare
 
 Described = dict[str, Any]
+FirstRow = Callable[[Endpoint], bytes | None]
+"""The first row of an endpoint as JSON, or None where it has none."""
 _COMPARED = {Compare.EQUAL: "equal to", Compare.AT_LEAST: "not below", Compare.AT_MOST: "not above"}
 _MEANINGS = {
     404: "There is no such thing.",
@@ -45,15 +47,19 @@ _PROBLEM: Described = {
 }
 
 
-def describe(manifest: Manifest, own: Mapping[str, Any]) -> Described:
-    """The whole description; `own` are paths and schemas of what the engine serves itself."""
+def describe(manifest: Manifest, own: Mapping[str, Any], first: FirstRow) -> Described:
+    """The whole description; `own` are paths and schemas of what the engine serves itself.
+
+    Examples are what the declaration says, else the first row (nothing served is personal), else made up by type.
+    """
+    shown = {one.path: _example(one, manifest.collection(one), first(one)) for one in manifest.endpoints}
     components = own.get("components", {}).get("schemas", {})
     schemas: Described = {"problem": _PROBLEM, **components}
     paths: Described = {}
     for endpoint in manifest.endpoints:
         collection = manifest.collection(endpoint)
-        schemas |= _schemas(endpoint, collection, manifest)
-        paths |= _paths(endpoint, collection, manifest)
+        schemas |= _schemas(endpoint, collection, manifest, shown[endpoint.path])
+        paths |= _paths(endpoint, collection, manifest, shown)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -98,7 +104,9 @@ def schema_name(endpoint: Endpoint) -> str:
     return "_".join(word.replace("-", "_") for word in endpoint.path.split("/") if word and word != "{id}")
 
 
-def _schemas(endpoint: Endpoint, collection: Collection, manifest: Manifest) -> Iterator[tuple[str, Described]]:
+def _schemas(
+    endpoint: Endpoint, collection: Collection, manifest: Manifest, row: Described
+) -> Iterator[tuple[str, Described]]:
     name = schema_name(endpoint)
     fields = [collection.field(column) for column in endpoint.columns]
     yield (
@@ -109,7 +117,7 @@ def _schemas(endpoint: Endpoint, collection: Collection, manifest: Manifest) -> 
             "required": list(endpoint.columns),
             "additionalProperties": False,
             "properties": {field.name: _property(field, key=field.name == endpoint.key) for field in fields},
-            "examples": [_example(endpoint, fields)],
+            "examples": [row],
         },
     )
     page = {
@@ -119,7 +127,7 @@ def _schemas(endpoint: Endpoint, collection: Collection, manifest: Manifest) -> 
         "limit": {"type": "integer"},
         "release": {"type": "integer", "description": "The release that the rows are of."},
     }
-    example = {"items": [_example(endpoint, fields)], "total": 1, "skip": 0, "limit": 100, "release": manifest.release}
+    example = {"items": [row], "total": 1, "skip": 0, "limit": 100, "release": manifest.release}
     yield (
         f"{name}_page",
         {
@@ -142,11 +150,14 @@ def _property(field: Field, *, key: bool) -> Described:
     return {**schema, "type": [schema["type"], "null"], **described}
 
 
-def _example(endpoint: Endpoint, fields: Sequence[Field]) -> Described:
+def _example(endpoint: Endpoint, collection: Collection, first: bytes | None) -> Described:
     declared = dict(endpoint.example)
+    found = {} if first is None else json.loads(first)
     return {
-        field.name: _shown(field, declared[field.name]) if field.name in declared else _made_up(field)
-        for field in fields
+        name: _shown(collection.field(name), declared[name])
+        if name in declared
+        else found.get(name, _made_up(collection.field(name)))
+        for name in endpoint.columns
     }
 
 
@@ -160,15 +171,23 @@ def _shown(field: Field, text: str | None) -> Any:
     return None if text is None else json.loads(text) if bare else text
 
 
-def _paths(endpoint: Endpoint, collection: Collection, manifest: Manifest) -> Iterator[tuple[str, Described]]:
+def _paths(
+    endpoint: Endpoint, collection: Collection, manifest: Manifest, shown: Mapping[str, Described]
+) -> Iterator[tuple[str, Described]]:
+    row = shown[endpoint.path]
     name = schema_name(endpoint)
     tag = {"tags": [endpoint.path.split("/")[1]]}
     known = [
-        parameter(one.name, f"Rows whose {one.column} is {_COMPARED[one.compare]} the value.", dict(one.kind.schema))
+        _like(
+            parameter(
+                one.name, f"Rows whose {one.column} is {_COMPARED[one.compare]} the value.", dict(one.kind.schema)
+            ),
+            row.get(one.column),
+        )
         for one in choosers(endpoint, collection)
     ]
     above = next((one for one in manifest.endpoints if one.path == endpoint.parent_path), None)
-    row = [] if above is None else [_row(above, manifest.collection(above))]
+    id_above = [] if above is None else [_row(above, manifest.collection(above), shown)]
     yield (
         endpoint.path,
         {
@@ -177,7 +196,7 @@ def _paths(endpoint: Endpoint, collection: Collection, manifest: Manifest) -> It
                 "operationId": f"list_{name}",
                 "summary": endpoint.description.split("\n")[0] or f"List {name.replace('_', ' ')}",
                 "description": f"Sorted by {', '.join(collection.order)}.",
-                "parameters": [*row, *paging(endpoint.limit, endpoint.usual_limit), *known],
+                "parameters": [*id_above, *paging(endpoint.limit, endpoint.usual_limit), *known],
                 "responses": _answers(f"{name}_page", *((422,) if above is None else (404, 422))),
             }
         },
@@ -190,7 +209,7 @@ def _paths(endpoint: Endpoint, collection: Collection, manifest: Manifest) -> It
                     **tag,
                     "operationId": f"get_{name}",
                     "summary": f"One row by its {endpoint.key}",
-                    "parameters": [_row(endpoint, collection)],
+                    "parameters": [_row(endpoint, collection, shown)],
                     "responses": _answers(name, 404, 422),
                 }
             },
@@ -212,6 +231,11 @@ def _answers(schema: str, *statuses: int) -> dict[int | str, Described]:
     }
 
 
-def _row(endpoint: Endpoint, collection: Collection) -> Described:
+def _row(endpoint: Endpoint, collection: Collection, shown: Mapping[str, Described]) -> Described:
     schema = dict(kind_named(collection.field(endpoint.key).kind).schema)
-    return {"name": "id", "in": "path", "required": True, "description": f"The {endpoint.key}.", "schema": schema}
+    described = {"name": "id", "in": "path", "required": True, "description": f"The {endpoint.key}.", "schema": schema}
+    return _like(described, shown[endpoint.path].get(endpoint.key))
+
+
+def _like(described: Described, example: Any) -> Described:
+    return described if example is None else {**described, "example": example}

@@ -54,6 +54,11 @@ class Site:
             raise not_found(f"{target.endpoint.path} has no row {shortened(match.row or '')}.")
         return found
 
+    def first(self, endpoint: Endpoint) -> bytes | None:
+        """The first row of an endpoint as JSON, or None where it has none."""
+        collection = self._targets[endpoint.path].collection
+        return next(iter(self._view.page(collection, (), skip=0, limit=1)), None)
+
     def below(self, match: Match, chosen: Selection) -> Selection:
         """The same rows, those alone that belong to the row in the path; Problem 404 when that is not there."""
         if match.above is None or match.row is None or match.endpoint.parent is None:
