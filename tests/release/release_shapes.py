@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import pyarrow as pa
 from penstock.lake.lake import Lake
 from penstock.lake.table import TableColumn, TableSpec
 from penstock.quality.verdict import Reason, Verdict
-from penstock.release.model import ReadRows
+from penstock.release.model import BuiltRows
 from penstock.release.publish import Candidate, publish
 from penstock.release.reader import open_reader
 from penstock.release.record import Release
@@ -25,7 +27,14 @@ from penstock.world import World
 
 PASSED = Verdict(blocking=(), warnings=(), held=3)
 FAILED = Verdict(blocking=(Reason("no_negative", "checks/gate.yml", "1 row breaks the rule"),), warnings=(), held=2)
-ARROW = {"long": pa.int64(), "int": pa.int32(), "string": pa.string(), "double": pa.float64(), "boolean": pa.bool_()}
+ARROW = {
+    "long": pa.int64(),
+    "int": pa.int32(),
+    "string": pa.string(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+}
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,8 @@ class Model:
     kind: str = "replace"
     status: str = "built"
     new: int | None = None
+    slice_by: str | None = None
+    moved_slices: tuple[date, ...] | None = None
     description: str = ""
 
     @property
@@ -79,11 +90,28 @@ def arrow_type(lake_type: str) -> pa.DataType:
     return ARROW[lake_type]
 
 
-@contextmanager
-def read_rows(model: Model, *, only_new: bool) -> Iterator[pa.RecordBatchReader]:
-    start = len(model.data) - model.new_rows if only_new else 0
-    table = model.arrow(model.data[start:])
-    yield pa.RecordBatchReader.from_batches(table.schema, table.to_batches(max_chunksize=2))
+class Rows:
+    """The rows of models of this kind."""
+
+    @contextmanager
+    def read(self, model: Model, *, only_new: bool = False) -> Iterator[pa.RecordBatchReader]:
+        start = len(model.data) - model.new_rows if only_new else 0
+        yield _reader(model.arrow(model.data[start:]))
+
+    @contextmanager
+    def slice(self, model: Model, first: date, last: date) -> Iterator[pa.RecordBatchReader]:
+        yield _reader(model.arrow([row for row in model.data if first <= _day(model, row) <= last]))
+
+    def by_day(self, model: Model) -> Mapping[date | None, int]:
+        return Counter(_day(model, row) for row in model.data)
+
+
+def _day(model: Model, row: tuple[Any, ...]) -> Any:
+    return row[[column.name for column in model.columns].index(model.slice_by or "")]
+
+
+def _reader(table: pa.Table) -> pa.RecordBatchReader:
+    return pa.RecordBatchReader.from_batches(table.schema, table.to_batches(max_chunksize=2))
 
 
 def model(name: str, data: Sequence[Any], *columns: str | ModelColumn, **fields: Any) -> Model:
@@ -123,13 +151,13 @@ class House:
         *models: Model,
         verdict: Verdict = PASSED,
         built_on: int | None = None,
-        rows: ReadRows = read_rows,
+        rows: BuiltRows | None = None,
         lease: str = "release",
         **pins: int | None,
     ) -> Release:
         with Lake.open(self.root, self.world) as lake, lake.lease(lease, holder="test") as held:
             silver = {f"silver.{name}": snapshot for name, snapshot in pins.items()}
-            candidate = Candidate(models, rows, built_on, silver)
+            candidate = Candidate(models, rows or Rows(), built_on, silver)
             return publish(lake, project(), candidate, checks=(), verdict=verdict, lease=held)
 
     def silver(self, name: str, values: Sequence[int]) -> int:

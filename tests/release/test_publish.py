@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 
 import pytest
-from release_shapes import FAILED, House, ModelColumn, model, read_rows
+from release_shapes import FAILED, House, ModelColumn, Rows, model
 
 from penstock.errors import CommitConflict, GateFailed, PenstockError
 from penstock.lake.lake import Lake
@@ -170,26 +170,26 @@ def test_a_schema_that_was_prepared_for_a_release_that_never_came_is_not_seen(ho
 def test_of_two_publishers_one_wins_whole_and_the_other_is_told(house: House):
     house.release(model("a", [1]), model("b", [1]))
 
-    @contextmanager
-    def overtaken(chosen, *, only_new):
-        if chosen.name == "b":
-            house.release(model("a", [2]), model("b", [2]), lease="faster")
-        with read_rows(chosen, only_new=only_new) as rows:
-            yield rows
+    class Overtaken(Rows):
+        def read(self, chosen, *, only_new=False):
+            if chosen.name == "b":
+                house.release(model("a", [2]), model("b", [2]), lease="faster")
+            return super().read(chosen, only_new=only_new)
 
     with pytest.raises(CommitConflict):
-        house.release(model("a", [3]), model("b", [3]), rows=overtaken)
+        house.release(model("a", [3]), model("b", [3]), rows=Overtaken())
     assert (house.rows("gold.a"), house.rows("gold.b")) == ([{"n": 2}], [{"n": 2}])
     assert latest_release(house.root).number == 2
 
 
 def test_rows_that_go_missing_on_the_way_stop_the_release(house: House):
-    @contextmanager
-    def forgetful(chosen, **_):
-        yield chosen.arrow(chosen.data[1:]).to_reader()
+    class Forgetful(Rows):
+        @contextmanager
+        def read(self, chosen, *, only_new=False):
+            yield chosen.arrow(chosen.data[1:]).to_reader()
 
     with pytest.raises(PenstockError, match="expected 2 rows, found 1"):
-        house.release(model("a", [1, 2]), rows=forgetful)
+        house.release(model("a", [1, 2]), rows=Forgetful())
     assert releases(house.root) == ()
 
 

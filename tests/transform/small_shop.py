@@ -171,7 +171,10 @@ def gold(build: Build, database: Path | None = None) -> dict[str, list[tuple[obj
 
 
 def rows_of(database: Path, model: ModelResult, *, only_new: bool = False) -> list[tuple[object, ...]]:
-    with warehouse.rows(database, model, only_new=only_new) as reader:
+    with (
+        warehouse.opened(database, read_only=True) as connection,
+        warehouse.Rows(connection).read(model, only_new=only_new) as reader,
+    ):
         rows = [tuple(row.values()) for row in reader.read_all().to_pylist()]
     return sorted(rows, key=repr)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import date
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -25,8 +26,10 @@ class BuiltColumn(Protocol):
 class BuiltModel(Protocol):
     """A gold model after a build.
 
-    `kind` is append or replace; `status` built, appended (only `new_rows` rows were added to the base's)
-    or kept (nothing was done). `content_hash` stands for the rows without their order, None where unknown.
+    `kind` is append or replace; `status` built, appended (only `new_rows` rows were added to the base's), moved (rows
+    of some keys were made anew) or kept (nothing was done). `content_hash` stands for the rows without their order,
+    None where unknown. `slice_by` is a column of dates by whose ranges files are cut, `moved_slices` its values in
+    rows that came or went since the base, None where not known.
     """
 
     @property
@@ -42,15 +45,29 @@ class BuiltModel(Protocol):
     @property
     def content_hash(self) -> str | None: ...
     @property
+    def slice_by(self) -> str | None: ...
+    @property
+    def moved_slices(self) -> Sequence[date] | None: ...
+    @property
     def columns(self) -> Sequence[BuiltColumn]: ...
     @property
     def description(self) -> str: ...
 
 
-class ReadRows(Protocol):
-    """The rows of a built model in batches: all of them, or only those that the base did not have."""
+class BuiltRows(Protocol):
+    """The rows of built models."""
 
-    def __call__(self, model: Any, *, only_new: bool) -> AbstractContextManager[pa.RecordBatchReader]: ...
+    def read(self, model: Any, *, only_new: bool = False) -> AbstractContextManager[pa.RecordBatchReader]:
+        """In batches: all of them, or only those that the base did not have."""
+        ...
+
+    def slice(self, model: Any, first: date, last: date) -> AbstractContextManager[pa.RecordBatchReader]:
+        """Those whose date lies in a range, both included."""
+        ...
+
+    def by_day(self, model: Any) -> Mapping[date | None, int]:
+        """How many there are of each date."""
+        ...
 
 
 def gold_name(model: BuiltModel) -> str:

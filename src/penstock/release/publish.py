@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
+import pyarrow as pa
+
 from penstock.errors import CommitConflict, GateFailed, PenstockError
 from penstock.lake.commit import Commit
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
-from penstock.lake.table import FieldColumn, Head
+from penstock.lake.table import DataFile, FieldColumn, Head
 from penstock.quality.masking import personal_columns
 from penstock.quality.result import CheckResult
 from penstock.quality.verdict import Verdict
 from penstock.release.gate import remember_refusal
-from penstock.release.model import BuiltModel, ReadRows, gold_name
+from penstock.release.model import BuiltModel, BuiltRows, gold_name
 from penstock.release.record import KIND, GoldTable, Release, latest_release
 from penstock.release.shape import Personal, gold_spec, is_retired, shape_fingerprint, with_retired
+from penstock.release.slices import cut, patch
 from penstock.spec.project import Project
 
 POSITION = "release"
@@ -31,6 +35,7 @@ class Move(StrEnum):
 
     KEEP = "keep"  # the rows released before stand
     APPEND = "append"  # new rows come to those released before
+    PATCH = "patch"  # files that hold the date of a row that came or went are written anew
     REPLACE = "replace"  # all rows are written anew
 
 
@@ -43,7 +48,7 @@ class Candidate:
     """
 
     models: Sequence[BuiltModel]
-    rows: ReadRows
+    rows: BuiltRows
     built_on: int | None
     silver: Mapping[str, int | None]
 
@@ -60,8 +65,8 @@ def publish(
 ) -> Release:
     """Release the candidate when the verdict lets it; GateFailed otherwise, and the refusal is remembered.
 
-    A table is kept when its content is what it was, grows when rows only came to it, and is replaced as a
-    whole in every other case. Schemas are prepared before the commit (other readers of the catalogue may see
+    A table is kept when its content is what it was, grows when rows only came to it, is patched when it is
+    known where rows came and went, and is replaced as a whole in every other case. Schemas are prepared before the commit (other readers of the catalogue may see
     an empty new column meanwhile; readers of releases do not). Whatever fails before the one transaction
     leaves the last release as it is. Raises CommitConflict when another process released meanwhile.
     """
@@ -114,6 +119,8 @@ def decide(model: BuiltModel, before: GoldTable | None, head: Head | None, *, tr
         return Move.REPLACE
     if model.content_hash is not None and model.content_hash == before.content:
         return Move.KEEP
+    if trusted and model.slice_by is not None and model.moved_slices is not None:
+        return Move.PATCH
     if not trusted or model.rows - model.new_rows != before.rows:
         return Move.REPLACE
     if model.status == "kept" or (model.status == "appended" and model.new_rows == 0):
@@ -147,12 +154,14 @@ def _stage(
 ) -> GoldTable:
     change = commit.table(head)
     scan = lake.scan_head(head)
-    if move is Move.REPLACE:
-        change.remove(scan.files)
     retired = [column.name for column in scan.columns if is_retired(column.name)]
-    with candidate.rows(model, only_new=move is Move.APPEND) as rows:
-        written = change.append(with_retired(rows, retired))
-    _check_written(model, move, written)
+    removed, parts = _written_anew(candidate, model, scan.files, move)
+    change.remove(removed)
+    written = 0
+    for part in parts:
+        with part as rows:
+            written += change.append(with_retired(rows, retired))
+    _check_written(model, sum(file.rows for file in scan.files) - sum(file.rows for file in removed) + written)
     change.position(POSITION, str(number))
     change.summary("counts", json.dumps({"written": written, "rows": model.rows}))
     snapshot = change.staged()[1].current_snapshot_id
@@ -162,14 +171,32 @@ def _stage(
     return GoldTable(snapshot, model.rows, content, shape_fingerprint(model), _in_order(model, scan.columns))
 
 
-def _check_written(model: BuiltModel, move: Move, written: int) -> None:
-    expected = model.new_rows if move is Move.APPEND else model.rows
-    if written != expected:
+def _written_anew(
+    candidate: Candidate, model: BuiltModel, files: Sequence[DataFile], move: Move
+) -> tuple[Sequence[DataFile], Iterable[AbstractContextManager[pa.RecordBatchReader]]]:
+    """The files that go, and the rows that are written, in parts of a file or more."""
+    rows = candidate.rows
+    if move is Move.APPEND:
+        return (), [rows.read(model, only_new=True)]
+    days = {} if model.slice_by is None else rows.by_day(model)
+    dated = {day: count for day, count in days.items() if day is not None}
+    if model.slice_by is None or len(dated) < len(days):
+        return files, [rows.read(model)]
+    patched = None
+    if move is Move.PATCH and model.moved_slices is not None:
+        patched = patch(files, model.slice_by, moved=model.moved_slices, rows=dated)
+    ranges = cut(dated) if patched is None else patched.ranges
+    removed = files if patched is None else patched.removed
+    return removed, (rows.slice(model, first, last) for first, last in ranges)
+
+
+def _check_written(model: BuiltModel, held: int) -> None:
+    if held != model.rows:
         raise PenstockError(
             "The rows of a model changed while it was released, so nothing was committed",
             where=gold_name(model),
-            expected=f"{expected:,} rows",
-            found=f"{written:,}",
+            expected=f"{model.rows:,} rows",
+            found=f"{held:,}",
             remedy="Run again; if it happens again, please report it as a defect of Penstock.",
         )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from penstock.errors import GateFailed
@@ -58,20 +57,21 @@ def release_gold(
         verdict = judge(checks, built.tests, personal=personal_columns(project))
         watch.end(f"{verdict.held} rules hold, {len(verdict.blocking)} block, {len(verdict.warnings)} to note")
         watch.begin("release gold")
-        release = publish(
-            lake,
-            project,
-            Candidate(
-                models=built.gold,
-                rows=partial(warehouse.rows, built.database),
-                built_on=built_on,
-                silver={f"silver.{dataset}": given.scan.snapshot_id for dataset, given in inputs.items()},
-            ),
-            checks=checks,
-            verdict=verdict,
-            lease=lease,
-            counts={**counts, **({} if metrics is None else {COUNTED: metrics})},
-        )
+        with warehouse.opened(built.database, read_only=True) as connection:
+            release = publish(
+                lake,
+                project,
+                Candidate(
+                    models=built.gold,
+                    rows=warehouse.Rows(connection),
+                    built_on=built_on,
+                    silver={f"silver.{dataset}": given.scan.snapshot_id for dataset, given in inputs.items()},
+                ),
+                checks=checks,
+                verdict=verdict,
+                lease=lease,
+                counts={**counts, **({} if metrics is None else {COUNTED: metrics})},
+            )
         watch.end(f"release {release.number}")
     except GateFailed:
         watch.end("refused")

@@ -7,6 +7,8 @@ import fcntl
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -185,14 +187,36 @@ def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     return int(connection.execute(f"SELECT count(*) FROM {relation(table)}").fetchall()[0][0])
 
 
-@contextmanager
-def rows(database: Path, model: ModelResult, *, only_new: bool = False) -> Iterator[pa.RecordBatchReader]:
-    """The rows of a built model, in batches, while the context is open.
+@dataclass(frozen=True)
+class Rows:
+    """The rows of built models, on a connection that has their warehouse attached."""
 
-    `only_new` leaves out what the base already held; of a model that was built from nothing that is every row. (In a
-    table that only ever grows, row ids are 0, 1, 2, ... in the order of insertion.)
-    """
-    names = ", ".join(quote(column.name) for column in model.columns)
-    since = f" WHERE rowid >= {model.held_rows}" if only_new and model.held_rows is not None else ""
-    with opened(database, read_only=True) as connection:
-        yield connection.sql(f"SELECT {names} FROM {relation(model.table)}{since}").to_arrow_reader(100_000)
+    connection: duckdb.DuckDBPyConnection
+
+    @contextmanager
+    def read(self, model: ModelResult, *, only_new: bool = False) -> Iterator[pa.RecordBatchReader]:
+        """The rows in batches, while the context is open.
+
+        `only_new` leaves out what the base already held; of a model that was built from nothing that is every row.
+        (In a table that only ever grows, row ids are 0, 1, 2, ... in the order of insertion.)
+        """
+        new = only_new and model.held_rows is not None
+        yield self._select(model, f"rowid >= {model.held_rows}" if new else "true")
+
+    @contextmanager
+    def slice(self, model: ModelResult, first: date, last: date) -> Iterator[pa.RecordBatchReader]:
+        """The rows whose date lies in a range, both included."""
+        dates = f"date {literal(first.isoformat())} AND date {literal(last.isoformat())}"
+        yield self._select(model, f"{quote(model.slice_by or '')} BETWEEN {dates}")
+
+    def by_day(self, model: ModelResult) -> Mapping[date | None, int]:
+        """How many rows there are of each date."""
+        day = quote(model.slice_by or "")
+        return dict(
+            self.connection.execute(f"SELECT {day}, count(*) FROM {relation(model.table)} GROUP BY ALL").fetchall()
+        )
+
+    def _select(self, model: ModelResult, condition: str) -> pa.RecordBatchReader:
+        names = ", ".join(quote(column.name) for column in model.columns)
+        sql = f"SELECT {names} FROM {relation(model.table)} WHERE {condition}"
+        return self.connection.sql(sql).to_arrow_reader(100_000)

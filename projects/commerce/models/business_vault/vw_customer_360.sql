@@ -10,17 +10,6 @@ current_versions as (
 
 ),
 
-lines as (
-
-    select
-        store_id,
-        order_id,
-        {{ sales_columns() }}
-    from {{ ref('sales_ledger') }}
-    group by store_id, order_id
-
-),
-
 orders as (
 
     select
@@ -28,14 +17,12 @@ orders as (
         count(distinct links.order_hk) as orders,
         min(placed.placed_at) as first_order_at,
         max(placed.placed_at) as last_order_at,
-        {{ total('lines.net_sales') }} as net_sales,
-        {{ total('lines.returns') }} as returns,
-        {{ total('lines.gross_profit') }} as gross_profit
+        {{ total('placed.net_sales') }} as net_sales,
+        {{ total('placed.returns') }} as returns,
+        {{ total('placed.gross_profit') }} as gross_profit
     from {{ ref('link_customer_order') }} as links
-    inner join {{ ref('hub_order') }} as hubs on links.order_hk = hubs.order_hk
-    inner join {{ ref('order_versions') }} as placed on links.order_hk = placed.order_hk and placed.valid_to is null
-    left join lines on hubs.store_id = lines.store_id and hubs.order_id = lines.order_id
-    where not placed.is_test
+    inner join {{ ref('vw_order_analytics') }} as placed on links.order_hk = placed.order_hk
+    where placed.is_known and not placed.is_test
     group by links.customer_hk
 
 )

@@ -1,30 +1,44 @@
+{{ penstock_by_key(['store_id', 'order_id'], affected='changed_orders') }}
+
 with orders as (
 
-    select order_hk, store_id, order_id from {{ ref('hub_order') }}
+    select order_hk, store_id, order_id from {{ penstock_affected(ref('hub_order')) }}
+
+),
+
+told as (
+
+    select versions.* from {{ ref('sat_order') }} as versions semi join orders on versions.order_hk = orders.order_hk
 
 ),
 
 current_versions as (
 
-    select * from {{ ref('order_versions') }} where valid_to is null
+    select * from {{ vault_as_of('told', key='order_hk') }}
 
 ),
 
 buyers as (
 
-    select order_hk, min(customer_hk) as customer_hk from {{ ref('link_customer_order') }} group by order_hk
+    select links.order_hk, min(links.customer_hk) as customer_hk
+    from {{ ref('link_customer_order') }} as links
+    semi join orders on links.order_hk = orders.order_hk
+    group by links.order_hk
 
 ),
 
 articles as (
 
-    select order_hk, count(*) as products from {{ ref('link_order_product') }} group by order_hk
+    select links.order_hk, count(*) as products
+    from {{ ref('link_order_product') }} as links
+    semi join orders on links.order_hk = orders.order_hk
+    group by links.order_hk
 
 ),
 
 items as (
 
-    select store_id, order_id, count(*) as lines from {{ ref('stg_order_items') }} group by store_id, order_id
+    select store_id, order_id, count(*) as lines from {{ penstock_affected(ref('stg_order_items')) }} group by store_id, order_id
 
 ),
 
@@ -34,7 +48,7 @@ sales as (
         store_id,
         order_id,
         {{ sales_columns() }}
-    from {{ ref('sales_ledger') }}
+    from {{ penstock_affected(ref('sales_ledger')) }}
     group by store_id, order_id
 
 )
@@ -56,6 +70,7 @@ select
     coalesce(articles.products, 0) as products,
     coalesce(sales.quantity, 0) as quantity,
     coalesce(sales.gross_sales, 0) as gross_sales,
+    coalesce(sales.returns, 0) as returns,
     coalesce(sales.net_sales, 0) as net_sales,
     coalesce(sales.gross_profit, 0) as gross_profit
 from orders

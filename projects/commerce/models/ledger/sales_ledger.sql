@@ -1,6 +1,8 @@
+{{ penstock_by_key(['store_id', 'order_id'], affected='changed_orders', slice_by='business_date') }}
+
 with lines as (
 
-    select * from {{ ref('int_order_lines') }}
+    select * from {{ penstock_affected(ref('int_order_lines')) }}
 
 ),
 
@@ -230,7 +232,7 @@ entries as (
         null as cost_rate,
         0 as cost_amount
     from order_entries
-    inner join {{ ref('int_orders') }} as orders
+    inner join {{ penstock_affected(ref('int_orders')) }} as orders
         on order_entries.store_id = orders.store_id
         and order_entries.order_id = orders.order_id
 

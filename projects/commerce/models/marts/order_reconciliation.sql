@@ -1,3 +1,5 @@
+{{ penstock_by_key(['store_id', 'order_id'], affected='changed_purchases', slice_by='date_key') }}
+
 with orders as (
 
     select
@@ -13,7 +15,7 @@ with orders as (
         returned_quantity,
         amount,
         is_wholly_cancelled
-    from {{ ref('fact_orders') }}
+    from {{ penstock_affected(ref('fact_orders')) }}
     where not is_test and channel <> 'unknown'
 
 ),

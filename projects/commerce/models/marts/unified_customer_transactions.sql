@@ -1,6 +1,10 @@
+{{ penstock_by_key(
+    {'store_id': 'store_id', 'transaction_id': 'order_id'}, affected='changed_purchases', slice_by='date_key'
+) }}
+
 with orders as (
 
-    select * from {{ ref('fact_orders') }} where not is_test
+    select * from {{ penstock_affected(ref('fact_orders')) }} where not is_test
 
 ),
 

@@ -1,4 +1,5 @@
 {{ config(schema='staging') }}
+{{ penstock_by_key(['store_id', 'order_id'], affected='changed_orders') }}
 
 with items as (
 
@@ -11,7 +12,7 @@ with items as (
         quantity,
         list_price,
         cast(list_price * quantity as decimal(24, 4)) as gross_amount
-    from {{ ref('stg_order_items') }}
+    from {{ penstock_affected(ref('stg_order_items')) }}
     union all
     select
         '{{ var("plain_store") }}' as store_id,
@@ -33,7 +34,7 @@ discounts as (
         order_id,
         line_no,
         cast(sum(amount) as decimal(24, 4)) as discount_amount
-    from {{ ref('stg_discounts') }}
+    from {{ penstock_affected(ref('stg_discounts')) }}
     group by store_id, order_id, line_no
 
 ),
@@ -73,7 +74,7 @@ lines as (
         orders.* exclude (store_id, order_id),
         coalesce(discounts.discount_amount, 0) as discount_amount
     from items
-    inner join {{ ref('int_orders') }} as orders
+    inner join {{ penstock_affected(ref('int_orders')) }} as orders
         on items.store_id = orders.store_id
         and items.order_id = orders.order_id
     left join discounts

@@ -1,4 +1,5 @@
 {{ config(schema='staging') }}
+{{ penstock_by_key(['store_id', 'order_id'], affected='changed_orders') }}
 
 with delivered as (
 
@@ -13,7 +14,8 @@ with delivered as (
         is_test,
         ship_country,
         ship_region
-    from {{ ref('int_orders_current') }}
+    from {{ penstock_affected(ref('stg_orders')) }}
+    qualify row_number() over (partition by store_id, order_id order by updated_at desc) = 1
 
 ),
 
@@ -49,7 +51,7 @@ placed as (
     union all
     select
         store_id, order_id, customer_id, placed_at, status, channel, currency, is_test, ship_country, ship_region
-    from plain
+    from {{ penstock_affected('plain') }}
 
 ),
 

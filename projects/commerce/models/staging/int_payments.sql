@@ -1,4 +1,5 @@
 {{ config(schema='staging') }}
+{{ penstock_by_key(['store_id', 'payment_id'], affected='changed_payments') }}
 
 with payments as (
 
@@ -15,7 +16,7 @@ with payments as (
         amount,
         currency,
         occurred_at
-    from {{ ref('stg_payments') }}
+    from {{ penstock_affected(ref('stg_payments')) }}
     union all
     select
         '{{ var("plain_store") }}' as store_id,

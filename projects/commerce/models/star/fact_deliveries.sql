@@ -1,7 +1,9 @@
+{{ penstock_by_key(['store_id', 'order_id'], affected='changed_deliveries', slice_by='date_key') }}
+
 with lines as (
 
     select store_id, order_id, line_no, line_key, timezone, customer_key, product_key
-    from {{ ref('int_order_lines') }}
+    from {{ penstock_affected(ref('int_order_lines')) }}
     where not is_test
 
 ),

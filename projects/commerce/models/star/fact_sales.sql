@@ -1,6 +1,8 @@
+{{ penstock_by_key(['store_id', 'order_id'], affected='changed_orders', slice_by='date_key') }}
+
 with lines as (
 
-    select * from {{ ref('int_order_lines') }}
+    select * from {{ penstock_affected(ref('int_order_lines')) }}
 
 ),
 
@@ -24,7 +26,7 @@ moved as (
         {{ base_sum('base_cost') }} as cost,
         bool_or(base_amount is null) as lacks_rate,
         bool_or(base_cost is null) as lacks_cost
-    from {{ ref('sales_ledger') }}
+    from {{ penstock_affected(ref('sales_ledger')) }}
     where product_key <> 'none'
     group by store_id, order_id, line_no
 

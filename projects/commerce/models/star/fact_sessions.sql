@@ -1,10 +1,12 @@
+{{ penstock_by_key(['store_id', 'session_id'], affected='changed_sessions', slice_by='date_key') }}
+
 with converted as (
 
     select
         links.store_id,
         links.session_id,
         count(*) as orders
-    from {{ ref('stg_session_orders') }} as links
+    from {{ penstock_affected(ref('stg_session_orders')) }} as links
     inner join {{ ref('int_orders') }} as orders
         on links.store_id = orders.store_id
         and links.order_id = orders.order_id
@@ -26,7 +28,7 @@ select
     not sessions.is_bot and not sessions.is_staff as is_human,
     coalesce(converted.orders, 0) as orders,
     not sessions.is_bot and not sessions.is_staff and converted.orders is not null as is_converted
-from {{ ref('stg_sessions') }} as sessions
+from {{ penstock_affected(ref('stg_sessions')) }} as sessions
 left join {{ ref('int_stores') }} as stores on sessions.store_id = stores.store_id
 left join converted
     on sessions.store_id = converted.store_id

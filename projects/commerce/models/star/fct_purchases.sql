@@ -1,13 +1,15 @@
+{{ penstock_by_key(['store_id', 'order_id'], affected='changed_purchases', slice_by='date_key') }}
+
 with lines as (
 
-    select * from {{ ref('int_order_lines') }} where not is_test
+    select * from {{ penstock_affected(ref('int_order_lines')) }} where not is_test
 
 ),
 
 orders as (
 
     select store_id, order_id, order_number, status, captured_amount, failed_payments, payment_method, paid_at
-    from {{ ref('fact_orders') }}
+    from {{ penstock_affected(ref('fact_orders')) }}
 
 ),
 

@@ -1,0 +1,18 @@
+{{ config(schema='staging') }}
+
+-- What was delivered about thirty days before the last day becomes final when that day moves.
+with moved as (
+
+    select
+        case when count(*) = 2 then min(last_day) - 33 else date '0001-01-01' end as first_day,
+        case when count(*) = 2 then max(last_day) - 27 else date '9999-12-31' end as last_day
+    from {{ penstock_changes(ref('int_horizon')) }}
+    having count(*) > 0
+
+)
+
+select store_id, order_id from {{ ref('changed_orders') }}
+union
+select parts.store_id, parts.order_id
+from {{ ref('stg_shipment_lines') }} as parts
+inner join moved on cast(parts.delivered_at as date) between moved.first_day and moved.last_day

@@ -1,0 +1,33 @@
+{{ config(schema='staging') }}
+
+with payments as (
+
+    select store_id, payment_id, order_id, occurred_at from {{ ref('stg_payments') }}
+    union all
+    select
+        '{{ var("plain_store") }}' as store_id,
+        txn_id as payment_id,
+        null as order_id,
+        occurred_at
+    from {{ ref('stg_payment_events') }}
+
+)
+
+select store_id, payment_id from {{ penstock_changes(source('silver', 'payments')) }}
+union
+select '{{ var("plain_store") }}' as store_id, txn_id as payment_id
+from {{ penstock_changes(source('silver', 'payment_events')) }}
+union
+select payments.store_id, payments.payment_id
+from payments
+semi join {{ ref('changed_orders') }} as orders
+    on payments.store_id = orders.store_id
+    and payments.order_id = orders.order_id
+union
+select payments.store_id, payments.payment_id
+from payments
+semi join {{ penstock_changes(ref('int_stores')) }} as stores on payments.store_id = stores.store_id
+union
+select payments.store_id, payments.payment_id
+from payments
+semi join {{ changed_days() }} as rates on cast(payments.occurred_at as date) = rates.day

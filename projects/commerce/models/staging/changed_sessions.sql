@@ -1,0 +1,15 @@
+{{ config(schema='staging') }}
+
+select store_id, session_id from {{ penstock_changes(source('silver', 'sessions')) }}
+union
+select store_id, session_id from {{ penstock_changes(source('silver', 'session_orders')) }}
+union
+select links.store_id, links.session_id
+from {{ ref('stg_session_orders') }} as links
+semi join {{ ref('changed_orders') }} as orders
+    on links.store_id = orders.store_id
+    and links.order_id = orders.order_id
+union
+select sessions.store_id, sessions.session_id
+from {{ ref('stg_sessions') }} as sessions
+semi join {{ penstock_changes(ref('int_stores')) }} as stores on sessions.store_id = stores.store_id

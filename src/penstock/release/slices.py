@@ -1,0 +1,80 @@
+"""Which files of a table a release writes anew, where files hold ranges of a column of dates: pure arithmetic.
+
+Ranges of two files never overlap, so a row that came or went is the business of at most one file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from penstock.lake.table import DataFile
+
+FILE_ROWS = 65_536  # a file is full with these; it holds whole days, so it may have more
+_SMALL = FILE_ROWS // 4  # a file below is written together with its neighbours when anything changes
+_EPOCH = date(1970, 1, 1)
+
+Range = tuple[date, date]  # both included
+
+
+@dataclass(frozen=True)
+class Patch:
+    """The files to remove, and the ranges of which every row is written, a file each."""
+
+    removed: tuple[DataFile, ...]
+    ranges: tuple[Range, ...]
+
+
+def range_of(file: DataFile, column: str) -> Range | None:
+    """The dates that a file holds, None where its bounds do not tell."""
+    low, high = file.bounds.get(column, (None, None))
+    if not isinstance(low, int) or not isinstance(high, int):
+        return None
+    return _EPOCH + timedelta(days=low), _EPOCH + timedelta(days=high)
+
+
+def patch(files: Sequence[DataFile], column: str, *, moved: Collection[date], rows: Mapping[date, int]) -> Patch | None:
+    """What to do about the dates `moved`; `rows` counts the rows that the table shall have by date.
+
+    None where a file does not tell its dates: then everything must be written.
+    """
+    ranges = {file.path: known for file in files if (known := range_of(file, column)) is not None}
+    if len(ranges) < len(files):
+        return None
+    touched = (
+        {file.path for file in files if file.rows < _SMALL or _holds(ranges[file.path], moved)} if moved else set()
+    )
+    while clashing := {
+        path for path in ranges.keys() - touched if any(_overlap(ranges[path], ranges[other]) for other in touched)
+    }:
+        touched |= clashing
+    kept = [ranges[path] for path in ranges.keys() - touched]
+    to_write = {day: count for day, count in rows.items() if not any(low <= day <= high for low, high in kept)}
+    return Patch(
+        removed=tuple(file for file in files if file.path in touched),
+        ranges=tuple(cut(to_write, apart=[low for low, _ in kept])),
+    )
+
+
+def cut(rows: Mapping[date, int], *, apart: Collection[date] = ()) -> Iterator[Range]:
+    """Ranges of whole days that hold about as many rows as a file should; none reaches over a day of `apart`."""
+    first = last = None
+    held = 0
+    for day in sorted(rows):
+        if first is not None and last is not None and (held >= FILE_ROWS or any(last < one < day for one in apart)):
+            yield first, last
+            first, held = None, 0
+        first = day if first is None else first
+        last = day
+        held += rows[day]
+    if first is not None and last is not None:
+        yield first, last
+
+
+def _holds(span: Range, days: Collection[date]) -> bool:
+    return any(span[0] <= day <= span[1] for day in days)
+
+
+def _overlap(one: Range, other: Range) -> bool:
+    return one[0] <= other[1] and other[0] <= one[1]
