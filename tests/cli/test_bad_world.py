@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from penstock.lake import catalog, records
+from penstock.lake import access
 from penstock.runtime import installation
 from penstock.testing.disk import FullDisk
 from penstock.world import real_world
@@ -111,8 +111,7 @@ def test_a_damaged_catalogue_is_named_and_not_made_anew(library: Library) -> Non
 
 
 def test_a_catalogue_that_another_program_holds_is_named(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (catalog, records):
-        monkeypatch.setattr(module, "_BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(access, "_BUSY_SECONDS", 0.05)
     library.loans("tuesday", loan(7))
     other = sqlite3.connect(library.data / "catalog.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -216,6 +215,8 @@ def without_rights(folder: Path) -> Iterator[None]:
 @pytest.mark.parametrize("command", ["run", "plan"])
 def test_an_inbox_that_may_not_be_read_is_named(shared: Library, command: str) -> None:
     shared.call("plan").expect(0)
+    for place in (shared.data, *shared.data.rglob("*")):
+        place.chmod(0o777)
     with without_rights(shared.inbox):
         done = shared.call(command).expect(1)
     assert str(shared.inbox) in done.err

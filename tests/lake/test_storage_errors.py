@@ -129,7 +129,7 @@ def test_a_file_in_the_place_of_the_catalogue_is_named(tmp_path: Path) -> None:
 def test_a_catalogue_held_by_another_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with writing(tmp_path) as (lake, lease):
         lake.ensure(LOANS, lease=lease)
-    monkeypatch.setattr("penstock.lake.catalog._BUSY_SECONDS", 0)
+    monkeypatch.setattr("penstock.lake.access._BUSY_SECONDS", 0)
     holder = sqlite3.connect(tmp_path / "catalog.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with Lake.open(tmp_path, still_world()) as lake:

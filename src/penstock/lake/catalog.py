@@ -14,15 +14,14 @@ from pyiceberg.io import FileIO
 from pyiceberg.typedef import EMPTY_DICT, Properties
 from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from penstock.errors import StorageError
+from penstock.lake.access import CATALOG_FILE, is_writable, open_or_make, open_to_read, read_only
 from penstock.lake.records import moved
 
 CATALOG_NAME = "penstock"
-CATALOG_FILE = "catalog.db"
 LAYOUT = "1"
-_BUSY_SECONDS = 30
 _OWN_TABLES = {
     "penstock_lake": """CREATE TABLE IF NOT EXISTS penstock_lake (
         key TEXT PRIMARY KEY,
@@ -52,14 +51,15 @@ class LakeCatalog(SqlCatalog):
     Everything stock PyIceberg needs is in the file, so `SqlCatalog("penstock", uri="sqlite:///...")`
     opens it too, with its own FileIO. Writers here begin with `BEGIN IMMEDIATE` (`write`), because
     Python's sqlite3 and SQLAlchemy otherwise begin a transaction only at the first change, after the
-    statements that were meant to guard it.
+    statements that were meant to guard it. Where this user may only read, nothing is made or changed.
     """
 
     def __init__(self, root: Path, io: FileIO) -> None:
         self.root = root
         self.file_io = io
         MetastoreCatalog.__init__(self, CATALOG_NAME, warehouse=str(root / "lake"))
-        self.engine = _engine(root / CATALOG_FILE)
+        self.is_writable = is_writable(root) or not (root / CATALOG_FILE).exists()
+        self.engine = _writing(root) if self.is_writable else _reading(root)
         with catalogue_errors(root):
             self._init_catalog()
             self._create_own_tables()
@@ -79,6 +79,8 @@ class LakeCatalog(SqlCatalog):
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction that holds the write lock from its first statement; committed at the end."""
+        if not self.is_writable:
+            raise read_only(self.root)
         with self.engine.connect().execution_options(penstock_begin="IMMEDIATE") as db, db.begin():
             yield db
 
@@ -151,14 +153,16 @@ def _remedy(message: str) -> str:
     return "Check that this user may read and write the data directory."
 
 
-def _engine(path: Path) -> Engine:
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-
-    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool)
+def _writing(root: Path) -> Engine:
+    engine = create_engine("sqlite://", creator=lambda: open_or_make(root), poolclass=QueuePool)
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _reading(root: Path) -> Engine:
+    """Every question looks anew whether someone writes now."""
+    return create_engine("sqlite://", creator=lambda: open_to_read(root), poolclass=NullPool)
 
 
 def _configure(connection: sqlite3.Connection, _: object) -> None:

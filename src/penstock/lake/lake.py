@@ -23,6 +23,7 @@ from pyiceberg.table.update import (
 from sqlalchemy import select
 
 from penstock.errors import RolledBack, UsageError
+from penstock.lake.access import read_only
 from penstock.lake.catalog import CATALOG_NAME, LakeCatalog, catalogue_errors, check_home
 from penstock.lake.change import POSITION, TOKEN, TableChange, positions
 from penstock.lake.commit import Commit, Committer, Move
@@ -102,7 +103,10 @@ class Lake:
         return self.files.read(head.metadata_location)
 
     def lease(self, name: str, *, holder: str) -> Lease:
-        """Take the right to write under `name`; a context manager. Raises LeaseHeld naming the holder."""
+        """Take the right to write under `name`; a context manager. Raises LeaseHeld naming the holder, StorageError
+        where this user may only read."""
+        if not self.is_writable:
+            raise read_only(self.root)
         return take(self.catalog, self.root / "locks", name, holder=holder, clock=self.world.clock)
 
     def ensure(self, spec: TableSpec, *, lease: Lease) -> Head:
@@ -154,6 +158,11 @@ class Lake:
 
     def staging(self) -> Staging:
         return Staging.begin(self.world, self.root / "locks")
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether this user may change it; without that right it is opened all the same, for reading."""
+        return self.catalog.is_writable
 
     @property
     def _planner(self) -> Planner:

@@ -11,12 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from penstock.errors import StorageError, UsageError
-
-_CATALOG_FILE = "catalog.db"
-_BUSY_SECONDS = 30
+from penstock.lake.access import CATALOG_FILE, has_log, open_to_read, open_to_write
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class TableSummary:
 
 def exists(root: Path) -> bool:
     """Whether there is a lake below `root`."""
-    return (root / _CATALOG_FILE).is_file()
+    return (root / CATALOG_FILE).is_file()
 
 
 def moved(home: str, here: str) -> UsageError:
@@ -104,7 +101,7 @@ def put_record(root: Path, kind: str, key: str, value: Mapping[str, object], *, 
         " ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value, committed_at = excluded.committed_at"
     )
     text = json.dumps(value, ensure_ascii=False, sort_keys=True)
-    with _errors(root), closing(_connect(root, "rw")) as db:
+    with _errors(root), closing(open_to_write(root)) as db:
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA secure_delete = ON")
         db.execute(statement, (kind, key, text, at.isoformat(timespec="milliseconds")))
@@ -112,7 +109,7 @@ def put_record(root: Path, kind: str, key: str, value: Mapping[str, object], *, 
 
 def delete_records(root: Path, kind: str, keys: list[str]) -> None:
     """Forget records, for instance of releases beyond their retention."""
-    with _errors(root), closing(_connect(root, "rw")) as db:
+    with _errors(root), closing(open_to_write(root)) as db:
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA secure_delete = ON")
         db.executemany("DELETE FROM penstock_record WHERE kind = ? AND key = ?", [(kind, key) for key in keys])
@@ -142,18 +139,13 @@ def read_table_summary(metadata_location: str) -> TableSummary:
 def _query(root: Path, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
     if not exists(root):
         return []
-    with _errors(root), closing(_connect(root, "ro")) as db:
+    with _errors(root), closing(open_to_read(root)) as db:
         try:
             return db.execute(query, values).fetchall()
         except sqlite3.OperationalError as error:
             if "no such table" in str(error):  # its first opening was cut short: there is nothing in it yet
                 return []
             raise
-
-
-def _connect(root: Path, mode: str) -> sqlite3.Connection:
-    path = quote(os.path.abspath(root / _CATALOG_FILE))
-    return sqlite3.connect(f"file:{path}?mode={mode}", uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
 
 
 @contextmanager
@@ -163,7 +155,13 @@ def _errors(root: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         raise StorageError(
             "The catalogue of the data directory cannot be read",
-            where=str(root / _CATALOG_FILE),
+            where=str(root / CATALOG_FILE),
             found=str(error),
-            remedy="Check that it is the data directory of this project and that this user may read it.",
+            remedy=_remedy(root, error),
         ) from error
+
+
+def _remedy(root: Path, error: sqlite3.Error) -> str:
+    if "unable to open" in str(error) and has_log(root):
+        return "Its last writer was killed: let the user it belongs to call `penstock status` once."
+    return "Check that it is the data directory of this project and that this user may read it."

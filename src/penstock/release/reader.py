@@ -10,6 +10,7 @@ from types import TracebackType
 import duckdb
 
 from penstock.errors import UsageError
+from penstock.lake.access import is_writable
 from penstock.lake.lake import Lake
 from penstock.lake.records import exists
 from penstock.lake.table import Scan
@@ -26,6 +27,7 @@ _LIVE = ("bronze", "silver", "quarantine")
 @dataclass
 class Reader:
     """An open view of the lake that does not change until it is closed, whatever is released or expired meanwhile.
+    Where nothing may be written, what it reads cannot be held: then it lasts as long as expired files are kept.
 
     `connection` has the schemas bronze, silver, quarantine and gold and can read nothing else. `tables` maps
     `schema.name` to what was planned. Close it, or use it as a context manager.
@@ -34,11 +36,12 @@ class Reader:
     connection: duckdb.DuckDBPyConnection
     release: Release | None
     tables: Mapping[str, Scan]
-    _pin: Pin
+    _pin: Pin | None
 
     def close(self) -> None:
         self.connection.close()
-        self._pin.release()
+        if self._pin is not None:
+            self._pin.release()
 
     def __enter__(self) -> Reader:
         return self
@@ -60,15 +63,18 @@ def open_reader(
     """
     if not exists(root):
         raise UsageError("There is no data yet", where=str(root), remedy="Run `penstock run` first.")
-    pin = Pin.take(root, world.ids)
+    can_write = is_writable(root)
+    pin = Pin.take(root, world.ids) if can_write else None
+    spill = root / "cache" / "spill" if can_write else None
     try:
         with Lake.open(root, world) as lake:
-            chosen, scans = _pinned(lake, pin, release)
-        connection = connect(memory_limit=memory_limit, threads=threads, temp_directory=root / "cache" / "spill")
+            chosen, scans = _plan(lake, release) if pin is None else _pinned(lake, pin, release)
+        connection = connect(memory_limit=memory_limit, threads=threads, temp_directory=spill)
         connection.execute("SET preserve_insertion_order = true")  # the same question, the same order of rows
         lock_down(connection, define_views(connection, scans))
     except BaseException:
-        pin.release()
+        if pin is not None:
+            pin.release()
         raise
     return Reader(connection, chosen, scans, pin)
 

@@ -31,7 +31,7 @@ def remember(cache: Path, lake: Lake, source: str) -> tuple[KnownFile, ...]:
 
     head = lake.head(ledger_spec(source).name)
     files = known_files(lake, source)
-    if head is not None:
+    if head is not None and lake.is_writable:
         cache.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"metadata": head.metadata_location, "files": [asdict(file) for file in files]})
         _path(cache, source).write_text(text)

@@ -13,7 +13,7 @@ def read_models(installation: Installation) -> Graph:
     """The graph of models and tests; an empty one without models.
 
     DeclarationError when dbt cannot read them, or when they read a dataset that the project does not have. The
-    workspace is one of its own, so a run beside it is not disturbed; where there is no data yet it leaves nothing.
+    workspace is one of its own, so a run beside it is not disturbed; where there is no data yet, or none may be written, it leaves nothing.
     """
     return read_declared(installation)[0]
 
@@ -22,7 +22,7 @@ def read_declared(installation: Installation) -> tuple[Graph, str | None]:
     """The graph, as `read_models` gives it, and dbt's JSON of the metrics; None where no metric is declared."""
     if installation.project.models is None:
         return Graph({}, {}), None
-    if installation.place.exists:
+    if installation.place.exists and installation.place.is_writable:
         return _read(installation, installation.place.cache)
     with TemporaryDirectory(prefix="penstock-") as folder:
         return _read(installation, Path(folder))

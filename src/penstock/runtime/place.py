@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.errors import StorageError
+from penstock.lake.access import is_writable, read_only
+from penstock.release.record import warehouse_of
 from penstock.world import Ids
 
 PSEUDONYM_KEY_VARIABLE = "PENSTOCK_PSEUDONYM_KEY"
@@ -43,11 +45,16 @@ class DataDirectory:
 
     def warehouse(self, release: int) -> Path:
         """The private warehouse that equals `release`."""
-        return self.cache / f"warehouse-{release}.duckdb"
+        return warehouse_of(self.root, release)
 
     @property
     def exists(self) -> bool:
         return self.catalogue.exists()
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether this user may change what is there."""
+        return is_writable(self.root)
 
     def prepare(self) -> None:
         """Make the folders; a folder that cannot be written is named."""
@@ -61,6 +68,8 @@ class DataDirectory:
                 found=error.strerror or str(error),
                 remedy="Choose another one with --data-dir, or mend its permissions.",
             ) from error
+        if self.exists and not self.is_writable:
+            raise read_only(self.root)
 
     def pseudonym_key(self, ids: Ids) -> bytes:
         """The key of all pseudonyms: from the environment, else made once and kept readable by its owner only."""

@@ -129,6 +129,7 @@ def replay(installation: Installation, dataset: str) -> Mapping[str, Any]:
     project, place, world = installation.project, installation.place, installation.world
     if not exists(place.root):
         raise UsageError("There is no data yet", where=str(place.root), remedy="Run `penstock run` first.")
+    place.prepare()
     settings = Settings(pseudonym_key(place, world), place.cache / "spill")
     with Lake.open(place.root, world) as lake, lake.lease("run", holder="penstock quarantine replay") as lease:
         read = [reread(lake, project, source, lease=lease, world=world) for source in project.sources_of(dataset)]

@@ -1,0 +1,63 @@
+"""How this user gets at the catalogue's file: for writing, for reading beside a writer, or for reading alone."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from urllib.parse import quote
+
+from penstock.errors import StorageError
+
+CATALOG_FILE = "catalog.db"
+_BUSY_SECONDS = 30
+_BY_EFFECTIVE_USER = os.access in os.supports_effective_ids
+
+
+def is_writable(root: Path) -> bool:
+    """Whether this user may change the lake below `root`; not so on a read-only disk, whoever the user is."""
+    places = (root, root / CATALOG_FILE)
+    return all(os.access(place, os.W_OK, effective_ids=_BY_EFFECTIVE_USER) for place in places)
+
+
+def open_to_read(root: Path) -> sqlite3.Connection:
+    """A connection that changes nothing.
+
+    Where nothing may be written, SQLite cannot make the file that readers and writers share. Without a log beside
+    the catalogue nobody is writing either, and it is read as a file that does not change; with one it is read
+    through the log that its writer keeps.
+    """
+    alone = not is_writable(root) and not has_log(root)
+    return _connect(root, "mode=ro&immutable=1" if alone else "mode=ro")
+
+
+def open_to_write(root: Path) -> sqlite3.Connection:
+    """A connection to a catalogue that is there."""
+    return _connect(root, "mode=rw")
+
+
+def open_or_make(root: Path) -> sqlite3.Connection:
+    """A connection to a catalogue that comes into being if need be."""
+    return _connect(root, "mode=rwc")
+
+
+def has_log(root: Path) -> bool:
+    """Whether there are changes beside the catalogue's file: someone is writing, or was killed while writing."""
+    return (root / f"{CATALOG_FILE}-wal").exists()
+
+
+def read_only(root: Path) -> StorageError:
+    """The refusal to change what this user may only read."""
+    return StorageError(
+        "The data directory can only be read",
+        where=str(root),
+        found="no right to write in it",
+        remedy="Work as the user it belongs to, or choose another with --data-dir. Looking and asking go on working.",
+    )
+
+
+def _connect(root: Path, how: str) -> sqlite3.Connection:
+    path = quote(os.path.abspath(root / CATALOG_FILE))
+    return sqlite3.connect(
+        f"file:{path}?{how}", uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
