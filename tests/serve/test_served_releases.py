@@ -190,6 +190,21 @@ def test_a_store_that_a_killed_run_left_behind_is_made_when_serving_starts(libra
         assert get(f"{address}/members")["total"] == 2
 
 
+def test_the_doctor_names_a_damaged_store_and_what_mends_it(library: Library) -> None:
+    assert "ok   serving store: 4 rows of release 1 can be read" in library.call("doctor").expect(0).out
+    file = next((library.data / "store").glob("dim_member-*"))
+    file.write_bytes(b"torn")
+
+    said = library.call("doctor").expect(1).out
+
+    assert str(file) in said
+    assert "penstock serve` makes it again" in said
+    shutil.rmtree(library.data / "store")
+    assert "behind the latest release" in library.call("doctor").expect(0).out
+    library.run()
+    assert "4 rows of release 1" in library.call("doctor").expect(0).out
+
+
 def test_what_did_not_change_is_not_written_again(library: Library) -> None:
     members = set((library.data / "store").glob("dim_member-*"))
     statuses = set((library.data / "store").glob("loans_by_status-*"))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -212,6 +215,34 @@ def test_a_file_that_is_gone_is_made_anew(tmp_path: Path) -> None:
     assert len(keys(store)) == 4
     with pytest.raises(AssertionError):
         SqliteStore(tmp_path / "new", manual_world()).refresh(manifest(1), no_rows)
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lambda path: path.unlink(), "is missing"),
+        (lambda path: path.write_bytes(path.read_bytes()[: 2 * 4096] + b"\xff" * 4096), "is damaged"),
+        (lambda path: path.write_bytes(b""), "is damaged"),
+        (lambda path: lose_a_row(path), "holds 3 rows, not 4"),
+    ],
+)
+def test_a_file_that_came_to_harm_is_named(harm: Callable[[Path], None], said: str, tmp_path: Path) -> None:
+    store = sqlite(tmp_path)
+    store.refresh(manifest(1), rows(SHELVED))
+    assert store.faults() == ()
+    (path,) = tmp_path.glob("*.rows")
+
+    harm(path)
+
+    (fault,) = store.faults()
+    assert fault.startswith(str(path))
+    assert said in fault
+
+
+def lose_a_row(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("DELETE FROM rows WHERE position = 2")
+        db.commit()
 
 
 def test_an_answer_that_takes_long_is_given_up_and_given_when_there_is_time(tmp_path: Path) -> None:

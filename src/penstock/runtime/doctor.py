@@ -36,6 +36,7 @@ def examine(installation: Installation) -> tuple[Finding, ...]:
         _disk(installation),
         *_sources(installation),
         *_lake(installation),
+        _store(installation),
     )
 
 
@@ -105,6 +106,12 @@ def _lake(installation: Installation) -> Iterator[Finding]:
             yield from _files(lake)
     except PenstockError as error:
         yield Finding("data", False, str(error))
+
+
+def _store(installation: Installation) -> Finding:
+    from penstock.runtime.served import examined
+
+    return Finding("serving store", *examined(installation))
 
 
 def _offer(error: PenstockError) -> str:

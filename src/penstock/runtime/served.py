@@ -46,5 +46,27 @@ def served(installation: Installation) -> Manifest | None:
         return None
 
 
+def examined(installation: Installation) -> tuple[bool, str]:
+    """Whether the serving store is well, and what is to be done or known."""
+    folder = serving_store(installation).folder
+    again = f"delete {folder}, and `penstock run` or `penstock serve` makes it again"
+    try:
+        faults = serving_store(installation).faults()
+        manifest = serving_store(installation).manifest()
+    except StorageError as error:
+        return False, str(error)
+    if faults:
+        return False, f"{'; '.join(faults)}; {again}"
+    if is_behind(installation):
+        return (
+            True,
+            "behind the latest release or what is declared; the next run or start of the server brings it there",
+        )
+    if manifest is None:
+        return True, "none yet"
+    rows = sum(collection.rows for collection in manifest.collections)
+    return True, f"{rows:,} rows of release {manifest.release} can be read"
+
+
 def is_served(manifest: Manifest, release: Release, installation: Installation) -> bool:
     return manifest.serves(release.number, instant(release.committed_at), installation.project.endpoints)

@@ -19,7 +19,7 @@ from penstock.errors import StorageError
 from penstock.store.collection import Collection
 from penstock.store.manifest import Manifest, read_manifest
 from penstock.store.protocol import Condition, Rows
-from penstock.store.sqlite_rows import RowFile, write_rows
+from penstock.store.sqlite_rows import RowFile, fault, write_rows
 from penstock.world import World
 
 MANIFEST = "current.json"
@@ -102,6 +102,12 @@ class SqliteStore:
             where=str(self.folder),
             remedy="Delete the folder: it is made again from the release.",
         )
+
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong with the files that are served, found by reading all of them; none as a rule."""
+        manifest = self.manifest()
+        found = [] if manifest is None else [fault(self.folder / one.file, one) for one in manifest.collections]
+        return tuple(text for text in found if text is not None)
 
     def signature(self) -> object:
         try:

@@ -60,6 +60,21 @@ def write_rows(path: Path, collection: Collection, batches: Iterable[Sequence[Ro
     return int(count)
 
 
+def fault(path: Path, collection: Collection) -> str | None:
+    """What is wrong with a file, read as a whole: missing, damaged, or of another number of rows."""
+    try:
+        with closing(_connect(path)) as db:
+            ((state,),) = db.execute("PRAGMA quick_check(1)")
+            ((count,),) = db.execute("SELECT count(*) FROM rows")
+    except FileNotFoundError:
+        return f"{path} is missing"
+    except sqlite3.Error as error:
+        return f"{path} is damaged: {error}"
+    if state != b"ok":
+        return f"{path} is damaged: {state.decode(errors='replace').splitlines()[0]}"
+    return None if count == collection.rows else f"{path} holds {count:,} rows, not {collection.rows:,}"
+
+
 class RowFile:
     """A finished file, open for reading by any thread."""
 
