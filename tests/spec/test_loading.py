@@ -20,7 +20,7 @@ def test_a_right_project_is_loaded_whole(library: Library) -> None:
 
     assert (project.name, project.tenant, project.description) == ("library", "town", "Books and who has them.")
     assert list(project.contracts) == ["books", "loans"]
-    assert [source.name for source in project.sources_of("loans")] == ["loans_north"]
+    assert [source.name for source in project.sources_of("loans")] == ["loans_north", "shelf"]
     assert [check.name for check in project.checks] == ["loans_arrived", "no_lost_book", "loans_in_equal_loans_out"]
     assert project.models == library.root.resolve() / "models"
     assert (project.quality_target, project.quality_alert) == (99.5, 90.0)

@@ -47,12 +47,14 @@ class Check:
 @dataclass(frozen=True)
 class Retention:
     """How long things stay readable. A release is dropped when it is both older than `releases_for` and not
-    among the last `releases_keep`; a snapshot when no release, reader or `snapshots_for` needs it."""
+    among the last `releases_keep`; a snapshot when no release, reader or `snapshots_for` needs it; the record of a run, a batch, a refusal of the gate
+    or an expired release when it is older than `records_for` and nothing rests on it."""
 
     releases_keep: int = 30
     releases_for: timedelta = timedelta(days=30)
     snapshots_for: timedelta = timedelta(hours=1)
     raw_quarantine_for: timedelta = timedelta(days=30)
+    records_for: timedelta = timedelta(days=90)
 
 
 @dataclass(frozen=True)
@@ -84,4 +86,6 @@ class Project:
     streams: Streams = field(default_factory=Streams)
 
     def sources_of(self, dataset: str) -> tuple[Source, ...]:
-        return tuple(source for source in self.sources.values() if source.dataset == dataset)
+        """What feeds a dataset: its sources, and the topics that go to the lake."""
+        files = tuple(source for source in self.sources.values() if source.dataset == dataset)
+        return files + tuple(topic.source for topic in self.streams.topics_of(dataset) if topic.lake)

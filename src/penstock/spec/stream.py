@@ -10,6 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
 
+from penstock.spec.source import Csv, Delivery, FileFormat, Reading, Source
+
 LIVE_PREFIX = "live."  # of the topic that holds the changes of a live table
 REJECTED = ".rejected"  # ending of the topic of rows that a topology refused
 LATE = ".late"  # ending of the topic of rows that came too late for a window
@@ -38,6 +40,26 @@ class Topic:
     format: TopicFormat = TopicFormat.COLUMNS
     lake: bool = True  # whether it goes to bronze
     description: str = ""
+
+    @property
+    def source(self) -> Source:
+        """The topic as a source of its dataset: what is in bronze of it goes the way of all rows. A row says what it
+        says: no text stands for an absent value."""
+        return Source(
+            name=self.name,
+            dataset=self.dataset,
+            globs=(),
+            format=FileFormat.NDJSON,
+            compression=None,
+            csv=Csv(),
+            delivery=Delivery(),
+            reading=Reading(null_values=()),
+            settle=timedelta(0),
+            path=self.path,
+            fingerprint=self.fingerprint,
+            description=self.description,
+            optional=True,
+        )
 
 
 @dataclass(frozen=True)

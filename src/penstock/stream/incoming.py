@@ -10,14 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock.conform import json_rows
 from penstock.conform.columns import SYSTEM as ROW_SYSTEM
 from penstock.conform.compile import FILTERED, REJECTED, Plan, Pseudonyms, compile_plan
 from penstock.conform.counts import Counts
 from penstock.spec.contract import Contract, Dedupe
-from penstock.spec.source import Reading
 from penstock.spec.stream import Topic, TopicFormat
 from penstock.sql.names import literal, quote
-from penstock.stream import json_rows
 from penstock.stream.schema import OFFSET, PARTITION, SYSTEM, contract_schema
 
 REJECTED_SCHEMA = pa.schema(
@@ -123,7 +122,7 @@ class Incoming:
         if names not in self._plans:
             self._plans[names] = compile_plan(
                 self._contract,
-                Reading(),
+                self.topic.source.reading,
                 (*names, *ROW_SYSTEM),
                 tenant=self._tenant,
                 pseudonyms=self._pseudonyms,

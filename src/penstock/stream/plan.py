@@ -35,6 +35,7 @@ from penstock.sql.expression import row_expression
 from penstock.sql.names import quote
 from penstock.stream.schema import SYSTEM, contract_schema, join_fields, running_fields, window_schema
 
+DELETED = "_deleted"  # of a change of a live table: the row of this key is there no longer
 ROWS = "rows"  # the relation that the SQL of a node reads
 Describe = Callable[[str], pa.Schema | None]
 """The columns of a table `layer.name` that may be looked up; None when there is none."""
@@ -76,7 +77,8 @@ class Node:
 
 @dataclass(frozen=True)
 class Sink:
-    """Where rows of `reads` go: those that `sql` selects, of columns `schema`."""
+    """Where rows of `reads` go: those that `sql` selects, of columns `schema`. A row without a whole key is in no live
+    table."""
 
     output: Output
     reads: str
@@ -108,14 +110,15 @@ class Graph:
 
 
 def make_graphs(project: Project, describe: Describe) -> Mapping[str, Graph]:
-    """The graph of every topology of the project; DeclarationError with every problem."""
+    """The graph of every topology, those first whose rows others read; DeclarationError with every problem."""
     problems: list[PenstockError] = []
     with connect(threads=1) as connection:
         planning = _Planning(project, describe, connection, problems)
-        graphs = {name: planning.graph(topology) for name, topology in project.streams.topologies.items()}
+        for topology in project.streams.topologies.values():
+            planning.graph(topology)
     if problems:
         raise DeclarationError("The streams cannot be run as they are declared", problems=tuple(problems))
-    return {name: graph for name, graph in graphs.items() if graph is not None}
+    return {name: graph for name, graph in planning.graphs.items() if graph is not None}
 
 
 @dataclass
@@ -262,6 +265,10 @@ class _Planning:
         if output.where is not None:
             where = condition(output.where, node.schema, kind="condition", where=output.place)
         listed = ", ".join(quote(name) for name in names)
+        if output.live and node.corrected and output.where is not None:  # a corrected row may leave the table
+            listed, where = f"{listed}, NOT {where} AS {DELETED}", "TRUE"
+        if output.live:
+            where = " AND ".join([where, *(f"{quote(name)} IS NOT NULL" for name in output.key)])
         sql = f"SELECT {listed} FROM {ROWS} WHERE {where}"
         schema = self._typed(sql, node.schema, output.place)
         time = node.time if node.time in names else None

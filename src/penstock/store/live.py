@@ -1,0 +1,239 @@
+"""A live table: the latest row of every key, changed in one transaction with the position that the changes came from.
+
+One SQLite file for each table, in WAL mode: readers never wait and see whole transactions only. A kind of value is
+stored as SQLite compares it: instants as microseconds and dates as days since 1970, decimals as whole numbers of their
+last digit, booleans as 0 and 1, lists as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from penstock.errors import StorageError
+
+DELETED = "_deleted"  # of a change: the row of this key is there no longer
+ENDING = ".live"
+_LARGEST = (1 << 63) - 1
+_PAGE_CACHE_KIB = 32 * 1024
+
+
+@dataclass(frozen=True)
+class LiveColumn:
+    """`kind`: text, integer, number, decimal(P,S), boolean, date, instant, binary or list."""
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class LiveShape:
+    """What a live table holds. `version` says by which declaration: another one makes the table anew."""
+
+    name: str
+    columns: tuple[LiveColumn, ...]
+    key: tuple[str, ...]
+    version: str
+    description: str = ""
+
+    @classmethod
+    def of(cls, name: str, schema: pa.Schema, key: Sequence[str], *, version: str, description: str = "") -> LiveShape:
+        columns = tuple(LiveColumn(one.name, kind_of(one.type)) for one in schema)
+        return cls(name, columns, tuple(key), version, description)
+
+
+def kind_of(type: pa.DataType) -> str:
+    """The kind of an Arrow type.
+
+    >>> kind_of(pa.decimal128(10, 2)), kind_of(pa.int32())
+    ('decimal(10,2)', 'integer')
+    """
+    if pa.types.is_decimal(type):
+        return f"decimal({type.precision},{type.scale})"
+    for kind, holds in _KINDS:
+        if holds(type):
+            return kind
+    return "text"
+
+
+_KINDS = (
+    ("boolean", pa.types.is_boolean),
+    ("integer", pa.types.is_integer),
+    ("number", pa.types.is_floating),
+    ("date", pa.types.is_date),
+    ("instant", pa.types.is_timestamp),
+    ("binary", pa.types.is_binary),
+    ("list", pa.types.is_list),
+)
+
+
+def stored(column: pa.ChunkedArray) -> list[Any]:
+    """The values of a column as SQLite holds them."""
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        column = column.cast(pa.timestamp("us", kind.tz)).cast(pa.int64())
+    elif pa.types.is_date(kind):
+        column = column.cast(pa.date32()).cast(pa.int32())
+    elif pa.types.is_boolean(kind):
+        column = column.cast(pa.int8())
+    elif pa.types.is_decimal(kind):
+        return [None if one is None else _whole(int(one.scaleb(kind.scale))) for one in column.to_pylist()]
+    elif pa.types.is_list(kind):
+        return [None if one is None else json.dumps(one, default=str, ensure_ascii=False) for one in column.to_pylist()]
+    return column.to_pylist()  # type: ignore[no-any-return]
+
+
+def _whole(value: int) -> int:
+    if abs(value) > _LARGEST:
+        raise StorageError("A decimal is too large for a live table", expected="at most 18 digits", found=str(value))
+    return value
+
+
+class LiveTable:
+    """A live table open for its one writer."""
+
+    def __init__(self, folder: Path, shape: LiveShape) -> None:
+        self.shape = shape
+        self.path = folder / f"{shape.name}{ENDING}"
+        folder.mkdir(parents=True, exist_ok=True)
+        with _told(self.path):
+            self._db = sqlite3.connect(self.path, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")  # what is lost is applied again from the position
+            self._db.execute(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
+            self._prepare()
+        names = ", ".join(_quoted(column.name) for column in shape.columns)
+        marks = ", ".join("?" * len(shape.columns))
+        self._upsert = f"INSERT OR REPLACE INTO rows ({names}) VALUES ({marks})"
+        self._delete = f"DELETE FROM rows WHERE {' AND '.join(f'{_quoted(name)} = ?' for name in shape.key)}"
+
+    def position(self) -> str | None:
+        """Up to where the changes are in; None before the first."""
+        rows = self._db.execute("SELECT value FROM about WHERE name = 'position'").fetchall()
+        return str(rows[0][0]) if rows else None
+
+    def apply(self, changes: pa.Table, position: str) -> None:
+        """Replace the rows of the keys in `changes`, the last of a key counts, and move the position: all or nothing."""
+        with _told(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._change(changes)
+                self._db.execute("INSERT OR REPLACE INTO about VALUES ('position', ?)", [position])
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _change(self, changes: pa.Table) -> None:
+        if DELETED in changes.column_names:
+            gone = pc.fill_null(changes[DELETED], False)
+            if pc.any(gone).as_py():
+                self._change_in_turn(changes, gone.to_pylist())
+                return
+        columns = [stored(changes[column.name]) for column in self.shape.columns]
+        self._db.executemany(self._upsert, zip(*columns, strict=True))
+
+    def _change_in_turn(self, changes: pa.Table, gone: Sequence[bool]) -> None:
+        """Runs of equal fate, so that a row that goes and comes again is there."""
+        begin = 0
+        for end in range(1, len(gone) + 1):
+            if end < len(gone) and gone[end] == gone[begin]:
+                continue
+            part = changes.slice(begin, end - begin)
+            names = self.shape.key if gone[begin] else tuple(column.name for column in self.shape.columns)
+            columns = [stored(part[name]) for name in names]
+            self._db.executemany(self._delete if gone[begin] else self._upsert, zip(*columns, strict=True))
+            begin = end
+
+    def _prepare(self) -> None:
+        """Make the table, or make it anew when it was made by another declaration."""
+        declared = json.dumps(asdict(self.shape))
+        self._db.execute("CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID")
+        known = self._db.execute("SELECT value FROM about WHERE name = 'shape'").fetchall()
+        if known and known[0][0] == declared:
+            return
+        columns = ", ".join(f"{_quoted(column.name)}" for column in self.shape.columns)
+        key = ", ".join(_quoted(name) for name in self.shape.key)
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.execute("DROP TABLE IF EXISTS rows")
+        self._db.execute(f"CREATE TABLE rows ({columns}, PRIMARY KEY ({key})) WITHOUT ROWID")
+        self._db.execute("DELETE FROM about")
+        self._db.execute("INSERT INTO about VALUES ('shape', ?)", [declared])
+        self._db.execute("COMMIT")
+
+
+@dataclass
+class LiveReader:
+    """A live table open for reading, also while it is written."""
+
+    path: Path
+    shape: LiveShape = field(init=False)
+
+    def __post_init__(self) -> None:
+        with _told(self.path):
+            self._db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, check_same_thread=False)
+            ((declared,),) = self._db.execute("SELECT value FROM about WHERE name = 'shape'").fetchall()
+        value: Mapping[str, Any] = json.loads(declared)
+        columns = tuple(LiveColumn(**one) for one in value["columns"])
+        self.shape = LiveShape(**{**value, "columns": columns, "key": tuple(value["key"])})
+
+    def position(self) -> str | None:
+        rows = self._db.execute("SELECT value FROM about WHERE name = 'position'").fetchall()
+        return str(rows[0][0]) if rows else None
+
+    def count(self) -> int:
+        return int(self._db.execute("SELECT count(*) FROM rows").fetchall()[0][0])
+
+    def rows(
+        self, *, equal: Mapping[str, Any] | None = None, order: Sequence[tuple[str, bool]] = (), limit: int = 100
+    ) -> list[dict[str, Any]]:
+        """Rows as stored values by column: those with the values `equal`, in `order` (column, descending), then by key."""
+        chosen = dict(equal or {})
+        where = " AND ".join(f"{_quoted(name)} = ?" for name in chosen) or "TRUE"
+        ordered = [f"{_quoted(name)} {'DESC' if down else 'ASC'} NULLS LAST" for name, down in order]
+        ordered += [_quoted(name) for name in self.shape.key]
+        names = [column.name for column in self.shape.columns]
+        sql = f"SELECT {', '.join(map(_quoted, names))} FROM rows WHERE {where} ORDER BY {', '.join(ordered)} LIMIT ?"
+        found = self._db.execute(sql, [*chosen.values(), limit]).fetchall()
+        return [dict(zip(names, row, strict=True)) for row in found]
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def live_tables(folder: Path) -> tuple[str, ...]:
+    """The live tables in a folder, by name."""
+    return tuple(sorted(path.name.removesuffix(ENDING) for path in folder.glob(f"*{ENDING}")))
+
+
+def open_live(folder: Path, name: str) -> LiveReader:
+    """A live table for reading; StorageError when it is not there."""
+    return LiveReader(folder / f"{name}{ENDING}")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StorageError(
+            "A live table cannot be read or written",
+            where=str(path),
+            found=str(error),
+            remedy="Check the space and the permissions of the data directory; the table is made again from its topic.",
+        ) from error

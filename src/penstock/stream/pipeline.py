@@ -1,0 +1,136 @@
+"""A graph as it runs: one round of rows through every node, and the state of all nodes as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+
+from penstock.conform.counts import Counts
+from penstock.stream.incoming import REJECTED_SCHEMA, Incoming
+from penstock.stream.plan import ROWS, Graph, Intake, Select, Sink
+from penstock.stream.schema import OFFSET, PARTITION, SYSTEM
+from penstock.stream.stage import KeyedStage, Moment, Stage
+from penstock.stream.state import pack, unpack
+
+LATE_SCHEMA = pa.schema(
+    [
+        pa.field("step", pa.string()),
+        pa.field("partition", pa.int32()),
+        pa.field("offset", pa.int64()),
+        pa.field("watermark", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Came:
+    """The rows of each intake that met their contract, those that did not, and how many there were."""
+
+    rows: Mapping[str, pa.Table]
+    rejected: pa.Table
+    counts: Counts
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a round made: rows by topic, and what became of every row that came in."""
+
+    outputs: Mapping[str, pa.Table]
+    counts: Counts
+    late: int
+
+
+@dataclass
+class Pipeline:
+    """The nodes of a graph with their state. `incoming` checks the rows of each declared topic; `stages` are the
+    operations by node. One thread uses it."""
+
+    graph: Graph
+    connection: duckdb.DuckDBPyConnection
+    incoming: Mapping[str, Incoming]
+    stages: Mapping[str, Stage]
+
+    def take(self, taken: Mapping[str, pa.Table], unreadable: pa.Table | None = None) -> Came:
+        """Hold the rows of each topic, payload with partition and offset, to their contracts. `unreadable` are of
+        REJECTED_SCHEMA: rows that the log itself could not read."""
+        poison = REJECTED_SCHEMA.empty_table() if unreadable is None else unreadable
+        rows, rejected = dict[str, pa.Table](), [poison]
+        counts = Counts(poison.num_rows, quarantined=poison.num_rows)
+        for node, intake in self.graph.intakes:
+            came = taken.get(node.name)
+            schema = pa.schema([*SYSTEM, *node.schema])
+            if came is None or came.num_rows == 0:
+                rows[node.name] = schema.empty_table()
+            elif intake.declared is None:
+                rows[node.name] = came.select(schema.names).cast(schema)
+                counts += Counts(came.num_rows, accepted=came.num_rows)
+            else:
+                held = self.incoming[node.name].take(came)
+                rows[node.name] = held.rows
+                rejected.append(held.rejected)
+                counts += held.counts
+        return Came(rows, pa.concat_tables(rejected), counts)
+
+    def process(self, came: Came, moment: Moment) -> Outcome:
+        """Take what came in through the graph."""
+        rows, late = dict(came.rows), [LATE_SCHEMA.empty_table()]
+        for node in self.graph.nodes:
+            if isinstance(node.does, Intake):
+                continue
+            inputs = tuple(rows[name] for name in node.reads)
+            if isinstance(node.does, Select):
+                rows[node.name] = self._sql(node.does.sql, inputs[0])
+                continue
+            produced = self.stages[node.name].process(inputs, moment)
+            rows[node.name] = produced.rows
+            if produced.late is not None and produced.late.num_rows:
+                late.append(_late_rows(node.name, produced.late, moment))
+        outputs = {sink.output.topic: self._selected(sink, rows[sink.reads]) for sink in self.graph.sinks}
+        outputs[self.graph.rejected] = came.rejected
+        outputs[self.graph.late] = pa.concat_tables(late)
+        return Outcome(outputs, came.counts, outputs[self.graph.late].num_rows)
+
+    def delta(self, facts: Mapping[str, object]) -> bytes:
+        return pack({name: stage.delta() for name, stage in self._keyed()}, facts)
+
+    def snapshot(self, facts: Mapping[str, object]) -> bytes:
+        return pack({name: stage.snapshot() for name, stage in self._keyed()}, facts)
+
+    def restore(self, snapshot: bytes | None, deltas: Sequence[bytes], *, only: Collection[str]) -> None:
+        """Bring the nodes `only` to where they were after the last of `deltas`; the others begin anew."""
+        whole = {} if snapshot is None else unpack(snapshot)
+        parts = [unpack(delta) for delta in deltas]
+        for name, stage in self._keyed():
+            if name in only:
+                stage.restore(whole.get(name), tuple(part[name] for part in parts if name in part))
+
+    def sizes(self) -> dict[str, int]:
+        """How much each node remembers."""
+        return {name: stage.size() for name, stage in self._keyed()}
+
+    def _keyed(self) -> list[tuple[str, KeyedStage]]:
+        return [(name, stage) for name, stage in self.stages.items() if isinstance(stage, KeyedStage)]
+
+    def _selected(self, sink: Sink, rows: pa.Table) -> pa.Table:
+        return self._sql(sink.sql, rows).cast(sink.schema) if rows.num_rows else sink.schema.empty_table()
+
+    def _sql(self, sql: str, rows: pa.Table) -> pa.Table:
+        self.connection.register(ROWS, rows)
+        try:
+            return self.connection.sql(sql).to_arrow_table()
+        finally:
+            self.connection.unregister(ROWS)
+
+
+def _late_rows(step: str, late: pa.Table, moment: Moment) -> pa.Table:
+    count = late.num_rows
+    columns = [
+        pa.repeat(pa.scalar(step), count),
+        late[PARTITION],
+        late[OFFSET],
+        pa.repeat(pa.scalar(moment.before, LATE_SCHEMA.field("watermark").type), count),
+    ]
+    return pa.table(columns, schema=LATE_SCHEMA)

@@ -1,0 +1,212 @@
+"""The embedded runner: reads a round of rows, takes them through the graph, and commits everything at once.
+
+One commit of the job holds the rows it made, what changed in its state, the journal's entry and the positions of what
+it read. A restart goes on from the last commit; nothing that was made is made again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from penstock.log.protocol import SYSTEM, Chunk, Job, Log, Part, Position, Reader
+from penstock.stream.incoming import REJECTED_SCHEMA
+from penstock.stream.journal import Range, Round
+from penstock.stream.outgoing import Outgoing
+from penstock.stream.pipeline import Came, Outcome, Pipeline
+from penstock.stream.plan import Graph
+from penstock.stream.schema import OFFSET, PARTITION
+from penstock.stream.stage import Moment
+from penstock.stream.state import about, check_same, fingerprints
+from penstock.stream.watermark import Progress, advanced, horizon
+from penstock.world import Clock
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many rows a round takes, and after how many rounds the whole state is written."""
+
+    rows: int = 50_000
+    rounds_per_snapshot: int = 500
+
+
+@dataclass
+class Runner:
+    """A topology at work: `resume`, then `turn` as often as wanted."""
+
+    graph: Graph
+    pipeline: Pipeline
+    log: Log
+    job: Job
+    clock: Clock
+    tenant: str
+    limits: Limits = field(default_factory=Limits)
+    last: Round | None = None
+    _since_snapshot: int = 0
+
+    def __post_init__(self) -> None:
+        self._outgoing = Outgoing(self.graph, tenant=self.tenant)
+        self._progress = Progress()
+        self._positions: dict[Part, Position] = {}
+        self._reader: Reader | None = None
+
+    def resume(self, *, adopt: bool = False) -> None:
+        """Go to where the last commit left everything.
+
+        StateMismatch when the topology is not the one that the state was made by; with `adopt`, steps that did not
+        change keep their state and the others begin anew.
+        """
+        state = self.job.restore()
+        snapshot, deltas = state.snapshot, tuple(state.deltas)
+        latest = deltas[-1] if deltas else snapshot
+        if latest is not None:
+            kept = check_same(self.graph, _made_by(latest), adopt=adopt)
+            self.pipeline.restore(snapshot, deltas, only=kept)
+            self.last = Round.of_record(about(latest)["round"])
+            self._progress = self.last.progress
+        now = self._now()
+        self._positions = dict(self.job.positions())
+        self._progress = self._progress.looked_at(self._positions, now)
+        self._reader = self.log.reader(self._positions)
+
+    def turn(self, *, timeout: float = 0.0) -> Round | None:
+        """Take what is there, at most a round, and commit it; None when there was nothing to do."""
+        if self._reader is None:
+            raise AssertionError("resume first")
+        chunks = self._reader.poll(self.limits.rows, timeout)
+        now = self._now()
+        came = self.pipeline.take(_by_topic(chunks), _unreadable(chunks))
+        ranges = tuple(_ranges(chunks, self._positions))
+        positions = self._after(ranges)
+        progress = advanced(
+            self._progress, self.graph.topology.time, self._events(came, now), now, behind=self._behind(positions)
+        )
+        if not chunks and progress.watermark == self._progress.watermark:
+            return None
+        outcome = self.pipeline.process(came, Moment(now, self._progress.watermark, progress.watermark))
+        if not chunks and not any(rows.num_rows for rows in outcome.outputs.values()):
+            self._progress = progress  # nothing came of it: the next commit tells of it
+            return None
+        return self._commit(ranges, outcome, positions, progress, now)
+
+    def _commit(
+        self, ranges: tuple[Range, ...], outcome: Outcome, positions: dict[Part, Position], progress: Progress, now: int
+    ) -> Round:
+        done = Round(
+            number=0 if self.last is None else self.last.number + 1,
+            now=now,
+            ranges=ranges,
+            progress=progress,
+            topology=self.graph.topology.fingerprint,
+            counts={**{name: value for name, value in vars(outcome.counts).items() if value}, "late": outcome.late},
+        )
+        facts = {"round": done.as_record(), "made_by": fingerprints(self.graph)}
+        whole = self._since_snapshot + 1 >= self.limits.rounds_per_snapshot
+        self.job.commit(
+            outputs=self._outgoing.records(outcome.outputs),
+            state_delta=None if whole else self.pipeline.delta(facts),
+            snapshot=self.pipeline.snapshot(facts) if whole else None,
+            journal=done.as_bytes(),
+            positions=positions,
+        )
+        self._since_snapshot = 0 if whole else self._since_snapshot + 1
+        self._positions, self._progress, self.last = positions, progress, done
+        return done
+
+    def lag(self) -> int:
+        """How many rows are there that were not taken yet."""
+        return sum(rows for _, rows in self._unread(self._positions))
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+
+    def _after(self, ranges: Sequence[Range]) -> dict[Part, Position]:
+        moved = dict(self._positions)
+        for one in ranges:
+            part = (one.topic, one.partition)
+            moved[part] = Position(one.next, moved[part].incarnation)
+        return moved
+
+    def _behind(self, positions: Mapping[Part, Position]) -> frozenset[Part]:
+        """Partitions with rows that are not read yet."""
+        return frozenset(part for part, rows in self._unread(positions) if rows > 0)
+
+    def _unread(self, positions: Mapping[Part, Position]) -> Iterator[tuple[Part, int]]:
+        for topic in self.graph.topology.inputs():
+            for partition, (_, next) in self.log.bounds(topic).items():
+                yield (topic, partition), next - positions[topic, partition].offset
+
+    def _events(self, came: Came, now: int) -> dict[Part, int]:
+        """The latest event of each partition that is not dated into the future."""
+        found: dict[Part, int] = {}
+        limit = pa.scalar(horizon(self.graph.topology.time, now), pa.int64())
+        for node, intake in self.graph.intakes:
+            rows = came.rows[node.name]
+            if node.time is None or rows.num_rows == 0:
+                continue
+            times = pc.cast(rows[node.time], pa.int64())
+            table = pa.table({"part": rows[PARTITION], "time": times}).filter(pc.less_equal(times, limit))
+            latest = table.group_by("part").aggregate([("time", "max")])
+            for part, at in zip(latest["part"].to_pylist(), latest["time_max"].to_pylist(), strict=True):
+                found[intake.topic, part] = at
+        return found
+
+    def _now(self) -> int:
+        return (self.clock.now() - _EPOCH) // timedelta(microseconds=1)
+
+
+def _made_by(state: bytes) -> Mapping[str, str]:
+    made_by: Mapping[str, str] = about(state)["made_by"]
+    return made_by
+
+
+def _by_topic(chunks: Sequence[Chunk]) -> dict[str, pa.Table]:
+    """The payload of each topic with partition and offset, in the order of the chunks."""
+    found: dict[str, list[pa.Table]] = {}
+    for chunk in chunks:
+        rows = pa.Table.from_batches([chunk.records])
+        names = [name for name in rows.column_names if name not in SYSTEM.names]
+        partition = pa.repeat(pa.scalar(chunk.partition, pa.int32()), rows.num_rows)
+        found.setdefault(chunk.topic, []).append(rows.select(names).append_column(PARTITION, partition))
+    return {topic: pa.concat_tables(tables) for topic, tables in found.items()}
+
+
+def _ranges(chunks: Sequence[Chunk], positions: Mapping[Part, Position]) -> Iterator[Range]:
+    """What was taken of each partition, in the order of the chunks."""
+    at = {part: position.offset for part, position in positions.items()}
+    for chunk in chunks:
+        part = (chunk.topic, chunk.partition)
+        yield Range(*part, at[part], chunk.next)
+        at[part] = chunk.next
+
+
+def _unreadable(chunks: Sequence[Chunk]) -> pa.Table:
+    """Rows that the log could not read, as rejected rows."""
+    found = [_rejected(one, pa.Table.from_batches([one.poison])) for one in chunks if one.poison is not None]
+    return pa.concat_tables([REJECTED_SCHEMA.empty_table(), *found])
+
+
+def _rejected(chunk: Chunk, rows: pa.Table) -> pa.Table:
+    codes = rows["code"].to_pylist()
+    facts = zip(codes, rows["expected"].to_pylist(), rows["found"].to_pylist(), strict=True)
+    reasons = [
+        json.dumps([{"code": code, "column": None, "expected": expected, "found": found}])
+        for code, expected, found in facts
+    ]
+    columns = [
+        pa.repeat(pa.scalar(chunk.topic), rows.num_rows),
+        pa.repeat(pa.scalar(chunk.partition, pa.int32()), rows.num_rows),
+        rows[OFFSET],
+        pa.array([[code] for code in codes], pa.list_(pa.string())),
+        pa.array(reasons, pa.string()),
+        rows["raw"],
+    ]
+    return pa.table(columns, schema=REJECTED_SCHEMA)

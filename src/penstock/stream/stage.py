@@ -1,0 +1,46 @@
+"""What a node of a graph is while it runs: rows in, rows out, and the state in between as bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a round takes place: microseconds since 1970 of the wall clock, and the watermark before and after it."""
+
+    now: int
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
+class Produced:
+    """`rows` in the order in which they were made. `late` are rows of the input that lie behind the watermark."""
+
+    rows: pa.Table
+    late: pa.Table | None = None
+
+
+class Stage(Protocol):
+    """The rows of all that the node reads, in the order of its declaration."""
+
+    def process(self, inputs: tuple[pa.Table, ...], moment: Moment) -> Produced: ...
+
+
+@runtime_checkable
+class KeyedStage(Stage, Protocol):
+    """A stage that remembers. What `delta` gives is applied by `restore` to what was there before."""
+
+    def delta(self) -> bytes:
+        """What changed since the last delta or snapshot."""
+
+    def snapshot(self) -> bytes:
+        """All of the state."""
+
+    def restore(self, snapshot: bytes | None, deltas: tuple[bytes, ...]) -> None: ...
+    def size(self) -> int:
+        """How many keys, windows or rows are remembered."""

@@ -1,0 +1,87 @@
+"""The state of all nodes as bytes: a header that names the parts and says how they were made, then the parts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from penstock.errors import PenstockError
+from penstock.spec.stream import Join
+from penstock.spec.stream_file import step_meaning
+from penstock.stream.plan import Graph, Intake
+
+_MARK = b"PSS1"
+
+
+class StateMismatch(PenstockError):
+    """The state was made by another declaration of the topology; nothing was read and nothing was reset."""
+
+
+def pack(parts: Mapping[str, bytes], about: Mapping[str, object] | None = None) -> bytes:
+    """Parts by name, and facts about them.
+
+    >>> unpack(pack({"fees": b"abc"}))
+    {'fees': b'abc'}
+    """
+    listed = [[name, len(part)] for name, part in parts.items()]
+    header = json.dumps({"parts": listed, "about": dict(about or {})}).encode()
+    return b"".join([_MARK, len(header).to_bytes(4, "little"), header, *parts.values()])
+
+
+def unpack(data: bytes) -> dict[str, bytes]:
+    """The parts by name."""
+    header, at = _header(data)
+    parts = {}
+    for name, length in header["parts"]:
+        parts[str(name)] = data[at : at + length]
+        at += length
+    return parts
+
+
+def about(data: bytes) -> dict[str, Any]:
+    """What `pack` was told about the parts."""
+    return dict(_header(data)[0]["about"])
+
+
+def _header(data: bytes) -> tuple[dict[str, Any], int]:
+    if data[:4] != _MARK:
+        raise StateMismatch("The state of the stream is none that this version reads", found=repr(data[:4]))
+    end = 8 + int.from_bytes(data[4:8], "little")
+    header: dict[str, Any] = json.loads(data[8:end])
+    return header, end
+
+
+def fingerprints(graph: Graph) -> dict[str, str]:
+    """What decides the state of each node: what it does, and all that comes before it."""
+    found: dict[str, str] = {}
+    steps = {step.name: step for step in graph.topology.steps}
+    for node in graph.nodes:
+        if isinstance(node.does, Intake):
+            meaning: object = node.does.topic if node.does.declared is None else node.does.declared.fingerprint
+        else:
+            step = steps[node.name]
+            above = [found[step.source]]
+            above += [found[step.operation.other]] if isinstance(step.operation, Join) else []
+            meaning = [step_meaning(step), above]
+        found[node.name] = sha256(json.dumps(meaning, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return found
+
+
+def check_same(graph: Graph, made_by: Mapping[str, str], *, adopt: bool) -> tuple[str, ...]:
+    """The nodes whose state may be taken over; StateMismatch names those that changed, unless they are to begin anew."""
+    now = fingerprints(graph)
+    steps = {step.name for step in graph.topology.steps}
+    changed = sorted(name for name in steps if now[name] != made_by.get(name))
+    gone = sorted(name for name in made_by if name not in now)
+    if (changed or gone) and not adopt:
+        raise StateMismatch(
+            f"The topology `{graph.topology.name}` is not the one that its state was made by",
+            where=str(graph.topology.path),
+            expected="the steps as they were",
+            found=", ".join([*(f"`{name}` changed" for name in changed), *(f"`{name}` is gone" for name in gone)]),
+            remedy="Declare it as before, give the new one another name, or go on with `--adopt`: steps that did not"
+            " change keep their state, the others begin anew from the present position.",
+        )
+    return tuple(name for name in now if name not in changed)

@@ -1,0 +1,115 @@
+"""Live tables: the latest row of every key, in one transaction with the position."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from penstock.errors import StorageError
+from penstock.store.live import DELETED, LiveShape, LiveTable, live_tables, open_live
+
+SCHEMA = pa.schema(
+    [
+        ("member", pa.string()),
+        ("hour", pa.timestamp("us", tz="UTC")),
+        ("paid", pa.decimal128(38, 2)),
+        ("mean", pa.float64()),
+        ("on", pa.date32()),
+        ("odd", pa.bool_()),
+        ("titles", pa.list_(pa.string())),
+    ]
+)
+HOUR = datetime(2026, 1, 1, 5, tzinfo=UTC)
+
+
+def row(member: str, paid: str, *, hour: datetime = HOUR) -> dict[str, object]:
+    return {
+        "member": member,
+        "hour": hour,
+        "paid": Decimal(paid),
+        "mean": 0.5,
+        "on": date(2026, 1, 1),
+        "odd": True,
+        "titles": ["é"],
+    }
+
+
+def table(folder: Path, *, version: str = "1") -> LiveTable:
+    return LiveTable(folder, LiveShape.of("hours", SCHEMA, ["member", "hour"], version=version))
+
+
+def changes(*rows: dict[str, object], schema: pa.Schema = SCHEMA) -> pa.Table:
+    return pa.Table.from_pylist(list(rows), schema=schema)
+
+
+def test_the_last_row_of_a_key_counts_and_the_position_moves_with_it(tmp_path: Path) -> None:
+    hours = table(tmp_path)
+
+    hours.apply(changes(row("a", "1.00"), row("b", "2.00"), row("a", "3.00")), "here")
+
+    reader = open_live(tmp_path, "hours")
+    assert [(one["member"], one["paid"]) for one in reader.rows()] == [("a", 300), ("b", 200)]
+    assert (reader.position(), reader.count(), live_tables(tmp_path)) == ("here", 2, ("hours",))
+
+
+def test_values_are_kept_so_that_they_compare_as_they_should(tmp_path: Path) -> None:
+    table(tmp_path).apply(changes(row("a", "12.34")), "p")
+
+    (found,) = open_live(tmp_path, "hours").rows()
+
+    micros = int(HOUR.timestamp() * 1_000_000)
+    assert found == {"member": "a", "hour": micros, "paid": 1234, "mean": 0.5, "on": 20454, "odd": 1, "titles": '["é"]'}
+
+
+def test_changes_that_cannot_be_stored_leave_rows_and_position_as_they_were(tmp_path: Path) -> None:
+    hours = table(tmp_path)
+    hours.apply(changes(row("a", "1.00")), "before")
+
+    with pytest.raises(StorageError):
+        hours.apply(changes(row("b", "1.00"), row("c", "9" * 30)), "after")
+
+    reader = open_live(tmp_path, "hours")
+    assert (reader.position(), reader.count()) == ("before", 1)
+
+
+def test_another_declaration_makes_the_table_anew(tmp_path: Path) -> None:
+    table(tmp_path).apply(changes(row("a", "1.00")), "p")
+
+    again = table(tmp_path, version="2")
+
+    assert again.position() is None
+    assert open_live(tmp_path, "hours").count() == 0
+
+
+def test_rows_come_in_the_order_that_is_asked_for(tmp_path: Path) -> None:
+    table(tmp_path).apply(changes(row("a", "1.00"), row("b", "3.00"), row("c", "2.00")), "p")
+
+    reader = open_live(tmp_path, "hours")
+
+    assert [one["member"] for one in reader.rows(order=[("paid", True)], limit=2)] == ["b", "c"]
+    assert [one["member"] for one in reader.rows(equal={"member": "c"})] == ["c"]
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9), st.booleans()), max_size=6), max_size=5))
+def test_any_history_of_changes_leaves_the_rows_that_a_dictionary_would(
+    tmp_path_factory: pytest.TempPathFactory, history: list[list[tuple[str, int, bool]]]
+) -> None:
+    folder = tmp_path_factory.mktemp("live")
+    hours, oracle = table(folder), dict[str, int]()
+    schema = SCHEMA.append(pa.field(DELETED, pa.bool_()))
+    for number, batch in enumerate(history):
+        rows = [{**row(member, f"{paid}.00"), DELETED: gone} for member, paid, gone in batch]
+        hours.apply(changes(*rows, schema=schema), str(number))
+        for member, paid, gone in batch:
+            oracle[member] = paid * 100
+            if gone:
+                del oracle[member]
+
+    assert {one["member"]: one["paid"] for one in open_live(folder, "hours").rows()} == oracle

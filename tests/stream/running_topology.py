@@ -1,0 +1,94 @@
+"""A topology at work on the log in memory, for tests: its rows as plain values, and restarts at will."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+
+from penstock.log.protocol import TopicSpec
+from penstock.spec.project import Project
+from penstock.sql.connection import connect
+from penstock.stream.incoming import REJECTED_SCHEMA, Incoming, payload_schema
+from penstock.stream.outgoing import records
+from penstock.stream.pipeline import LATE_SCHEMA, Pipeline
+from penstock.stream.plan import Graph, make_graphs
+from penstock.stream.runner import Limits, Runner
+from penstock.stream.stages import make_stages
+from penstock.testing.world import ManualClock
+from tests.stream.memory_log import MemoryLog
+
+START = datetime(2020, 1, 1, tzinfo=UTC)
+Row = dict[str, Any]
+
+
+def loan(number: int, member: str = "m", *, fee: str | None = "1.00", at: float = 0, title: str | None = None) -> Row:
+    """A loan lent `at` seconds after the clock's beginning."""
+    lent = START + timedelta(seconds=at)
+    return {
+        "loan": f"L{number}",
+        "member": member,
+        "title": title,
+        "fee": None if fee is None else Decimal(fee),
+        "lent": lent,
+    }
+
+
+@dataclass
+class Desk:
+    """A topology of a project on a log; `restart` is what a new process does."""
+
+    project: Project
+    name: str
+    log: MemoryLog = field(default_factory=MemoryLog)
+    clock: ManualClock = field(default_factory=ManualClock)
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        for name, topic in self.project.streams.topics.items():
+            contract = self.project.contracts[topic.dataset]
+            self.log.ensure(TopicSpec(name, topic.partitions, payload_schema(topic, contract)))
+
+    @property
+    def graph(self) -> Graph:
+        return make_graphs(self.project, {}.get)[self.name]
+
+    def lend(self, rows: Sequence[Row], *, topic: str = "loans_typed", partition: int = 0) -> None:
+        schema = self.log.topics()[topic].spec.schema
+        table = pa.Table.from_pylist(list(rows), schema=schema)
+        self.log.append(topic, records(table, tenant="default", key=("member",), time="lent"), partition)
+
+    @contextmanager
+    def running(self, *, adopt: bool = False) -> Iterator[Runner]:
+        graph = self.graph
+        outputs = [TopicSpec(sink.output.topic, 1, sink.schema) for sink in graph.sinks]
+        outputs += [TopicSpec(graph.rejected, 1, REJECTED_SCHEMA), TopicSpec(graph.late, 1, LATE_SCHEMA)]
+        job = self.log.job(self.name, list(graph.topology.inputs()), outputs)
+        with connect(threads=1) as connection:
+            connection.execute("SET preserve_insertion_order = true")
+            incoming = {}
+            for node, intake in graph.intakes:
+                if intake.declared is not None and intake.contract is not None:
+                    incoming[node.name] = Incoming(
+                        connection, intake.declared, intake.contract, tenant="default", pseudonym_key=b"k", domains={}
+                    )
+            pipeline = Pipeline(graph, connection, incoming, make_stages(graph))
+            runner = Runner(graph, pipeline, self.log, job, self.clock, "default", self.limits)
+            runner.resume(adopt=adopt)
+            yield runner
+            runner.close()
+
+    def finish(self) -> None:
+        """Run until nothing is left."""
+        with self.running() as runner:
+            while runner.turn() is not None:
+                pass
+
+    def rows(self, topic: str) -> list[Row]:
+        system = ("_key", "_timestamp", "_headers", "_offset")
+        return [{name: value for name, value in row.items() if name not in system} for row in self.log.rows(topic)]
