@@ -160,6 +160,8 @@ def plan(made_plan: Plan, *, as_json: bool) -> None:
         line(f"nothing to do: release {made_plan.release} is up to date")
     for number, step in enumerate(made_plan.steps, 1):
         line(f"{number}. {step}")
+        for rebuild in getattr(step, "rebuilds", ()):
+            line(f"   {rebuild}")
 
 
 def explanation(explained: Explanation, *, as_json: bool) -> None:

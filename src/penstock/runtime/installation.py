@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from penstock.runtime.place import DataDirectory
@@ -37,5 +37,8 @@ class Installation:
         return cls(loaded, DataDirectory(root), real_world() if world is None else world)
 
     def plan(self) -> Plan:
-        """The steps that a run would take now."""
-        return make_plan(self.project, read_state(self.project, self.place, self.world))
+        """The steps that a run would take now, with what changed models cost."""
+        from penstock.runtime.migration import rebuilds
+
+        state = read_state(self.project, self.place, self.world)
+        return make_plan(self.project, replace(state, rebuilds=rebuilds(self)))

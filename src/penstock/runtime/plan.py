@@ -19,6 +19,29 @@ class Pending:
 
 
 @dataclass(frozen=True)
+class Rebuild:
+    """A table that is made from nothing, and why; what it held and took when that was last done, None where it never
+    was. `rows_read` are those of the tables it reads, `bytes` what it has in the lake."""
+
+    table: str
+    reason: str
+    rows_read: int
+    rows: int | None
+    bytes: int | None
+    seconds: float | None
+
+    def __str__(self) -> str:
+        costs = [f"reads {self.rows_read:,} rows"]
+        if self.rows is not None:
+            costs.append(f"writes about {self.rows:,}")
+        if self.bytes is not None:
+            costs.append(f"{self.bytes:,} bytes in the lake")
+        if self.seconds is not None:
+            costs.append(f"took {self.seconds:.1f} s")
+        return f"make {self.table} from nothing: {self.reason} ({', '.join(costs)})"
+
+
+@dataclass(frozen=True)
 class State:
     """What is there: new files by source, pending rows by dataset, and whether gold follows silver."""
 
@@ -26,6 +49,7 @@ class State:
     pending: Mapping[str, Pending]
     gold_reason: str | None  # why gold must be built; None: the last release equals silver and the declarations
     release: int | None
+    rebuilds: tuple[Rebuild, ...] = ()  # tables that changed models make from nothing
 
 
 @dataclass(frozen=True)
@@ -58,6 +82,7 @@ class ReleaseGold:
     """Build the models, pass the gate, release every changed gold table at once."""
 
     reason: str
+    rebuilds: tuple[Rebuild, ...] = ()
 
     def __str__(self) -> str:
         return f"build the models, pass the gate and release gold ({self.reason})"
@@ -92,7 +117,7 @@ def make_plan(project: Project, state: State) -> Plan:
         if (reason := _conform_reason(waiting, fed=dataset in fed)) is not None
     )
     reason = "silver changes" if conforming else state.gold_reason
-    releasing = () if reason is None or project.models is None else (ReleaseGold(reason),)
+    releasing = () if reason is None or project.models is None else (ReleaseGold(reason, state.rebuilds),)
     return Plan(taking + conforming + releasing, state.release)
 
 

@@ -12,18 +12,18 @@ from penstock.spec.project import Project
 from penstock.transform import warehouse
 from penstock.transform.changes import define_source_changes, forget
 from penstock.transform.failure import check_appending, check_changes, check_models, check_released, check_sources
-from penstock.transform.graph import Graph
+from penstock.transform.graph import Graph, Node
 from penstock.transform.outcome import Outcome, model_results, test_results
 from penstock.transform.program import Program, held_program, keep_program, program_key
 from penstock.transform.ran import Ran
-from penstock.transform.result import Build, ModelInput, ModelKind, ModelResult
+from penstock.transform.result import Build, ModelInput, ModelKind, ModelResult, ModelStatus
 from penstock.transform.runner import Runner
 from penstock.transform.selection import Change, Selection, change_of, select, signature, without_keys
 from penstock.transform.state import InputState, NodeState, WarehouseState
 from penstock.transform.workspace import Limits, Workspace, prepare
 from penstock.world import Clock
 
-_LAYOUT = "2"  # raise it when a warehouse made by an older version must not be built upon
+_LAYOUT = "3"  # raise it when a warehouse made by an older version must not be built upon
 
 
 def engine() -> str:
@@ -74,7 +74,7 @@ def build(
         check_released(models)
         tests = test_results(connection, outcome)
         forget(connection)
-        warehouse.write_state(connection, _state(graph, inputs, models))
+        warehouse.write_state(connection, _state(graph, inputs, models, built))
     return Build(
         database=target,
         models=models,
@@ -167,10 +167,23 @@ def _make_ready(
         return held, frozenset(node.id for node in stay.values() if node.moves_by_key and node.id in selection.run)
 
 
-def _state(graph: Graph, inputs: Mapping[str, ModelInput], models: tuple[ModelResult, ...]) -> WarehouseState:
-    hashes = {model.unique_id: model.content_hash for model in models}
+def _state(
+    graph: Graph,
+    inputs: Mapping[str, ModelInput],
+    models: tuple[ModelResult, ...],
+    before: WarehouseState | None = None,
+) -> WarehouseState:
+    results = {model.unique_id: model for model in models}
     return WarehouseState(
         engine=engine(),
         inputs={name: InputState(given.scan.snapshot_id, signature(given)) for name, given in inputs.items()},
-        nodes={node.id: NodeState(node.code, hashes.get(node.id)) for node in graph.nodes.values()},
+        nodes={id: _node_state(node, results.get(id), before) for id, node in graph.nodes.items()},
     )
+
+
+def _node_state(node: Node, model: ModelResult | None, before: WarehouseState | None) -> NodeState:
+    if model is None:
+        return NodeState(node.code)
+    held = None if before is None else before.nodes.get(node.id)
+    seconds = model.seconds if model.status is ModelStatus.BUILT else None if held is None else held.seconds
+    return NodeState(node.code, model.content_hash, model.rows, seconds)

@@ -56,7 +56,8 @@ def _model(connection: duckdb.DuckDBPyConnection, node: Node, outcome: Outcome) 
     before = None if outcome.built is None else outcome.built.nodes.get(node.id)
     hash_before = None if before is None else before.content_hash
     content = _content(connection, node, status, hash_before)
-    rows = warehouse.count(connection, node.table)
+    counted = node.schema == GOLD or node.materialized != "view"
+    rows = warehouse.count(connection, node.table) if counted else 0
     held = outcome.held.get(node.id) if status is ModelStatus.APPENDED else None
     new_rows = 0 if status is ModelStatus.KEPT else rows - (held or 0)
     return ModelResult(

@@ -76,7 +76,7 @@ class ModelColumn:
 class ModelResult:
     """One model after a build. `held_rows` is the number of rows the base held where more were appended.
 
-    `content_hash` stands for the rows without their order; of an append model it is None, for that is never
+    `rows` of a view that is not released are not counted. `content_hash` stands for the rows without their order; of an append model it is None, for that is never
     skipped. `changed` is False when a reader could not tell the table from the base's.
     """
 

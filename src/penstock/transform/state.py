@@ -17,10 +17,13 @@ class InputState:
 
 @dataclass(frozen=True)
 class NodeState:
-    """A model or test as it was built: `code` is a fingerprint of all that can change its rows."""
+    """A model or test as it was built: `code` is a fingerprint of all that can change its rows. `rows` are those it
+    has, `seconds` what it took when it was last made from nothing."""
 
     code: str
     content_hash: str | None = None
+    rows: int | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)

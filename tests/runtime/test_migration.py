@@ -1,0 +1,59 @@
+"""A change of models is planned, shown with what it costs, made in one release, and undone by another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from penstock.release.record import find_release
+from tests.flows.library import Library, loan
+
+FEES = "    cast(sum(fee) as decimal(18, 2)) as fees"
+STATUS, STAGED = "models/marts/loans_by_status.sql", "models/staging/stg_loans.sql"
+
+
+def rebuilds(library: Library) -> dict[str, dict[str, Any]]:
+    """What `plan` says is made from nothing, by table."""
+    plan = library.call("plan", "--json").expect(0).document
+    return {one["table"]: one for step in plan["steps"] for one in step.get("rebuilds", ())}
+
+
+def test_nothing_is_made_from_nothing_while_the_models_stay(library: Library) -> None:
+    assert rebuilds(library) == {}
+    library.loans("tuesday", loan(6))
+    assert rebuilds(library) == {}
+
+
+def test_a_plan_says_which_tables_are_made_from_nothing_why_and_what_that_costs(library: Library) -> None:
+    library.edit(STATUS, FEES, FEES + ",\n    max(fee) as highest")
+    [(table, rebuild)] = rebuilds(library).items()
+    assert (table, rebuild["reason"]) == ("gold.loans_by_status", "its code changed")
+    assert (rebuild["rows_read"], rebuild["rows"]) == (3, 2)
+    assert rebuild["bytes"] > 0
+    assert rebuild["seconds"] >= 0
+    told = library.call("plan").expect(0).output.decode()
+    assert "make gold.loans_by_status from nothing: its code changed (reads 3 rows, writes about 2" in told
+
+
+def test_what_reads_changed_code_is_made_from_nothing_because_of_it(library: Library) -> None:
+    library.edit(STAGED, "coalesce(fee, 0)", "coalesce(fee, 1)")
+    assert {table: one["reason"] for table, one in rebuilds(library).items()} == {
+        "gold.loans_by_status": "staging.stg_loans above it changed"
+    }
+
+
+def test_a_new_column_of_silver_is_a_reason(library: Library) -> None:
+    column = "      - id: {0}\n        name: {0}\n        logicalType: string\n"
+    library.edit("contracts/loans.yml", column.format("title"), column.format("note") + column.format("title"))
+    assert {one["reason"] for one in rebuilds(library).values()} == {"silver.loans has the new column note"}
+
+
+def test_reverted_declarations_release_the_former_content_again(library: Library) -> None:
+    library.edit(STATUS, FEES, FEES + ",\n    max(fee) as highest")
+    assert library.run()["gold"] == {"gold.loans_by_status": 2}
+    library.edit(STATUS, FEES + ",\n    max(fee) as highest", FEES)
+    assert library.run()["gold"] == {"gold.loans_by_status": 2}
+    first, last = (find_release(library.data, number) for number in (1, 3))
+    assert (last.models, last.silver) == (first.models, first.silver)
+    contents = [{name: (table.content, table.shape) for name, table in one.gold.items()} for one in (first, last)]
+    assert contents[0] == contents[1]
+    assert library.gold() == library.gold(release=1)
