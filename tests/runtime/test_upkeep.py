@@ -9,7 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from penstock.errors import StorageError
+from penstock.lake.lake import Lake
+from penstock.lake.records import put_record, stored_records
+from penstock.load.bronze import take
 from penstock.runtime import run as running
+from penstock.runtime.forgetting import forget_records
 from penstock.runtime.installation import Installation
 from penstock.runtime.run import run
 from penstock.runtime.watch import Unwatched
@@ -43,9 +47,68 @@ def test_raw_bytes_are_forgotten_without_anything_new(library: Library) -> None:
 def test_raw_bytes_of_a_dataset_that_is_not_declared_any_more_are_forgotten_too(library: Library) -> None:
     for name in ("contracts/loans.yml", "sources/loans.yml", "checks/loans.yml"):
         (library.project / name).unlink()
-    shutil.rmtree(library.project / "models")
+    for name in ("models", "streams"):
+        shutil.rmtree(library.project / name)
     run(later(library, 31), Unwatched())
     assert raw_lines(library) == 0
+
+
+def kept(library: Library, kind: str) -> list[str]:
+    return [record.key for record in stored_records(library.data, kind)]
+
+
+def test_records_beyond_their_retention_are_forgotten_and_what_rests_on_them_stays(library: Library) -> None:
+    for number in (11, 12):
+        library.loans(f"day{number}", loan(number))
+        library.run()
+    assert (len(kept(library, "run")), len(kept(library, "batch")), len(kept(library, "release"))) == (3, 8, 3)
+
+    run(later(library, 89), Unwatched())
+    assert (len(kept(library, "run")), len(kept(library, "batch")), len(kept(library, "release"))) == (4, 8, 3)
+    put_record(library.data, "metrics", "of a candidate that was refused", {}, at=datetime.now(UTC))
+    run(later(library, 91), Unwatched())
+
+    assert (len(kept(library, "run")), kept(library, "metrics")) == (2, [])
+    assert kept(library, "batch") == []
+    assert kept(library, "release") == ["00000001", "00000002", "00000003"]  # all three can still be read
+    assert library.count("gold.dim_member", release=1) == 2
+    assert library.run()["outcome"] == "nothing new"
+
+
+def test_an_expired_release_is_forgotten_with_its_metrics_and_numbers_go_on(library: Library) -> None:
+    library.edit("penstock.yml", "tenant: default", "tenant: default\nretention: {releases_keep: 1, records_for: P40D}")
+    library.loans("tuesday", loan(6))
+    assert library.run()["release"] == 2
+    run(later(library, 35), Unwatched())
+    assert "expired" in library.call("query", "SELECT 1", "--release", "1").expect(2).err
+    run(later(library, 41), Unwatched())
+    assert kept(library, "release") == ["00000002"]
+    assert "There is no release 1" in library.call("query", "SELECT 1", "--release", "1").expect(2).err
+    library.loans("wednesday", loan(7))
+    assert library.run()["release"] == 3
+
+
+def test_a_batch_that_silver_has_not_seen_is_remembered_whatever_its_age(library: Library) -> None:
+    library.loans("tuesday", loan(6), loan(7))
+    installation = later(library, 0)
+    with Lake.open(library.data, installation.world) as lake, lake.lease("run", holder="test") as lease:
+        state = running.read_state(installation.project, installation.place, installation.world, lake=lake)
+        source = installation.project.sources["loans"]
+        found = state.discoveries["loans"]
+        list(take(lake, installation.project, source, found, lease=lease, world=installation.world, observe=print))
+        forget_records(library.data, older_than=timedelta(days=90), now=datetime.now(UTC) + timedelta(days=200))
+    assert later(library, 0).plan().steps[0].rows == 2
+
+
+def test_a_refusal_stands_until_a_release_answers_it_and_is_then_forgotten(library: Library) -> None:
+    library.edit("checks/loans.yml", "minimum: 1", "minimum: 100")
+    library.loans("tuesday", loan(6))
+    library.run(1)
+    now = datetime.now(UTC) + timedelta(days=200)
+    assert forget_records(library.data, older_than=timedelta(days=90), now=now)["gate"] == 0
+    library.edit("checks/loans.yml", "minimum: 100", "minimum: 1")
+    assert library.run()["release"] == 2
+    assert forget_records(library.data, older_than=timedelta(days=90), now=now)["gate"] == 1
 
 
 def test_a_run_that_finds_its_work_done_by_another_has_nothing_new(

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from penstock.errors import StorageError, UsageError
 from penstock.lake.access import CATALOG_FILE, has_log, open_to_read, open_to_write
+
+_LAST = "\U0010ffff"  # sorts behind every key
 
 
 @dataclass(frozen=True)
@@ -70,20 +72,42 @@ def read_heads(root: Path) -> dict[str, str]:
     return dict(_query(root, query, ()))
 
 
-def read_records(root: Path, kind: str) -> list[dict[str, Any]]:
-    """The values of all records of a kind, oldest first; each with its `key` and `committed_at` added."""
+def read_records(root: Path, kind: str, *, prefix: str = "") -> list[dict[str, Any]]:
+    """The values of the records of a kind whose key begins with `prefix`, oldest first; each with its `key` and
+    `committed_at` added."""
     return [
         {**record.value, "key": record.key, "committed_at": record.committed_at.isoformat()}
-        for record in stored_records(root, kind)
+        for record in _stored(root, "kind = ? AND key >= ? AND key < ? ORDER BY rowid", kind, prefix, prefix + _LAST)
     ]
 
 
-def stored_records(root: Path, kind: str) -> list[StoredRecord]:
-    """All records of a kind in the order in which they were written."""
-    query = "SELECT kind, key, value, committed_at FROM penstock_record WHERE kind = ? ORDER BY rowid"
+def stored_records(root: Path, kind: str, *, since: str = "", before: datetime | None = None) -> list[StoredRecord]:
+    """The records of a kind from key `since` on, in the order in which they were written; those written before an
+    instant, where one is given."""
+    limit = _LAST if before is None else _instant(before)
+    return _stored(root, "kind = ? AND key >= ? AND committed_at < ? ORDER BY rowid", kind, since, limit)
+
+
+def stored_record(root: Path, kind: str, key: str) -> StoredRecord | None:
+    """One record, or None."""
+    return next(iter(_stored(root, "kind = ? AND key = ?", kind, key)), None)
+
+
+def last_record(root: Path, kind: str) -> StoredRecord | None:
+    """The record of a kind with the highest key, or None before the first."""
+    return next(iter(_stored(root, "kind = ? ORDER BY key DESC LIMIT 1", kind)), None)
+
+
+def _instant(at: datetime) -> str:
+    """An instant as the table holds it; all are in UTC, so their order is that of their texts."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def _stored(root: Path, condition: str, *values: str) -> list[StoredRecord]:
+    query = f"SELECT kind, key, value, committed_at FROM penstock_record WHERE {condition}"
     return [
         StoredRecord(row[0], row[1], json.loads(row[2]), datetime.fromisoformat(row[3]))
-        for row in _query(root, query, (kind,))
+        for row in _query(root, query, values)
     ]
 
 
@@ -104,15 +128,17 @@ def put_record(root: Path, kind: str, key: str, value: Mapping[str, object], *, 
     with _errors(root), closing(open_to_write(root)) as db:
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA secure_delete = ON")
-        db.execute(statement, (kind, key, text, at.isoformat(timespec="milliseconds")))
+        db.execute(statement, (kind, key, text, _instant(at)))
 
 
-def delete_records(root: Path, kind: str, keys: list[str]) -> None:
-    """Forget records, for instance of releases beyond their retention."""
+def delete_records(root: Path, kind: str, keys: Sequence[str]) -> None:
+    """Forget records beyond their retention, all or none."""
     with _errors(root), closing(open_to_write(root)) as db:
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA secure_delete = ON")
+        db.execute("BEGIN IMMEDIATE")
         db.executemany("DELETE FROM penstock_record WHERE kind = ? AND key = ?", [(kind, key) for key in keys])
+        db.execute("COMMIT")
 
 
 def read_table_summary(metadata_location: str) -> TableSummary:

@@ -39,7 +39,7 @@ def remember_refusal(
     root: Path, project: Project, verdict: Verdict, *, number: int, silver: Mapping[str, int | None], clock: Clock
 ) -> None:
     """Record that the candidate for release `number` was refused, and why; rows are not quoted."""
-    attempt = sum(1 for record in stored_records(root, KIND) if record.value["number"] == number) + 1
+    attempt = len(stored_records(root, KIND, since=release_key(number))) + 1
     value = {
         "number": number,
         "project": project.fingerprint,
@@ -56,7 +56,7 @@ def last_gate(root: Path) -> Gate | None:
     until the release of its number, or a later one, was made."""
     release = latest_release(root)
     released = 0 if release is None else release.number
-    refusals = [record for record in stored_records(root, KIND) if record.value["number"] > released]
+    refusals = stored_records(root, KIND, since=release_key(released + 1))
     if refusals:
         last = refusals[-1]
         value = last.value

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.errors import UsageError
-from penstock.lake.records import StoredRecord, exists, stored_records
+from penstock.lake.records import StoredRecord, exists, last_record, stored_record, stored_records
 from penstock.lake.table import FieldColumn
 
 KIND = "release"
@@ -122,39 +122,31 @@ def releases(root: Path) -> tuple[Release, ...]:
 
 def latest_release(root: Path) -> Release | None:
     """The current release, or None before the first."""
-    every = releases(root)
-    return every[-1] if every else None
+    last = last_record(root, KIND)
+    return None if last is None else Release.from_record(last)
 
 
 def find_release(root: Path, number: int) -> Release:
     """A release that can be read; UsageError when there never was one of that number or when it expired."""
-    every = releases(root)
-    chosen = next((release for release in every if release.number == number), None)
-    readable = [release.number for release in every if release.expired_at is None]
+    found = stored_record(root, KIND, release_key(number))
+    chosen = None if found is None else Release.from_record(found)
+    if chosen is not None and chosen.expired_at is None:
+        return chosen
+    readable = [release.number for release in releases(root) if release.expired_at is None]
     if chosen is None:
         raise UsageError(
             f"There is no release {number}", expected=_numbers(readable), found=str(number), remedy=_remedy(root)
         )
-    if chosen.expired_at is not None:
-        raise UsageError(
-            f"Release {number} expired on {chosen.expired_at:%Y-%m-%d} and can no longer be read",
-            expected=_numbers(readable),
-            remedy="How long releases stay readable is declared under `retention` in penstock.yml.",
-        )
-    return chosen
+    raise UsageError(
+        f"Release {number} expired on {chosen.expired_at:%Y-%m-%d} and can no longer be read",
+        expected=_numbers(readable),
+        remedy="How long releases stay readable is declared under `retention` in penstock.yml.",
+    )
 
 
 def warehouse_of(root: Path, number: int) -> Path:
     """Where the private warehouse that equals a release lies, while it is kept."""
     return root / "cache" / f"warehouse-{number}.duckdb"
-
-
-def runs(root: Path) -> tuple[Mapping[str, Any], ...]:
-    """Every run that was recorded, oldest first, as it was recorded."""
-    return tuple(
-        {**record.value, "key": record.key, "at": record.committed_at.isoformat()}
-        for record in stored_records(root, "run")
-    )
 
 
 def _numbers(readable: list[int]) -> str:

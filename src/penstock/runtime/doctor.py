@@ -72,8 +72,8 @@ def _disk(installation: Installation) -> Finding:
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
-    writable = os.access(folder, os.W_OK)
-    if not writable:
+    place = installation.place
+    if not (place.is_writable if place.exists else os.access(folder, os.W_OK)):
         return Finding("disk", False, f"{folder} cannot be written; choose another --data-dir or mend its permissions")
     enough = free >= ROOM_FOR_WORK
     return Finding("disk", enough, f"{free / 1e9:,.1f} GB free" + ("" if enough else "; make room before the next run"))

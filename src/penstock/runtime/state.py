@@ -96,7 +96,7 @@ def _pending(project: Project, contract: Contract, place: DataDirectory, tables:
 
 def _rows_since(root: Path, table: str, batch: int) -> int:
     """Rows of the batches after `batch`; a batch that was read again counts as it was read last."""
-    records = (record for record in read_records(root, "batch") if record["table"] == table)
+    records = read_records(root, "batch", prefix=f"{table}/")
     return sum({record["batch"]: record["accepted"] for record in records if record["batch"] > batch}.values())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from penstock.lake.records import put_record, stored_records
+from penstock.lake.records import last_record, put_record
 from penstock.runtime.installation import Installation
 
 if TYPE_CHECKING:
@@ -24,17 +24,18 @@ def is_due(installation: Installation) -> bool:
     """
     if not installation.place.exists:
         return False
-    done = stored_records(installation.place.root, KIND)
-    return not done or abs(installation.world.clock.now() - done[-1].committed_at) >= EVERY
+    done = last_record(installation.place.root, KIND)
+    return done is None or abs(installation.world.clock.now() - done.committed_at) >= EVERY
 
 
 def keep_up(installation: Installation, lake: Lake, lease: Lease) -> None:
     """Forget raw bytes and expire releases beyond their retention, then snapshots that no release or reader needs,
-    with their files, then what a killed process left behind."""
+    with their files, then records that nothing rests on, then what a killed process left behind."""
     from penstock.lake.upkeep import Retention, expire, remove_orphans
     from penstock.load.retention import forget_raw
     from penstock.release.pin import pins
     from penstock.release.retention import expire_releases
+    from penstock.runtime.forgetting import forget_records
 
     retention, clock = installation.project.retention, installation.world.clock
     for name in lake.heads("quarantine"):  # also of datasets that are not declared any more
@@ -46,5 +47,6 @@ def keep_up(installation: Installation, lake: Lake, lease: Lease) -> None:
         lease=lease,
         pinned=pins(lake.root),
     )
+    forget_records(lake.root, older_than=retention.records_for, now=clock.now())
     remove_orphans(lake, older_than=ORPHAN_AGE)
     put_record(lake.root, KIND, "last", {}, at=clock.now())

@@ -24,7 +24,13 @@ RAW_QUARANTINE_FOR = default(
     "For how long the original bytes of lines that could not be read are kept; they may be personal.",
     _KEPT.raw_quarantine_for,
 )
-RETENTION = Section("the retention", (RELEASES_KEEP, RELEASES_FOR, SNAPSHOTS_FOR, RAW_QUARANTINE_FOR))
+RECORDS_FOR = default(
+    "records_for",
+    DURATION,
+    "For how long runs, batches, refusals of the gate and expired releases are remembered.",
+    _KEPT.records_for,
+)
+RETENTION = Section("the retention", (RELEASES_KEEP, RELEASES_FOR, SNAPSHOTS_FOR, RAW_QUARANTINE_FOR, RECORDS_FOR))
 
 TARGET = default("target", PERCENT, "Quality score to aim at, per cent.", 99.9)
 ALERT = default("alert", PERCENT, "Quality score below which the gate raises an alert, per cent.", 95.0)
@@ -79,6 +85,7 @@ def retention_of(fields: Fields) -> Retention:
         releases_for=section[RELEASES_FOR],
         snapshots_for=section[SNAPSHOTS_FOR],
         raw_quarantine_for=section[RAW_QUARANTINE_FOR],
+        records_for=section[RECORDS_FOR],
     )
 
 
