@@ -1,0 +1,195 @@
+"""The embedded log's list of topics: where each lives and as what incarnation, and how far named readers came."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+
+from penstock.log import database
+from penstock.log.lock import FolderLock
+from penstock.log.protocol import LogError, Part, Position, Topic, TopicSpec
+from penstock.world import World
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
+_TABLES = (
+    (
+        "CREATE TABLE topic (name TEXT PRIMARY KEY, home TEXT, incarnation TEXT, partitions INTEGER, arrow BLOB,"
+        " retention INTEGER, max_bytes INTEGER)"
+    ),
+    (
+        "CREATE TABLE position (reader TEXT, topic TEXT, partition INTEGER, offset INTEGER, incarnation TEXT,"
+        " PRIMARY KEY (reader, topic, partition))"
+    ),
+    "CREATE TABLE input (job TEXT, topic TEXT, PRIMARY KEY (job, topic))",
+)
+
+
+@dataclass(frozen=True)
+class Home:
+    """A topic and the folder, relative to the log, whose segments hold it."""
+
+    topic: Topic
+    folder: str
+
+
+class Catalog:
+    """Short transactions on one small file; safe for threads and processes."""
+
+    def __init__(self, root: Path, world: World) -> None:
+        self._path = root / "catalog.db"
+        self._world = world
+        self._lock = threading.Lock()
+        if not self._path.exists():
+            self._create()
+        with database.storage_errors(self._path):
+            self._connection = database.open_writer(self._path)
+            self._connection.execute("PRAGMA wal_autocheckpoint = 100")
+
+    def _create(self) -> None:
+        lock = FolderLock.take(self._path.with_suffix(".lock"), "a new log", self._world)
+        try:
+            if not self._path.exists():
+                database.create(self._world.disk, self._path, _fill)
+        finally:
+            lock.release()
+
+    def homes(self) -> dict[str, Home]:
+        query = "SELECT name, home, incarnation, partitions, arrow, retention, max_bytes FROM topic ORDER BY name"
+        with self._lock, database.storage_errors(self._path):
+            return {row[0]: _home(row) for row in self._connection.execute(query).fetchall()}
+
+    def ensure(self, spec: TopicSpec, *, job: str | None = None) -> Home:
+        """The topic, made when it is not there; of a job when one is named."""
+        _check(spec)
+        with self._lock, database.storage_errors(self._path), self._connection as transaction:
+            transaction.execute("BEGIN IMMEDIATE")
+            query = "SELECT name, home, incarnation, partitions, arrow, retention, max_bytes FROM topic WHERE name = ?"
+            row = transaction.execute(query, (spec.name,)).fetchone()
+            made = self._made(spec, job) if row is None else _changed(_home(row), spec, job)
+            values = (
+                made.folder,
+                made.topic.incarnation,
+                spec.partitions,
+                _schema_bytes(made),
+                _micros(spec.retention),
+            )
+            statement = "INSERT OR REPLACE INTO topic VALUES (?, ?, ?, ?, ?, ?, ?)"
+            transaction.execute(statement, (spec.name, *values, spec.max_bytes))
+            return made
+
+    def _made(self, spec: TopicSpec, job: str | None) -> Home:
+        incarnation = self._world.ids.new()
+        folder = f"topics/{spec.name}/{incarnation}" if job is None else f"jobs/{job}"
+        return Home(Topic(spec, incarnation), folder)
+
+    def remove(self, topic: str) -> None:
+        with self._lock, database.storage_errors(self._path), self._connection as transaction:
+            transaction.execute("BEGIN IMMEDIATE")
+            transaction.execute("DELETE FROM topic WHERE name = ?", (topic,))
+            transaction.execute("DELETE FROM input WHERE topic = ?", (topic,))
+
+    def positions(self, reader: str) -> dict[Part, Position]:
+        query = "SELECT topic, partition, offset, incarnation FROM position WHERE reader = ?"
+        with self._lock, database.storage_errors(self._path):
+            rows = self._connection.execute(query, (reader,)).fetchall()
+        return {(topic, part): Position(offset, incarnation) for topic, part, offset, incarnation in rows}
+
+    def save_positions(self, reader: str, positions: Mapping[Part, Position]) -> None:
+        rows = [(reader, *part, at.offset, at.incarnation) for part, at in positions.items()]
+        with self._lock, database.storage_errors(self._path), self._connection as transaction:
+            transaction.execute("BEGIN IMMEDIATE")
+            transaction.executemany("INSERT OR REPLACE INTO position VALUES (?, ?, ?, ?, ?)", rows)
+
+    def needed(self, topic: str) -> list[dict[int, Position]]:
+        """By named reader of the topic: its positions."""
+        query = "SELECT reader, partition, offset, incarnation FROM position WHERE topic = ?"
+        with self._lock, database.storage_errors(self._path):
+            rows = self._connection.execute(query, (topic,)).fetchall()
+        found: dict[str, dict[int, Position]] = {}
+        for reader, partition, offset, incarnation in rows:
+            found.setdefault(reader, {})[partition] = Position(offset, incarnation)
+        return list(found.values())
+
+    def declare_inputs(self, job: str, topics: tuple[str, ...]) -> None:
+        with self._lock, database.storage_errors(self._path), self._connection as transaction:
+            transaction.execute("BEGIN IMMEDIATE")
+            transaction.execute("DELETE FROM input WHERE job = ?", (job,))
+            transaction.executemany("INSERT INTO input VALUES (?, ?)", [(job, topic) for topic in topics])
+
+    def jobs_reading(self, topic: str) -> list[str]:
+        with self._lock, database.storage_errors(self._path):
+            rows = self._connection.execute("SELECT job FROM input WHERE topic = ?", (topic,)).fetchall()
+        return [job for (job,) in rows]
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def check_name(name: str) -> None:
+    """Names become folders, and topics in Kafka."""
+    if not _NAME.fullmatch(name):
+        expected = "at most 200 letters, digits, dots, hyphens and underscores, the first none of dot and hyphen"
+        raise LogError("This cannot be a name in the log", expected=expected, found=repr(name))
+
+
+def _fill(connection: sqlite3.Connection) -> None:
+    for statement in _TABLES:
+        connection.execute(statement)
+
+
+def _check(spec: TopicSpec) -> None:
+    check_name(spec.name)
+    if spec.partitions < 1:
+        raise LogError("A topic has at least one partition", where=spec.name, found=str(spec.partitions))
+    for one in spec.schema:
+        if pa.types.is_dictionary(one.type) or (one.name.startswith("_") and one.name in spec.read_schema.names[:3]):
+            raise LogError("A topic cannot have this column", where=spec.name, found=f"{one.name} {one.type}")
+
+
+def _home(row: tuple[str, str, str, int, bytes, int | None, int | None]) -> Home:
+    name, folder, incarnation, partitions, arrow, retention, max_bytes = row
+    age = None if retention is None else timedelta(microseconds=retention)
+    schema = pa.ipc.read_schema(pa.py_buffer(arrow))
+    return Home(Topic(TopicSpec(name, partitions, schema, age, max_bytes), incarnation), folder)
+
+
+def _changed(before: Home, spec: TopicSpec, job: str | None) -> Home:
+    old = before.topic.spec
+    if old.partitions != spec.partitions:
+        raise _mismatch(spec.name, f"{old.partitions} partitions", str(spec.partitions))
+    if before.folder.startswith("jobs/") != (job is not None) or (job and before.folder != f"jobs/{job}"):
+        raise _mismatch(spec.name, f"the owner {before.folder}", job or "no job")
+    for one in old.schema:
+        if one.name not in spec.schema.names or spec.schema.field(one.name).type != one.type:
+            found = str(spec.schema.field(one.name).type) if one.name in spec.schema.names else "no such column"
+            raise _mismatch(spec.name, f"column {one.name} {one.type}", found)
+    for one in spec.schema:
+        if one.name not in old.schema.names and not one.nullable:
+            raise _mismatch(spec.name, f"a new column {one.name} that may be null", "one that may not")
+    return Home(Topic(spec, before.topic.incarnation), before.folder)
+
+
+def _mismatch(topic: str, expected: str, found: str) -> LogError:
+    return LogError(
+        "The topic exists in another shape",
+        where=topic,
+        expected=expected,
+        found=found,
+        remedy="Declare it as it is, or give the new shape a new name.",
+    )
+
+
+def _schema_bytes(home: Home) -> bytes:
+    data: bytes = home.topic.spec.schema.serialize().to_pybytes()
+    return data
+
+
+def _micros(age: timedelta | None) -> int | None:
+    return None if age is None else age // timedelta(microseconds=1)

@@ -1,0 +1,136 @@
+"""A job of the embedded log: its topics, state, journal and positions are in the segments of one folder."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+
+from penstock.log import database
+from penstock.log.batch import encode
+from penstock.log.protocol import Log, LogError, Part, Position, Restored, SourceReset, Topic, TopicSpec, beginning
+from penstock.log.segment import Segment, Snapshot
+from penstock.log.volume import Change, JobChange, Volume, numbers, segment_path
+
+HOLDER = "job"
+
+
+@dataclass
+class EmbeddedJob:
+    """See `protocol.Job`."""
+
+    _log: Log
+    _volume: Volume
+    _inputs: Mapping[str, Topic]
+    _outputs: Mapping[str, TopicSpec]
+    _epoch: int
+    _count: int = field(default=0)
+
+    def positions(self) -> Mapping[Part, Position]:
+        committed = self._volume.read(lambda segment: segment.positions())
+        found: dict[Part, Position] = {}
+        for name, topic in self._inputs.items():
+            for part, first in beginning(self._log, name).items():
+                at = committed.get(part, first)
+                if at.incarnation != topic.incarnation:
+                    raise _other_incarnation(part, at, topic)
+                found[part] = at
+        return found
+
+    def restore(self) -> Restored:
+        snapshot, deltas = self._volume.read(_state)
+        if snapshot is None:
+            return Restored(None, tuple(deltas))
+        path = self._volume.root / snapshot.file
+        with database.storage_errors(path):
+            data = path.read_bytes()
+        if len(data) != snapshot.size or zlib.crc32(data) != snapshot.checksum:
+            expected, found = f"{snapshot.size} bytes, checksum {snapshot.checksum:08x}", f"{len(data)} bytes"
+            raise LogError("The state of the job is damaged", where=str(path), expected=expected, found=found)
+        return Restored(data, tuple(deltas))
+
+    def journal(self) -> Iterator[bytes]:
+        """Entries are numbered by commit; a segment begins with those since the snapshot that it begins with."""
+        last = -1
+        for number in numbers(self._volume.root):
+            path = segment_path(self._volume.root, number)
+            with database.storage_errors(path):
+                segment = Segment(database.open_reader(path), str(path))
+                try:
+                    for entry, data in segment.notes("journal", last):
+                        last = entry
+                        yield data
+                finally:
+                    segment.connection.close()
+
+    def commit(
+        self,
+        *,
+        outputs: Mapping[str, pa.RecordBatch],
+        state_delta: bytes | None,
+        snapshot: bytes | None,
+        journal: bytes | None,
+        positions: Mapping[Part, Position],
+    ) -> None:
+        self._count += 1
+        batches = tuple(
+            batch
+            for topic, records in outputs.items()
+            for batch in encode(self._output(topic), records, sequence=self._count)
+        )
+        written = None if snapshot is None else self._write(snapshot)
+        change = Change(HOLDER, self._epoch, batches, job=JobChange(positions, state_delta, written, journal))
+        before = None if written is None else self._volume.read(lambda segment: segment.snapshot())
+        try:
+            self._volume.commit(change)
+        except BaseException:
+            if written is not None:
+                self._remove(written)
+            raise
+        if before is not None:
+            self._remove(before)
+
+    def close(self) -> None:
+        """The job stays with the log until that is closed."""
+
+    def _output(self, topic: str) -> TopicSpec:
+        spec = self._outputs.get(topic)
+        if spec is None:
+            raise LogError("The job does not own this topic", where=topic, expected=", ".join(self._outputs))
+        return spec
+
+    def _write(self, data: bytes) -> Snapshot:
+        """The state in a file of its own, durable before the commit that names it: an old one goes whole."""
+        world = self._volume.world
+        path = self._volume.root / f"{world.ids.new()}.snapshot"
+        try:
+            with database.storage_errors(path):
+                with world.disk.create(str(path)) as file:
+                    file.write(data)
+                world.disk.sync(str(path))
+        except BaseException:
+            self._volume.world.disk.remove(str(path))
+            raise
+        return Snapshot(path.name, len(data), zlib.crc32(data), 0)
+
+    def _remove(self, snapshot: Snapshot) -> None:
+        self._volume.world.disk.remove(str(self._volume.root / Path(snapshot.file).name))
+
+
+def _state(segment: Segment) -> tuple[Snapshot | None, list[bytes]]:
+    snapshot = segment.snapshot()
+    deltas = segment.notes("delta", 0 if snapshot is None else snapshot.after)
+    return snapshot, [data for _, data in deltas]
+
+
+def _other_incarnation(part: Part, at: Position, topic: Topic) -> SourceReset:
+    return SourceReset(
+        "An input of the job was made anew",
+        where=f"{part[0]}, partition {part[1]}",
+        expected=f"incarnation {at.incarnation}",
+        found=f"incarnation {topic.incarnation}",
+        remedy="Find out what was lost, then begin the job anew.",
+    )

@@ -1,0 +1,354 @@
+"""A folder of segments with one owner: group commits, the next segment when it is time, and what is dropped whole."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from penstock.errors import Fenced, PenstockError, StorageError
+from penstock.log import database, segment
+from penstock.log.batch import Encoded
+from penstock.log.checkpoint import Checkpointer
+from penstock.log.lock import FolderLock
+from penstock.log.protocol import Appended, LogError, LogStorageError, Part, Position
+from penstock.log.segment import Segment, Snapshot
+from penstock.world import World
+
+T = TypeVar("T")
+_SUFFIX = ".db"
+_CLEARED_AT_ONCE = 4  # superfluous deltas that one commit removes: more than it can add
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a new segment begins, and how much the write-ahead log of one may hold."""
+
+    segment_bytes: int = 256 << 20
+    segment_span: timedelta = timedelta(hours=1)
+    checkpoint_bytes: int = 4 << 20
+    wal_bytes: int = 64 << 20
+
+
+@dataclass(frozen=True)
+class JobChange:
+    """What a job's commit changes besides its topics."""
+
+    positions: Mapping[Part, Position]
+    delta: bytes | None
+    snapshot: Snapshot | None
+    journal: bytes | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is to be committed by a holder; a producer's has a `sequence`."""
+
+    holder: str
+    epoch: int
+    batches: tuple[Encoded, ...]
+    sequence: int | None = None
+    job: JobChange | None = None
+
+    @property
+    def size(self) -> int:
+        delta = 0 if self.job is None or self.job.delta is None else len(self.job.delta)
+        return delta + sum(batch.size for batch in self.batches)
+
+
+@dataclass
+class _Waiting:
+    change: Change
+    result: Appended | None = None
+    error: BaseException | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.result is not None or self.error is not None
+
+
+def numbers(root: Path) -> list[int]:
+    """The segments of a folder, oldest first."""
+    return sorted(int(path.stem) for path in root.glob(f"*{_SUFFIX}"))
+
+
+def segment_path(root: Path, number: int) -> Path:
+    return root / f"{number:010d}{_SUFFIX}"
+
+
+@dataclass
+class Volume:
+    """The open folder. `drop` says which segments may go; it is asked when a new one begins."""
+
+    root: Path
+    what: str
+    world: World
+    limits: Limits
+    lock: FolderLock
+    epoch: int = 0
+    number: int = 0
+    drop: Callable[[Path], list[int]] = field(default=lambda _: [])
+    broken: StorageError | None = None
+    closed: bool = False
+
+    @classmethod
+    def open(cls, root: Path, what: str, world: World, limits: Limits) -> Volume:
+        """Take the folder over; LeaseHeld when another process has it."""
+        volume = cls(root, what, world, limits, FolderLock.take(root / "writer.lock", what, world))
+        try:
+            with database.storage_errors(root):
+                volume._begin()
+        except BaseException:
+            volume.lock.release()
+            raise
+        return volume
+
+    def __post_init__(self) -> None:
+        self._commit_lock = threading.Lock()
+        self._queue_lock = threading.Lock()
+        self._queue: list[_Waiting] = []
+
+    def _begin(self) -> None:
+        found = numbers(self.root)
+        if not found:
+            self._make(1, None)
+            found = [1]
+        self._attach(found[-1])
+        if self.segment.sealed() is not None:
+            self._make(self.number + 1, self.connection)
+            self._attach(self.number + 1)
+        with self._transaction():
+            self.epoch = self.segment.raise_epoch()
+        self._remove_orphans()
+
+    def _attach(self, number: int) -> None:
+        path = segment_path(self.root, number)
+        self.connection = database.open_writer(path)
+        self.number, self.segment = number, Segment(self.connection, str(path))
+        self._made = self.segment.made()
+        self._bytes = sum(extent.bytes for extent in self.segment.extents())
+        self._unchecked = self._bytes
+        self._checkpointer = Checkpointer(path, self.limits.wal_bytes)
+
+    def _make(self, number: int, before: sqlite3.Connection | None, *, publish: bool = True) -> None:
+        made = self._now()
+        path = segment_path(self.root, number)
+        database.prepare(
+            self.world.disk, path, lambda fresh: segment.fill(fresh, number=number, made=made, before=before)
+        )
+        if publish:
+            database.publish(self.world.disk, path)
+
+    def _remove_orphans(self) -> None:
+        """Files that a crash left: half made segments, snapshots that no commit names."""
+        kept = self.segment.snapshot()
+        for path in self.root.glob("*.snapshot"):
+            if kept is None or path.name != kept.file:
+                self.world.disk.remove(str(path))
+        for path in self.root.glob(f"*{database.NEW}"):
+            database.remove(self.world.disk, path)
+        names = {path.name for path in self.root.glob(f"*{_SUFFIX}")}
+        for path in self.root.glob(f"*{_SUFFIX}-*"):
+            if path.name.rpartition("-")[0] not in names:
+                self.world.disk.remove(str(path))
+
+    # Commits
+
+    def hold(self, name: str) -> int:
+        """Become the holder of a name: the epoch that fences all before it."""
+        with self._commit_lock, database.storage_errors(self.root), self._transaction():
+            self._fence()
+            return self.segment.raise_holder(name)
+
+    def read(self, question: Callable[[Segment], T]) -> T:
+        """Ask the current segment, between commits."""
+        with self._commit_lock, database.storage_errors(self.root):
+            self._check_open()
+            return question(self.segment)
+
+    def commit(self, change: Change) -> Appended:
+        """Durable on return. Threads that come while one is committing are committed together by the next."""
+        mine = _Waiting(change)
+        with self._queue_lock:
+            self._queue.append(mine)
+        with self._commit_lock:
+            if not mine.done:
+                with self._queue_lock:
+                    group, self._queue = self._queue, []
+                self._commit_group(group)
+        if mine.error is not None:
+            raise mine.error
+        if mine.result is None:
+            raise AssertionError("a commit ended without a result")
+        return mine.result
+
+    def _commit_group(self, group: list[_Waiting]) -> None:
+        results: list[tuple[_Waiting, Appended | PenstockError]] = []
+        try:
+            self._check_open()
+            with database.storage_errors(self.root), self._transaction():
+                self._fence()
+                results = [(waiting, self._judged(waiting.change)) for waiting in group]
+        except BaseException as error:
+            if isinstance(error, StorageError) and not isinstance(error, LogStorageError):
+                self.broken = error
+            for waiting in group:
+                waiting.error = error
+            if not isinstance(error, Exception):
+                raise
+            return
+        for waiting, result in results:
+            if isinstance(result, Appended):
+                waiting.result = result
+            else:
+                waiting.error = result
+        self._after_commit(group)
+
+    def _judged(self, change: Change) -> Appended | PenstockError:
+        """Apply a change that may be applied; what speaks against one does not touch the others of its group."""
+        epoch, last, ranges = self.segment.holder(change.holder)
+        if epoch != change.epoch:
+            return _fenced(change.holder, change.epoch, epoch)
+        if change.sequence is not None and change.sequence <= last:
+            return Appended(ranges if change.sequence == last else {}, duplicate=True)
+        if change.sequence is not None and change.sequence > last + 1:
+            return LogError(
+                "An append is missing",
+                where=change.holder,
+                expected=f"sequence {last + 1}",
+                found=f"sequence {change.sequence}",
+                remedy="Go on from last_sequence.",
+            )
+        return self._apply(change)
+
+    def _apply(self, change: Change) -> Appended:
+        at = self._now()
+        ranges: dict[int, tuple[int, int]] = {}
+        for batch in change.batches:
+            first, next = self.segment.add(batch, at)
+            ranges[batch.partition] = (ranges.get(batch.partition, (first, next))[0], next)
+        if change.sequence is not None:
+            self.segment.advance_holder(change.holder, change.sequence, ranges)
+        if change.job is not None:
+            self._apply_job(change.job)
+        return Appended(ranges)
+
+    def _apply_job(self, job: JobChange) -> None:
+        number = self.segment.commits()
+        self.segment.move(job.positions)
+        if job.snapshot is not None:
+            self.segment.take_snapshot(
+                Snapshot(job.snapshot.file, job.snapshot.size, job.snapshot.checksum, number - 1)
+            )
+        if job.delta is not None:
+            self.segment.note("delta", number, job.delta)
+        if job.journal is not None:
+            self.segment.note("journal", number, job.journal)
+        current = self.segment.snapshot()
+        if current is not None:
+            self.segment.clear_deltas(current.after, _CLEARED_AT_ONCE)
+
+    def _fence(self) -> None:
+        if not self.segment.fence(self.epoch):
+            raise _fenced(self.what, self.epoch, self.segment.epoch())
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """One atomic point of the disk; undone when anything is raised within."""
+        with self.world.disk.transaction(self.segment.path):
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.connection.execute("COMMIT")
+            except BaseException:
+                self.segment.forget_names()
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise LogError("The log was closed", where=self.what)
+        if self.broken is not None:
+            raise self.broken
+
+    # Segments
+
+    def _after_commit(self, group: list[_Waiting]) -> None:
+        size = sum(waiting.change.size for waiting in group)
+        self._bytes += size
+        self._unchecked += size
+        if self._unchecked >= self.limits.checkpoint_bytes:
+            self._unchecked = 0
+            self._checkpointer.due()
+        with_snapshot = any(one.change.job is not None and one.change.job.snapshot is not None for one in group)
+        if self._is_due(with_snapshot=with_snapshot):
+            self._roll_if_possible()
+
+    def _is_due(self, *, with_snapshot: bool) -> bool:
+        """A job's segment waits for the next snapshot, but not for ever."""
+        if self._checkpointer.stuck:
+            return True
+        age = timedelta(microseconds=self._now() - self._made)
+        fullness = max(self._bytes / self.limits.segment_bytes, age / self.limits.segment_span)
+        is_job = self.segment.snapshot() is not None
+        return fullness >= (1 if with_snapshot or not is_job else 2)
+
+    def _roll_if_possible(self) -> None:
+        """Begin the next segment. A disk that refuses is no reason to refuse rows: the next commit tries again."""
+        try:
+            with database.storage_errors(self.root):
+                self._roll()
+        except StorageError:
+            return
+
+    def _roll(self) -> None:
+        next = self.number + 1
+        self._make(next, self.connection, publish=False)
+        with self._transaction():
+            self._fence()
+            self.segment.seal(self._now())
+        database.publish(self.world.disk, segment_path(self.root, next))
+        sealed, checkpointer = self.connection, self._checkpointer
+        self._attach(next)
+        checkpointer.close()
+        sealed.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        sealed.close()
+        self._drop()
+
+    def upkeep(self) -> None:
+        """Begin a segment that is due by time, and drop what retention lets go, also when nothing is appended."""
+        with self._commit_lock:
+            self._check_open()
+            if self._bytes > 0 and self._is_due(with_snapshot=False):
+                self._roll_if_possible()
+            self._drop()
+
+    def _drop(self) -> None:
+        for number in self.drop(self.root):
+            database.remove(self.world.disk, segment_path(self.root, number))
+
+    def _now(self) -> int:
+        return int(self.world.clock.now().timestamp() * 1_000_000)
+
+    def close(self) -> None:
+        with self._commit_lock:
+            if not self.closed:
+                self.closed = True
+                self._checkpointer.close()
+                self.connection.close()
+                self.lock.release()
+
+
+def _fenced(what: str, mine: int, newest: int) -> Fenced:
+    return Fenced(
+        f"A newer writer took over {what}; this one must not write any more",
+        expected=f"epoch {newest}",
+        found=f"epoch {mine}",
+        remedy="Let the newer one go on.",
+    )
