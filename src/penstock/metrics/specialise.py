@@ -52,6 +52,8 @@ def specialise(
     for select in list(tree.find_all(exp.Select)):
         _without_true(select)
     _drop_unused(tree)
+    for cte in tree.find_all(exp.CTE):  # held in memory, rows would be cut and filtered only afterwards
+        cte.set("materialized", False)
     return tree
 
 
