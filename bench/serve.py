@@ -1,4 +1,4 @@
-"""The API under load: documents and lists at 500 requests a second, and what refreshing the store costs.
+"""The API under load: documents and lists at 500 requests a second, what refreshing the store costs, and metrics.
 
 A library of the reference's size (10,000 members, 100,000 loans) is stored as a release would store it and served
 by the server of the product with one worker. The load is open (see `load`): answers do not hold back requests.
@@ -9,21 +9,19 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
-import socket
 import statistics
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bench import ledger
 from bench.figure import Figure, Outcome
 from bench.machine import percentile
+from bench.server import ended, free_port, until_answered
 from penstock.serve.agreement import GoldColumn, fitted
 from penstock.serve.asgi import VARIABLE, setting
 from penstock.serve.feed import column_types, rows
@@ -76,6 +74,7 @@ class Asked:
 
 
 def run(folder: Path) -> Outcome | None:
+    numbers = ledger.ask(folder / "shop")
     refreshed = [refresh(folder / "store", MEMBERS, LOANS, release=number) for number in range(1, ROUNDS + 1)]
     large = refresh(folder / "large", MEMBERS * 10, LOANS * 10, release=1)
     print(f"  store refreshed in {statistics.median(refreshed):.2f} s, ten times the size in {large:.2f} s", flush=True)
@@ -104,16 +103,22 @@ def run(folder: Path) -> Outcome | None:
         "A latency counts from the moment the request was due; the generator, beside the server on the machine, "
         f"sent one in a hundred more than {percentile(asked.late, 99):.1f} ms late, which counts too."
     )
+    ledger_note = (
+        f"Metrics: a simulated shop's ledger, repeated to {numbers.rows:,} rows in the warehouse of its release; every "
+        "question is new to the server, one at a time, each time to a server that just started."
+    )
     return Outcome(
-        figures=[*figures(asked, most, refreshed, large)],
+        figures=[*figures(asked, most, refreshed, large), *numbers.figures()],
         runs={
             **{f"{kind}, p99 ms": [percentile(one, 99) for one in rounds] for kind, rounds in asked.rounds.items()},
             "refresh, s": refreshed,
+            **numbers.runs(),
         },
         notes=[
             f"{RATE} requests a second, open loop, {SECONDS} s each, median of {ROUNDS} rounds; one worker, 32 connections.",
             beside,
             f"{MEMBERS:,} members and {LOANS:,} loans; random documents, random pages of 100 rows over the whole list.",
+            ledger_note,
         ],
     )
 
@@ -159,18 +164,12 @@ def refresh(store: Path, members: int, loans: int, *, release: int) -> float:
 @contextmanager
 def served(store: Path, root: Path) -> Iterator[str]:
     """The address of a server of its own process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     environment = {**os.environ, VARIABLE: setting(store=store, root=root, cors=())}
     command = [sys.executable, "-c", SERVER, str(store), str(root), str(port)]
     process = subprocess.Popen(command, env=environment)
-    try:
-        _wait(process, f"http://127.0.0.1:{port}/health")
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)
+    with ended(process):
+        yield until_answered(process, port)
 
 
 def generate(address: str, paths: Sequence[str], rate: object, seconds: float) -> str:
@@ -178,14 +177,3 @@ def generate(address: str, paths: Sequence[str], rate: object, seconds: float) -
     command = [sys.executable, "-m", "bench.load", address, str(rate), str(seconds)]
     done = subprocess.run(command, input="\n".join(paths), capture_output=True, text=True, check=True)
     return done.stdout
-
-
-def _wait(process: subprocess.Popen[bytes], address: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.05)
-    raise AssertionError("the server does not answer")
