@@ -33,7 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "govern": {"spec", "sql"},
     "serve": {"spec", "sql", "lake", "release", "metrics", "store", "govern"},
     "cli": {"runtime", "spec"},
-    "testing": set(),
+    "testing": {"log"},
 }
 EVERYTHING = {"runtime"}
 
