@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, time
@@ -78,6 +79,14 @@ class Compiler:
         )
         return str(self._engine.explain(request).sql_statement.sql)
 
+    def is_plain(self, metric: str) -> bool:
+        """Whether a metric is a measure or the quotient of two: no window, no offset, no formula."""
+        one = next(one for one in self._manifest["metrics"] if one["name"] == metric)
+        parts = [one["type_params"].get(part) for part in ("numerator", "denominator")]
+        if one["type"] == "ratio":
+            return all(part and self.is_plain(part["name"]) and not _is_offset(part) for part in parts)
+        return bool(one["type"] == "simple")
+
     def dimensions(self, metric: str) -> tuple[Dimension, ...]:
         """All that a metric can be grouped by, apart from its own time, by whole name."""
         items = self._lookup.metric_lookup.get_common_group_by_items(
@@ -108,6 +117,10 @@ class Compiler:
             kind, grain = DimensionKind.CATEGORICAL, ""
         description = " ".join((described.get("description") or "").split())
         return Dimension(spec.dunder_name, spec.element_name + grain, kind, own, description)
+
+
+def _is_offset(part: Mapping[str, Any]) -> bool:
+    return bool(part.get("offset_window") or part.get("offset_to_grain"))
 
 
 def compile_metrics(manifest: str) -> Metrics:
@@ -150,9 +163,22 @@ def _compiled(compiler: Compiler, metric: str) -> tuple[tuple[Dimension, ...], M
 
 
 def _templates(compiler: Compiler, metric: str, dimensions: Sequence[Dimension]) -> Iterator[tuple[str, str]]:
+    """The template of every grain that the metric can be asked at, and that without one.
+
+    Where the statements of two grains of a plain metric differ in the name of the period alone, so do those of the
+    longer ones, and MetricFlow need not compile them.
+    """
+    made: dict[Grain | None, str] = {}
     refused = ""
-    made = 0
     for grain in (None, *Grain):
+        finest = [one for one in made if one is not None][:2]
+        if (
+            len(finest) == 2
+            and grain is not None
+            and _renamed(made[finest[0]], finest[0], finest[1]) == made[finest[1]]
+        ):
+            made[grain] = _renamed(made[finest[0]], finest[0], grain)
+            continue
         try:
             sql = compiler.sql(
                 metric,
@@ -168,12 +194,27 @@ def _templates(compiler: Compiler, metric: str, dimensions: Sequence[Dimension])
         if not is_sound(parse(sql)):
             refused = "its SQL reads a table that it does not join"
             continue
-        template = template_of(sql, metric=metric)
-        _check_separable(template, dimensions)
-        made += 1
-        yield ("" if grain is None else str(grain)), template
+        made[grain] = _numbered(template_of(sql, metric=metric))
+        _check_separable(made[grain], dimensions)
     if not made:
         raise DeclarationError(f"MetricFlow cannot compile the metric `{metric}`", found=_first_reason(refused))
+    yield from (("" if grain is None else str(grain), template) for grain, template in made.items())
+
+
+def _renamed(template: str, grain: Grain, other: Grain) -> str:
+    """The template with another period in place of its own; dimensions of time keep theirs."""
+    cut = re.sub(
+        rf"DATE_TRUNC\('{grain.upper()}', ([^()]*)\) AS {TIME}__{grain}\b",
+        rf"DATE_TRUNC('{other.upper()}', \1) AS {TIME}__{other}",
+        template,
+    )
+    return re.sub(rf"\b{TIME}__{grain}\b", f"{TIME}__{other}", cut)
+
+
+def _numbered(template: str) -> str:
+    """The template with its subqueries counted from 1, as they come; MetricFlow counts on from statement to statement."""
+    numbers: dict[str, int] = {}
+    return re.sub(r"\bsubq_\d+\b", lambda name: f"subq_{numbers.setdefault(name[0], len(numbers) + 1)}", template)
 
 
 def _first_reason(message: str) -> str:

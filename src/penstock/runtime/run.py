@@ -13,6 +13,7 @@ from penstock.errors import PenstockError, StorageError, without_values
 from penstock.lake.records import put_record
 from penstock.runtime.installation import Installation
 from penstock.runtime.plan import ConformRows, Plan, ReleaseGold, State, TakeFiles, make_plan
+from penstock.runtime.preparing import preparation
 from penstock.runtime.report import CheckOutcome, DatasetResult, Notice, RunReport
 from penstock.runtime.secret import pseudonym_key
 from penstock.runtime.state import gold_reason, read_state
@@ -85,16 +86,18 @@ class _Running:
 
     def _apply(self, plan: Plan, state: State, lake: Lake, lease: Lease) -> RunReport:
         outcome, release = "loaded" if plan.steps else "nothing new", state.release
-        for step in plan.steps:
-            match step:
-                case TakeFiles():
-                    self._take(step, state, lake, lease)
-                case ConformRows():
-                    self._conform(step, lake, lease)
-                case ReleaseGold() if gold_reason(self.installation.project, self.installation.place) is None:
-                    outcome = "nothing new"  # the files that were to change silver were refused
-                case ReleaseGold():
-                    outcome, release = self._release(lake, lease, release)
+        with preparation(self.installation) as prepared:
+            for step in plan.steps:
+                match step:
+                    case TakeFiles():
+                        self._take(step, state, lake, lease)
+                    case ConformRows():
+                        self._conform(step, lake, lease)
+                    case ReleaseGold() if gold_reason(self.installation.project, self.installation.place) is None:
+                        outcome = "nothing new"  # the files that were to change silver were refused
+                    case ReleaseGold():
+                        prepared.finish()
+                        outcome, release = self._release(lake, lease, release)
         if outcome != "gate failed":
             self.serve_latest()
         keep_up(self.installation, lake, lease)

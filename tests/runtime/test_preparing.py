@@ -1,0 +1,59 @@
+"""Models and metrics are compiled beside the loading, and a run needs none of it to succeed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from penstock.runtime import preparing
+from penstock.runtime.installation import Installation
+from penstock.runtime.preparing import prepare
+from penstock.runtime.run import run
+from penstock.runtime.watch import Unwatched
+from tests.flows.library import Library, loan
+
+
+def test_the_build_finds_what_was_prepared_and_does_not_make_it_again(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _change_a_model(library)
+    installation = _installation(library, monkeypatch)
+    models = installation.project.models
+    assert models is not None
+    prepare(models, installation.place)
+    program = installation.place.cache / "dbt" / "program.json"
+    prepared = program.stat().st_mtime_ns
+
+    assert run(installation, Unwatched()).outcome == "released"
+
+    assert program.stat().st_mtime_ns == prepared
+
+
+def test_a_run_releases_where_nothing_could_be_prepared(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    _change_a_model(library)
+    library.loans("wednesday", loan(9))
+    monkeypatch.setattr(preparing.sys, "executable", "/bin/false")
+
+    assert run(_installation(library, monkeypatch), Unwatched()).outcome == "released"
+
+
+def test_it_ends_with_the_process_that_began_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "penstock.runtime.preparing", str(tmp_path / "none"), str(tmp_path / "data")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(timeout=60) == 1
+
+
+def _installation(library: Library, monkeypatch: pytest.MonkeyPatch) -> Installation:
+    for name, value in library.environment.items():
+        monkeypatch.setenv(name, value)
+    return Installation.at(library.project, library.data)
+
+
+def _change_a_model(library: Library) -> None:
+    path = next(library.project.rglob("loans_by_status.sql"))
+    path.write_text(path.read_text() + "\n-- changed\n")
