@@ -1,0 +1,80 @@
+"""State by key: columns of numbers, one place for each key, logged as what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from penstock.stream.key_index import KeyIndex, as_binary
+from penstock.stream.word_index import Ints, grown
+
+SLOT, KEY = "slot", "key"
+
+
+class KeyedState:
+    """`columns` are NumPy arrays by slot, zero for a key that is new. Whoever changes them says which with `touch`."""
+
+    def __init__(self, dtypes: Mapping[str, npt.DTypeLike]) -> None:
+        self._index = KeyIndex()
+        self.columns: dict[str, np.ndarray] = {name: np.zeros(0, dtype=dtype) for name, dtype in dtypes.items()}
+        self._touched: list[Ints] = []
+        self._logged = 0  # keys that a delta or snapshot holds
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def slots(self, keys: pa.Array) -> Ints:
+        """The slot of each key, -1 of null; a new key gets the next one."""
+        if keys.null_count == 0:
+            slots = self._index.slots(keys)
+        else:
+            slots = np.full(len(keys), -1, dtype=np.int64)
+            slots[np.asarray(keys.is_valid())] = self._index.slots(as_binary(keys).drop_null())
+        self.columns = {name: grown(column, len(self._index)) for name, column in self.columns.items()}
+        return slots
+
+    def touch(self, slots: Ints) -> None:
+        self._touched.append(slots)
+
+    def delta(self) -> bytes:
+        """The keys that came or changed since the last delta or snapshot, with all of their columns."""
+        new = np.arange(self._logged, len(self), dtype=np.int64)
+        slots = np.unique(np.concatenate([*self._touched, new]))
+        held = int(np.searchsorted(slots, self._logged))
+        keys = pa.concat_arrays([pa.nulls(held, pa.large_binary()), self._index.keys(self._logged)])
+        return self._written(slots, keys)
+
+    def snapshot(self) -> bytes:
+        return self._written(np.arange(len(self), dtype=np.int64), self._index.keys())
+
+    def restore(self, snapshot: bytes | None, deltas: Sequence[bytes]) -> None:
+        for part in (*([] if snapshot is None else [snapshot]), *deltas):
+            rows = from_bytes(part)
+            keys = pc.drop_null(rows[KEY])
+            self.slots(pa.concat_arrays(keys.chunks) if keys.num_chunks else pa.array([], pa.large_binary()))
+            slots = rows[SLOT].to_numpy()
+            for name, column in self.columns.items():
+                column[slots] = rows[name].to_numpy()
+        self._logged, self._touched = len(self), []
+
+    def _written(self, slots: Ints, keys: pa.Array) -> bytes:
+        columns = {name: pa.array(column[slots]) for name, column in self.columns.items()}
+        self._logged, self._touched = len(self), []
+        return to_bytes(pa.table({SLOT: slots, KEY: keys, **columns}))
+
+
+def to_bytes(rows: pa.Table) -> bytes:
+    """A table as compressed Arrow."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+        writer.write_table(rows)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
+
+
+def from_bytes(data: bytes) -> pa.Table:
+    return pa.ipc.open_stream(data).read_all()

@@ -1,0 +1,234 @@
+"""Running statistics: what the earlier rows of a key say about the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from penstock.spec.stream import Running
+from penstock.stream import exact
+from penstock.stream.exact import Floats, Wide
+from penstock.stream.key_index import has_null, row_keys
+from penstock.stream.keyed import KeyedState
+from penstock.stream.schema import running_fields
+from penstock.stream.segment import Segments
+from penstock.stream.stage import Moment, Produced
+from penstock.stream.word_index import Ints
+
+Flags = npt.NDArray[np.bool_]
+_LARGEST_FLOAT = 1e150  # its square is a number still
+_MANY = 64  # rows of one key in a batch
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """For each row what was there before it: how many numbers, their mean, their standard deviation (of a sample;
+    zero or less where there is none) and how far the row's own number lies from the mean."""
+
+    count: Ints
+    mean: Floats
+    deviation: Floats
+    distance: Floats
+
+
+class Arithmetic(Protocol):
+    """`columns` are the state of a key, `numbers` reads a column and says which rows have a number that counts, and
+    `fold` takes numbers key by key into the state."""
+
+    columns: Mapping[str, npt.DTypeLike]
+
+    def numbers(self, column: pa.ChunkedArray) -> tuple[np.ndarray, Flags]: ...
+    def fold(self, segments: Segments, numbers: np.ndarray, counts: Flags, state: dict[str, np.ndarray]) -> Earlier: ...
+
+
+class RunningStage:
+    """Adds the statistics of the rows before, in the order of the log.
+
+    A row without a key, or whose value is null, NaN, infinite or larger than can be summed, is counted for nobody.
+    There is no score before `minimum` numbers, nor while all of them were equal. The deviation is that of a sample
+    (n - 1). Any cut into batches gives the same bits.
+    """
+
+    def __init__(self, running: Running, rows: pa.Schema) -> None:
+        self.running = running
+        self._threshold = float(running.threshold)
+        self._arithmetic: Arithmetic = _arithmetic(rows.field(running.value).type)
+        self._state = KeyedState(self._arithmetic.columns)
+
+    def process(self, inputs: tuple[pa.Table, ...], moment: Moment) -> Produced:
+        rows = inputs[0]
+        keyless = has_null(rows, self.running.key)
+        keys = row_keys(rows, self.running.key)
+        slots = self._state.slots(pc.if_else(pa.array(keyless), None, keys) if keyless.any() else keys)
+        numbers, counts = self._arithmetic.numbers(rows[self.running.value])
+        keyed = np.flatnonzero(slots >= 0)
+        counts &= slots >= 0
+        segments = Segments.of(slots[keyed])
+        places = keyed[segments.order]
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            earlier = self._arithmetic.fold(segments, numbers[places], counts[places], self._state.columns)
+        self._state.touch(segments.slots[segments.starts])
+        return Produced(self._added(rows, places, counts, earlier))
+
+    def delta(self) -> bytes:
+        return self._state.delta()
+
+    def snapshot(self) -> bytes:
+        return self._state.snapshot()
+
+    def restore(self, snapshot: bytes | None, deltas: tuple[bytes, ...]) -> None:
+        self._state = KeyedState(self._arithmetic.columns)
+        self._state.restore(snapshot, deltas)
+
+    def size(self) -> int:
+        return len(self._state)
+
+    def _added(self, rows: pa.Table, places: Ints, counts: Flags, earlier: Earlier) -> pa.Table:
+        known = earlier.count > 0
+        spread = (earlier.count > 1) & (earlier.deviation > 0)
+        scored = spread & counts[places] & (earlier.count >= self.running.minimum)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            score = earlier.distance / earlier.deviation
+        length = rows.num_rows
+        columns = (
+            (self.running.count, _column(length, places, earlier.count, np.ones(len(places), dtype=bool))),
+            (self.running.mean, _column(length, places, earlier.mean, known)),
+            (self.running.deviation, _column(length, places, np.maximum(earlier.deviation, 0.0), earlier.count > 1)),
+            (self.running.score, _column(length, places, score, scored)),
+            (self.running.flag, pc.fill_null(_column(length, places, score > self._threshold, scored), False)),
+        )
+        made = {name: column for name, column in columns if name is not None}
+        for field in running_fields(self.running):
+            rows = rows.append_column(field, made[field.name])
+        return rows
+
+
+def _column(length: int, places: Ints, values: np.ndarray, there: Flags) -> pa.Array:
+    """`values` at `places` of `length` rows, where they are `there`; null elsewhere."""
+    whole, missing = np.zeros(length, dtype=values.dtype), np.ones(length, dtype=bool)
+    whole[places], missing[places] = values, ~there
+    return pa.array(whole, mask=missing)
+
+
+def _arithmetic(kind: pa.DataType) -> Arithmetic:
+    if pa.types.is_floating(kind):
+        return FloatArithmetic()
+    return ExactArithmetic(kind.scale if pa.types.is_decimal(kind) else 0)
+
+
+class ExactArithmetic:
+    """Fixed point: exact sums of differences from the key's first number, and of their squares. No order of folding
+    can change them."""
+
+    columns: Mapping[str, npt.DTypeLike] = dict.fromkeys(
+        ("count", "base", "sum_high", "sum_low", "square_high", "square_low"), np.int64
+    )
+
+    def __init__(self, scale: int) -> None:
+        self._unit = float(10**scale)
+
+    def numbers(self, column: pa.ChunkedArray) -> tuple[Ints, Flags]:
+        values, counts = whole_numbers(column)
+        counts &= np.abs(values) < exact.LARGEST
+        return np.where(counts, values, 0), counts
+
+    def fold(self, segments: Segments, numbers: np.ndarray, counts: Flags, state: dict[str, np.ndarray]) -> Earlier:
+        slots, ends = segments.slots, segments.ends
+        count = state["count"][slots] + segments.before(counts.astype(np.int64))
+        begins = counts & (count == 0)
+        state["base"][slots[begins]] = numbers[begins]
+        base = state["base"][slots]
+        moved = np.where(counts, numbers - base, 0)
+        sums = exact.sums_before(segments, moved, Wide(state["sum_high"][slots], state["sum_low"][slots]))
+        squares = exact.squares_before(segments, moved, Wide(state["square_high"][slots], state["square_low"][slots]))
+        keys, own = slots[ends], moved[ends]
+        state["count"][keys] = count[ends] + counts[ends]
+        after = exact.with_own(own, sums.at(ends))
+        state["sum_high"][keys], state["sum_low"][keys] = after.high, after.low
+        after = exact.with_own_square(own, squares.at(ends))
+        state["square_high"][keys], state["square_low"][keys] = after.high, after.low
+        average = sums.as_double().value / count
+        variance = exact.spread(count, sums, squares) / (count * (count - 1.0))
+        return Earlier(
+            count,
+            (base + average) / self._unit,
+            np.sqrt(np.maximum(variance, 0.0)) / self._unit,
+            ((numbers - base) - average) / self._unit,
+        )
+
+
+class FloatArithmetic:
+    """Floats: sums of differences from the key's first number, and of their squares, folded one after the other in
+    the order of the log."""
+
+    columns: Mapping[str, npt.DTypeLike] = {
+        "count": np.int64,
+        "base": np.float64,
+        "sum": np.float64,
+        "square": np.float64,
+    }
+
+    def numbers(self, column: pa.ChunkedArray) -> tuple[Floats, Flags]:
+        values = column.cast(pa.float64()).to_numpy()  # null becomes NaN
+        counts: Flags = np.abs(values) < _LARGEST_FLOAT
+        return np.where(counts, values, 0.0), counts
+
+    def fold(self, segments: Segments, numbers: np.ndarray, counts: Flags, state: dict[str, np.ndarray]) -> Earlier:
+        slots = segments.slots
+        count = state["count"][slots] + segments.before(counts.astype(np.int64))
+        begins = counts & (count == 0)
+        state["base"][slots[begins]] = numbers[begins]
+        base = state["base"][slots]
+        moved = np.where(counts, numbers - base, 0.0)
+        sums = _folded(segments, moved, state["sum"])
+        squares = _folded(segments, moved * moved, state["square"])
+        state["count"][slots[segments.ends]] = count[segments.ends] + counts[segments.ends]
+        average = sums / count
+        variance = (squares - sums * average) / (count - 1.0)
+        return Earlier(count, base + average, np.sqrt(np.maximum(variance, 0.0)), (numbers - base) - average)
+
+
+def _folded(segments: Segments, numbers: Floats, state: Floats) -> Floats:
+    """The sum before each row, added up strictly one after the other; `state` goes on to the sum after the last.
+
+    Rows that are the first of their key are added at once, then those that are the second, and so on; the rest of a
+    key with many rows is one cumulative sum."""
+    before = np.empty(len(numbers))
+    rank = np.arange(len(numbers)) - segments.first
+    by_rank = np.argsort(np.minimum(rank, _MANY), kind="stable")
+    edges = np.searchsorted(rank[by_rank], np.arange(_MANY + 1)) if len(numbers) else np.zeros(_MANY + 1, dtype=int)
+    for this, next in pairwise(edges):
+        if this == next:
+            break
+        rows = by_rank[this:next]
+        slots = segments.slots[rows]
+        before[rows] = state[slots]
+        state[slots] += numbers[rows]
+    for start, end in zip(segments.starts, segments.ends, strict=True) if edges[-1] < len(numbers) else ():
+        if end - start >= _MANY:
+            first, slot = start + _MANY, segments.slots[start]
+            total = np.cumsum(np.concatenate([state[slot : slot + 1], numbers[first : end + 1]]))
+            before[first : end + 1], state[slot] = total[:-1], total[-1]
+    return before
+
+
+def whole_numbers(column: pa.ChunkedArray) -> tuple[Ints, Flags]:
+    """Integers, or decimals as whole numbers of their last digit; False where there is none or it leaves 64 bits."""
+    array = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    valid: Flags = np.asarray(array.is_valid()) if array.null_count else np.ones(len(array), dtype=bool)
+    if not pa.types.is_decimal(array.type):
+        return pc.fill_null(pc.cast(array, pa.int64(), safe=False), 0).to_numpy(), valid
+    array = pc.cast(array, pa.decimal128(38, array.type.scale))
+    data = array.buffers()[1]
+    if data is None:
+        return np.zeros(0, dtype=np.int64), valid
+    limbs = np.frombuffer(data, dtype="<i8")[2 * array.offset : 2 * (array.offset + len(array))].reshape(-1, 2)
+    valid &= limbs[:, 1] == limbs[:, 0] >> 63
+    return np.where(valid, limbs[:, 0], 0), valid

@@ -1,0 +1,45 @@
+"""Rows of a batch brought together by key, each key's rows in the order in which they came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from penstock.stream.word_index import Ints, Rows
+
+
+@dataclass(frozen=True)
+class Segments:
+    """`order` puts the rows key by key. Over the rows in that order: `slots`, and `first`, the place where the row's
+    key begins. `starts` and `ends` (inclusive) are the places of the first and last row of each key."""
+
+    order: Rows
+    slots: Ints
+    first: Rows
+    starts: Rows
+    ends: Rows
+
+    @classmethod
+    def of(cls, slots: Ints) -> Segments:
+        order = stable_order(slots)
+        ordered = slots[order]
+        begins = np.ones(len(slots), dtype=bool)
+        begins[1:] = ordered[1:] != ordered[:-1]
+        starts = np.flatnonzero(begins)
+        ends = np.concatenate([starts[1:], [len(slots)]]) - 1 if len(slots) else starts
+        return cls(order, ordered, starts[np.cumsum(begins) - 1], starts, ends)
+
+    def before(self, values: Ints) -> Ints:
+        """The sum over the earlier rows of the same key. A sum of all rows may leave 64 bits, one of a key may not."""
+        exclusive = np.cumsum(values) - values
+        return exclusive - exclusive[self.first]
+
+
+def stable_order(slots: Ints) -> Rows:
+    """The rows by slot (below 2^31, or -1), ties as they came: one plain sort of slot and row in one word."""
+    bits = max(len(slots).bit_length(), 1)
+    if bits > 31:
+        return np.argsort(slots, kind="stable")
+    packed = np.sort((slots << bits) | np.arange(len(slots)))
+    return packed & ((1 << bits) - 1)
