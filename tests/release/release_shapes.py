@@ -61,6 +61,7 @@ class Model:
     new: int | None = None
     slice_by: str | None = None
     moved_slices: tuple[date, ...] | None = None
+    shown_in: str | None = None
     description: str = ""
 
     @property

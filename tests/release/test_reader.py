@@ -172,3 +172,12 @@ def test_the_connection_of_a_reader_reaches_no_other_file(house: House, tmp_path
     duckdb.sql("SELECT 1 AS secret").write_parquet(str(other))
     with open_reader(house.root, house.world) as reader, pytest.raises(duckdb.Error):
         reader.connection.execute(sql.format(other=other))
+
+
+def test_a_table_is_found_in_a_further_schema_that_shows_it(house: House):
+    house.release(model("a", [1]), model("b", [2], shown_in="views"))
+    assert house.rows("views.b") == house.rows("gold.b") == [{"n": 2}]
+    house.release(model("a", [1]), model("b", [2]))
+    assert house.rows("views.b", release=1) == [{"n": 2}]
+    with pytest.raises(duckdb.Error, match="views"):
+        house.rows("views.b")

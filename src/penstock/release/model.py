@@ -29,7 +29,8 @@ class BuiltModel(Protocol):
     `kind` is append or replace; `status` built, appended (only `new_rows` rows were added to the base's), moved (rows
     of some keys were made anew) or kept (nothing was done). `content_hash` stands for the rows without their order,
     None where unknown. `slice_by` is a column of dates by whose ranges files are cut, `moved_slices` its values in
-    rows that came or went since the base, None where not known.
+    rows that came or went since the base, None where not known. `shown_in` is a further schema in which readers find
+    it.
     """
 
     @property
@@ -48,6 +49,8 @@ class BuiltModel(Protocol):
     def slice_by(self) -> str | None: ...
     @property
     def moved_slices(self) -> Sequence[date] | None: ...
+    @property
+    def shown_in(self) -> str | None: ...
     @property
     def columns(self) -> Sequence[BuiltColumn]: ...
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
@@ -89,7 +89,7 @@ def publish(
             name = gold_name(model)
             before = released(last, model)
             if moves[name] is Move.KEEP and before is not None:
-                tables[name] = before
+                tables[name] = replace(before, shown_in=model.shown_in)
             else:
                 head = _prepared(lake, model, heads.get(name), personal, lease)
                 tables[name] = _stage(lake, commit, candidate, model, head, moves[name], number)
@@ -168,7 +168,8 @@ def _stage(
     if snapshot is None:
         raise AssertionError("a staged change has a snapshot")
     content = model.content_hash
-    return GoldTable(snapshot, model.rows, content, shape_fingerprint(model), _in_order(model, scan.columns))
+    columns = _in_order(model, scan.columns)
+    return GoldTable(snapshot, model.rows, content, shape_fingerprint(model), columns, model.shown_in)
 
 
 def _written_anew(

@@ -101,10 +101,15 @@ def _plan(lake: Lake, number: int | None) -> tuple[Release | None, dict[str, Sca
 
 
 def _released(lake: Lake, release: Release) -> dict[str, Scan]:
-    """The gold tables of a release, with the columns that they had then."""
-    return {
+    """The gold tables of a release, with the columns that they had then; in each schema that shows them."""
+    scans = {
         name: replace(lake.scan(name, snapshot_id=table.snapshot), columns=table.columns)
         for name, table in release.gold.items()
+    }
+    return scans | {
+        f"{table.shown_in}.{name.split('.', 1)[1]}": scans[name]
+        for name, table in release.gold.items()
+        if table.shown_in is not None
     }
 
 

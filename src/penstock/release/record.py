@@ -25,7 +25,7 @@ class GoldTable:
     its way to the next release cannot be seen in this one.
 
     `content` is a hash of the rows whatever their order (None for tables that only grow), `shape` one of
-    the declared columns.
+    the declared columns. `shown_in` is a further schema in which readers find it.
     """
 
     snapshot: int
@@ -33,6 +33,7 @@ class GoldTable:
     content: str | None
     shape: str
     columns: tuple[FieldColumn, ...]
+    shown_in: str | None = None
 
     def as_record(self) -> dict[str, object]:
         columns = [[column.field_id, column.name, column.duckdb_type] for column in self.columns]
@@ -42,12 +43,13 @@ class GoldTable:
             "content": self.content,
             "shape": self.shape,
             "columns": columns,
+            "shown_in": self.shown_in,
         }
 
     @classmethod
     def from_record(cls, value: Mapping[str, Any]) -> GoldTable:
         columns = tuple(FieldColumn(*column) for column in value["columns"])
-        return cls(value["snapshot"], value["rows"], value["content"], value["shape"], columns)
+        return cls(value["snapshot"], value["rows"], value["content"], value["shape"], columns, value.get("shown_in"))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ def define_views(
     connection: duckdb.DuckDBPyConnection, scans: Mapping[str, Scan], *, schemas: Iterable[str] = SCHEMAS
 ) -> tuple[str, ...]:
     """Make a view for every scan, by `schema.table`, and the schemas even when they are empty; the files they read."""
-    for schema in schemas:
+    for schema in {**dict.fromkeys(schemas), **{name.split(".", 1)[0]: None for name in scans}}:
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
     files: list[str] = []
     for name, scan in scans.items():

@@ -23,7 +23,7 @@ from penstock.transform.state import InputState, NodeState, WarehouseState
 from penstock.transform.workspace import Limits, Workspace, prepare
 from penstock.world import Clock
 
-_LAYOUT = "3"  # raise it when a warehouse made by an older version must not be built upon
+_LAYOUT = "4"  # raise it when a warehouse made by an older version must not be built upon
 
 
 def engine() -> str:

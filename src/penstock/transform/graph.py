@@ -60,6 +60,7 @@ class Node:
     keys: Mapping[str, str] = field(default_factory=dict)  # by_key: its columns, and the same in `affected`
     affected: str | None = None  # by_key: the model that lists the keys whose rows may differ from the base's
     slice_by: str | None = None  # a column of dates: in the lake, files hold ranges of it
+    shown_in: str | None = None  # a further schema in which readers of a release find it
     is_plain: bool = False  # its SQL alone makes it, the same whatever the warehouse holds: no need of dbt to run it
 
     @property
@@ -148,6 +149,7 @@ def _node(node: Any, manifest: Any, variables: Mapping[str, Any]) -> Node:
         keys=meta.get("keys", {}),
         affected=meta.get("affected"),
         slice_by=meta.get("slice_by"),
+        shown_in=meta.get("shown_in"),
     )
 
 

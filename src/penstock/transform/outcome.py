@@ -74,6 +74,7 @@ def _model(connection: duckdb.DuckDBPyConnection, node: Node, outcome: Outcome) 
         held_rows=held,
         slice_by=node.slice_by,
         moved_slices=_slices(connection, node, outcome),
+        shown_in=node.shown_in,
         columns=_columns(connection, node),
         description=node.description,
         tests=tuple(sorted(test.name for test in outcome.graph.tests if node.id in test.parents)),

@@ -93,6 +93,7 @@ class ModelResult:
     held_rows: int | None
     slice_by: str | None  # a column of dates by whose ranges the lake cuts its files
     moved_slices: tuple[date, ...] | None  # its values in rows that came or went since the base; None where not known
+    shown_in: str | None  # a further schema in which readers of a release find it
     columns: tuple[ModelColumn, ...]
     description: str
     tests: tuple[str, ...]  # names of the tests that hold it

@@ -1,1 +1,0 @@
-select date_key as day from {{ ref('dim_date') }}
