@@ -38,6 +38,14 @@ def test_the_list_shown_is_shaped_like_every_list(tmp_path: Path) -> None:
     assert list(json.loads(block("json"))) == list(library.client().get("/books").json)
 
 
-def test_every_address_of_the_engine_is_told() -> None:
-    for path in ("/health", "/releases", "/openapi.json"):
+def test_every_address_of_the_engine_is_told(tmp_path: Path) -> None:
+    library = Library(tmp_path / "store")
+    library.release()
+    declared = tuple(endpoint.path for endpoint in library.endpoints)
+
+    described = library.client().get("/openapi.json").json["paths"]
+
+    own = [path for path in described if not path.startswith(declared)]
+    assert len(own) == 5
+    for path in (*own, "/openapi.json"):
         assert f"`{path}`" in PAGE

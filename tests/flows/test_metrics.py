@@ -155,6 +155,16 @@ def test_what_the_page_on_metrics_types_works(shop: Retail) -> None:
         shop.call(*arguments).expect(0)
 
 
+def test_what_the_page_on_metrics_asks_over_http_is_answered_as_shown(shop: Retail) -> None:
+    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    client = api(shop)
+    answers = [client.get(path) for path in re.findall(r"^\$ curl 'http://localhost:8000(.*)'$", page, re.MULTILINE)]
+    (shown,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    assert [answer.status for answer in answers] == [200] * 5
+    assert list(answers[2].json) == list(json.loads(shown))
+    assert list(answers[2].json["items"][0]) == list(json.loads(shown)["items"][0])
+
+
 def test_metrics_are_listed_and_shown_with_what_they_mean(shop: Retail) -> None:
     listed = shop.call("metrics", "list", "--json").expect(0).document
     assert {"revenue", "orders", "average_order_value", "customers", "cancelled_value"} <= {one["name"] for one in listed["metrics"]}  # fmt: skip
