@@ -10,6 +10,8 @@ from pathlib import Path
 from penstock.errors import PenstockError
 from penstock.log.database import open_writer, storage_errors
 
+_PATIENCE = 50  # milliseconds, for readers to leave
+
 
 class Checkpointer:
     """A thread that works when `due` was called. `stuck` is true while a reader keeps the write-ahead log from ending.
@@ -25,11 +27,20 @@ class Checkpointer:
         self._ended = False
         self._thread: threading.Thread | None = None
 
+    @property
+    def working(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
     def due(self) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name=f"checkpoint {self._path.name}", daemon=True)
             self._thread.start()
         self._wanted.set()
+
+    def retire(self) -> None:
+        """The segment is sealed: take everything over a last time, then end."""
+        self._ended = True
+        self.due()
 
     def close(self) -> None:
         self._ended = True
@@ -41,22 +52,23 @@ class Checkpointer:
         try:
             with storage_errors(self._path):
                 connection = open_writer(self._path)
-        except PenstockError:
+        except (PenstockError, OSError):
             return
         try:
-            while not self._ended:
+            ended = False
+            while not ended:
                 self._wanted.wait()
                 self._wanted.clear()
-                if not self._ended:
-                    self._checkpoint(connection)
+                ended = self._ended
+                self._checkpoint(connection)
         finally:
             connection.close()
 
     def _checkpoint(self, connection: sqlite3.Connection) -> None:
         try:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            if self._size() > self._most:
-                connection.execute("PRAGMA busy_timeout = 100")
+            if self._ended or self._size() > self._most:
+                connection.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             self.stuck = self._size() > self._most
         except sqlite3.Error:

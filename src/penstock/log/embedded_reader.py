@@ -50,6 +50,11 @@ class Segments:
         if gone is not None:
             gone.connection.close()
 
+    def forget_before(self, number: int) -> None:
+        """Close older ones: a file that was dropped takes room as long as somebody has it open."""
+        for older in [one for one in self._open if one < number]:
+            self.forget(older)
+
     def extent(self, number: int, topic: str, partition: int) -> Extent | None:
         """None when the segment was dropped, or has never held a row of the partition."""
         segment = self.get(number)
@@ -61,7 +66,9 @@ class Segments:
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """The oldest offset there is, and the one after the newest."""
         extents: list[Extent] = []
-        for number in reversed(numbers(self.root)):
+        found = numbers(self.root)
+        self.forget_before(min(found, default=0))
+        for number in reversed(found):
             extent = self.extent(number, topic, partition)
             if extent is None:
                 break
@@ -182,6 +189,12 @@ class EmbeddedReader:
                     continue
                 return []
             cursor.number += 1
+            self._forget(segments)
+
+    def _forget(self, segments: Segments) -> None:
+        """Close what every partition has read to its end."""
+        cursors = [one for part, one in self._cursors.items() if self._segments[part[0]] is segments]
+        segments.forget_before(min((one.number or 0 for one in cursors), default=0))
 
     def _served(self, part: Part, cursor: _Cursor, segment: Segment, stored: list[Stored]) -> list[Chunk]:
         """The batches up to the first that is damaged; LogError when that is the first one."""

@@ -112,6 +112,7 @@ class Volume:
         self._commit_lock = threading.Lock()
         self._queue_lock = threading.Lock()
         self._queue: list[_Waiting] = []
+        self._retired: list[Checkpointer] = []
 
     def _begin(self) -> None:
         found = numbers(self.root)
@@ -316,8 +317,9 @@ class Volume:
         database.publish(self.world.disk, segment_path(self.root, next))
         sealed, checkpointer = self.connection, self._checkpointer
         self._attach(next)
-        checkpointer.close()
-        sealed.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        checkpointer.retire()
+        self._retired = [one for one in self._retired if one.working]
+        self._retired.append(checkpointer)
         sealed.close()
         self._drop()
 
@@ -340,7 +342,8 @@ class Volume:
         with self._commit_lock:
             if not self.closed:
                 self.closed = True
-                self._checkpointer.close()
+                for checkpointer in (self._checkpointer, *self._retired):
+                    checkpointer.close()
                 self.connection.close()
                 self.lock.release()
 

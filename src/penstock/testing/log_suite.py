@@ -50,7 +50,7 @@ def records(
     schema: pa.Schema, rows: Sequence[Mapping[str, object]], *, keys: Sequence[bytes | None] | None = None
 ) -> pa.RecordBatch:
     """Rows with keys `default/<first column>` unless others are given, one second apart."""
-    given = [f"default/{row[schema.names[0]]}".encode() for row in rows] if keys is None else list(keys)
+    given = list(keys or [f"default/{row[schema.names[0]]}".encode() for row in rows])
     times = [NOON + timedelta(seconds=number) for number in range(len(rows))]
     system = [
         pa.array(given, SYSTEM.types[0]),

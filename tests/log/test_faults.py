@@ -1,0 +1,232 @@
+"""Whatever ends the process, and whenever: what was acknowledged is there once, and nothing else is."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from appending import ROWS
+from logs import clocked, open_log
+from plain_log import ids_in
+
+from penstock.errors import StorageError
+from penstock.log.database import storage_errors
+from penstock.log.protocol import LogError, LogStorageError, TopicSpec, beginning
+from penstock.log.volume import Limits
+from penstock.testing.crash import Program, one_of_each_kind
+from penstock.testing.disk import FullDisk, Mode
+from penstock.testing.log_suite import PAYLOAD, ids, numbered, read
+from penstock.testing.world import ManualClock, manual_world
+
+HERE = Path(__file__).parent
+COUNT = 6
+SEGMENT = "3000"
+
+
+def program(*arguments: str) -> Program:
+    return Program("appending:main", arguments, HERE)
+
+
+def check_complete(root: Path, count: int = COUNT) -> None:
+    """All rows once and in order, in the topic and in its copy, and the job at the end."""
+    expected = list(range(ROWS * count))
+    assert ids_in(root / "log" / "topics") == expected
+    assert ids_in(root / "log" / "jobs") == expected
+    with open_log(root) as log:
+        assert (ids(log, "events"), ids(log, "copied")) == (expected, expected)
+        job = log.job("copy", ["events"], [TopicSpec("copied", 1, PAYLOAD)])
+        assert [at.offset for at in job.positions().values()] == [ROWS * count]
+        assert list(job.journal())[-1] == str(ROWS * count).encode()
+        assert job.restore().snapshot == b"snapshot"
+
+
+def crash_and_go_on(root: Path, mode: Mode, *, every: bool) -> None:
+    points = program(str(root / "undisturbed"), str(COUNT), SEGMENT).points()
+    check_complete(root / "undisturbed")
+    chosen = points if every else one_of_each_kind(points)
+    runs = program(str(root / "{point}"), str(COUNT), SEGMENT)
+    runs.crash_each(chosen, mode)
+    runs.complete_each(chosen)
+    for point in chosen:
+        check_complete(root / str(point.number))
+
+
+@pytest.mark.parametrize("mode", [Mode.KILL, Mode.VANISH])
+def test_a_crash_at_a_point_of_each_class_loses_nothing(tmp_path: Path, mode: Mode) -> None:
+    crash_and_go_on(tmp_path, mode, every=False)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_crash_at_any_point_loses_nothing(tmp_path: Path, mode: Mode) -> None:
+    crash_and_go_on(tmp_path, mode, every=True)
+
+
+def kill_at(root: Path, after: int, count: int) -> int:
+    """Run until so many rounds are acknowledged, then kill; the last round that was."""
+    command = [sys.executable, str(HERE / "appending.py"), str(root), str(count), SEGMENT]
+    acknowledged = -1
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            acknowledged = int(line)
+            after -= 1
+            if after == 0:
+                os.kill(process.pid, signal.SIGKILL)
+                break
+        for line in process.stdout:
+            acknowledged = int(line)
+    return acknowledged
+
+
+def killed_again_and_again(root: Path, kills: int, seed: int) -> None:
+    chance = random.Random(seed)
+    rounds = 0
+    for _ in range(kills):
+        rounds += 40
+        acknowledged = kill_at(root, chance.randint(1, 15), rounds)
+        found = ids_in(root / "log" / "topics")
+        assert found == list(range(len(found)))
+        assert len(found) >= ROWS * min(acknowledged + 1, rounds)
+    kill_at(root, -1, rounds)
+    check_complete(root, rounds)
+
+
+def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    killed_again_and_again(tmp_path, 3, seed=1)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("seed", range(10))
+def test_kill_9_at_thirty_times_loses_nothing(tmp_path: Path, seed: int) -> None:
+    killed_again_and_again(tmp_path, 3, seed=seed + 100)
+
+
+# Damage
+
+
+def three_batches(root: Path) -> Path:
+    with open_log(root) as log:
+        log.ensure(TopicSpec("events", 1, PAYLOAD))
+        producer = log.producer("writer", "events")
+        for number in range(3):
+            producer.append(numbered(10 * number, 10 * number + 10), sequence=number)
+    return next((root / "log" / "topics").glob("**/0*.db"))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE batch SET data = CAST(substr(data, 1, 200) || x'00' || substr(data, 202) AS BLOB) WHERE first = 10",
+        "UPDATE batch SET data = x'' WHERE first = 10",
+        "UPDATE batch SET at = at + 1 WHERE first = 10",
+        "UPDATE batch SET schema = 77 WHERE first = 10",
+        "DELETE FROM batch WHERE first = 10",
+    ],
+    ids=["byte", "emptied", "time", "schema", "lost"],
+)
+def test_a_damaged_batch_is_named_and_never_served(tmp_path: Path, damage: str) -> None:
+    path = three_batches(tmp_path)
+    with sqlite3.connect(path) as connection:
+        connection.execute(damage)
+    connection.close()
+    with open_log(tmp_path) as log:
+        reader = log.reader(beginning(log, "events"))
+        assert [chunk.next for chunk in reader.poll(100, 0.0)] == [10]
+        for _ in range(2):
+            with pytest.raises(LogError, match="events, partition 0, offsets 10 to"):
+                reader.poll(100, 0.0)
+
+
+def test_a_cut_file_is_named(tmp_path: Path) -> None:
+    path = three_batches(tmp_path)
+    os.truncate(path, path.stat().st_size // 2)
+    with open_log(tmp_path) as log, pytest.raises(LogError, match=path.name):
+        read(log, beginning(log, "events"))
+
+
+def test_damaged_state_is_not_restored(tmp_path: Path) -> None:
+    with open_log(tmp_path) as log:
+        log.ensure(TopicSpec("events", 1, PAYLOAD))
+        job = log.job("enrich", ["events"], [])
+        job.commit(outputs={}, state_delta=None, snapshot=b"state", journal=None, positions={})
+        next((tmp_path / "log" / "jobs").glob("**/*.snapshot")).write_bytes(b"stato")
+        with pytest.raises(LogError, match="state of the job is damaged"):
+            job.restore()
+
+
+# Full disk
+
+
+def test_a_full_disk_stops_appending_and_nothing_else(tmp_path: Path) -> None:
+    with open_log(tmp_path) as log:
+        log.ensure(TopicSpec("events", 1, PAYLOAD))
+        producer = log.producer("writer", "events")
+        producer.append(numbered(0, 10), sequence=0)
+        connection = next(iter(log._volumes.values())).connection
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(LogStorageError) as refused:
+            producer.append(numbered(10, 50_000), sequence=1)
+        assert refused.value.retryable
+        assert ids(log, "events") == list(range(10))
+        connection.execute("PRAGMA max_page_count = 1000000")
+        assert not producer.append(numbered(10, 20), sequence=1).duplicate
+        assert ids(log, "events") == list(range(20))
+
+
+def test_without_room_for_a_new_segment_the_old_one_goes_on(tmp_path: Path) -> None:
+    disk = FullDisk(room=1 << 30)
+    with open_log(tmp_path, world=manual_world(disk=disk), limits=Limits(segment_bytes=1)) as log:
+        log.ensure(TopicSpec("events", 1, PAYLOAD))
+        job = log.job("enrich", ["events"], [])
+        disk.room = 0
+        with pytest.raises(LogStorageError):
+            job.commit(outputs={}, state_delta=None, snapshot=b"state", journal=None, positions={})
+        job.commit(outputs={}, state_delta=b"delta", snapshot=None, journal=None, positions={})
+        disk.room = 1 << 30
+        job.commit(outputs={}, state_delta=None, snapshot=b"state", journal=None, positions={})
+        assert (job.restore().snapshot, list(job.restore().deltas)) == (b"state", [])
+
+
+def test_only_what_may_pass_is_retryable(tmp_path: Path) -> None:
+    for number, retryable in [(errno.ENOSPC, True), (errno.EDQUOT, True), (errno.EIO, False), (errno.EROFS, False)]:
+        with pytest.raises(StorageError) as caught, storage_errors(tmp_path):
+            raise OSError(number, os.strerror(number))
+        assert caught.value.retryable is retryable
+
+
+# Threads
+
+
+def test_threads_that_append_together_share_commits(tmp_path: Path) -> None:
+    with open_log(tmp_path, world=clocked(ManualClock())) as log:
+        log.ensure(TopicSpec("events", 1, PAYLOAD))
+        producers = [log.producer(f"writer-{number}", "events") for number in range(16)]
+        volume = next(iter(log._volumes.values()))
+        before = volume.read(lambda segment: segment.commits())
+
+        def work(number: int) -> None:
+            for sequence in range(10):
+                first = 1000 * number + 10 * sequence
+                producers[number].append(numbered(first, first + 10), sequence=sequence)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert volume.read(lambda segment: segment.commits()) - before < 160
+        found = ids(log, "events")
+        assert sorted(found) == [1000 * number + one for number in range(16) for one in range(100)]
+        for number in range(16):
+            mine = [one for one in found if one // 1000 == number]
+            assert mine == sorted(mine)
