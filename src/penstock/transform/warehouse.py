@@ -39,7 +39,7 @@ def copy(base: Path, target: Path) -> None:
             except OSError as error:
                 if error.errno not in (errno.EOPNOTSUPP, errno.EXDEV, errno.ENOTTY, errno.EINVAL, errno.ENOSYS):
                     raise
-                shutil.copyfileobj(source, copied, 1 << 20)
+                shutil.copyfile(base, target)  # the kernel copies: no byte comes to this process
     except OSError as error:
         discard(target)
         raise StorageError(
