@@ -27,7 +27,7 @@ def test_a_dataset_tells_key_winner_rules_and_compiled_sql(library: Library, nam
     dataset = explained(library, name)
     assert (dataset["kind"], dataset["reads"], dataset["read_by"]) == (
         "dataset",
-        ["bronze.loans"],
+        ["bronze.loans", "bronze.loan_events"],
         ["staging.stg_loans"],
     )
     facts = dataset["facts"]

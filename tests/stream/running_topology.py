@@ -77,7 +77,7 @@ class Desk:
                     incoming[node.name] = Incoming(
                         connection, intake.declared, intake.contract, tenant="default", pseudonym_key=b"k", domains={}
                     )
-            pipeline = Pipeline(graph, connection, incoming, make_stages(graph))
+            pipeline = Pipeline(graph, connection, incoming, make_stages(graph, connection))
             runner = Runner(graph, pipeline, self.log, job, self.clock, "default", self.limits)
             runner.resume(adopt=adopt)
             yield runner

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from penstock import __version__
-from penstock.cli import metrics, show
+from penstock.cli import metrics, show, stream
 from penstock.cli.options import HERE, Data, Json, Project, Release
 from penstock.errors import PenstockError, StorageError
 
@@ -27,6 +27,7 @@ quarantine = typer.Typer(
 )
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(metrics.app, name="metrics")
+app.add_typer(stream.app, name="stream")
 
 
 def version(value: bool) -> None:
@@ -240,6 +241,9 @@ def demo(
     from penstock.runtime.serving import serve
 
     serve(installation, host="127.0.0.1", port=port, workers=1, ready=show.serving)
+
+
+app.command("land")(stream.land)
 
 
 @quarantine.command("list")

@@ -20,6 +20,7 @@ from penstock.stream.journal import Range, Round
 from penstock.stream.outgoing import Outgoing
 from penstock.stream.pipeline import Came, Outcome, Pipeline
 from penstock.stream.plan import Graph
+from penstock.stream.reference import LookupStage, References
 from penstock.stream.schema import OFFSET, PARTITION
 from penstock.stream.stage import Moment
 from penstock.stream.state import about, check_same, fingerprints
@@ -48,6 +49,7 @@ class Runner:
     clock: Clock
     tenant: str
     limits: Limits = field(default_factory=Limits)
+    references: References | None = None
     last: Round | None = None
     _since_snapshot: int = 0
 
@@ -56,6 +58,9 @@ class Runner:
         self._progress = Progress()
         self._positions: dict[Part, Position] = {}
         self._reader: Reader | None = None
+        self._lookups = {name: one for name, one in self.pipeline.stages.items() if isinstance(one, LookupStage)}
+        self._looked: float | None = None  # when the version of the tables was asked for, by the stopwatch
+        self._version: int | None = None
 
     def resume(self, *, adopt: bool = False) -> None:
         """Go to where the last commit left everything.
@@ -81,6 +86,8 @@ class Runner:
         if self._reader is None:
             raise AssertionError("resume first")
         chunks = self._reader.poll(self.limits.rows, timeout)
+        if chunks:
+            self._refresh()
         now = self._now()
         came = self.pipeline.take(_by_topic(chunks), _unreadable(chunks))
         ranges = tuple(_ranges(chunks, self._positions))
@@ -105,6 +112,7 @@ class Runner:
             ranges=ranges,
             progress=progress,
             topology=self.graph.topology.fingerprint,
+            tables={name: stage.version or 0 for name, stage in self._lookups.items()},
             counts={**{name: value for name, value in vars(outcome.counts).items() if value}, "late": outcome.late},
         )
         facts = {"round": done.as_record(), "made_by": fingerprints(self.graph)}
@@ -127,6 +135,20 @@ class Runner:
     def close(self) -> None:
         if self._reader is not None:
             self._reader.close()
+
+    def _refresh(self) -> None:
+        """Look tables up at the newest version from now on; asked at most once a second."""
+        if self.references is None or not self._lookups:
+            return
+        at = self.clock.monotonic()
+        if self._looked is not None and at - self._looked < 1:
+            return
+        self._looked, newest = at, self.references.newest()
+        if newest == self._version:
+            return
+        for stage in self._lookups.values():
+            stage.refresh(self.references.fetch(stage.lookup.table, stage.columns))
+        self._version = newest
 
     def _after(self, ranges: Sequence[Range]) -> dict[Part, Position]:
         moved = dict(self._positions)

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import duckdb
+import pyarrow as pa
+
 from penstock.errors import DeclarationError
+from penstock.spec.stream import Lookup, Running
 from penstock.stream.plan import Graph, Intake, Node, Select
+from penstock.stream.reference import LookupStage
+from penstock.stream.running import RunningStage
 from penstock.stream.stage import Stage
 
 
-def make_stages(graph: Graph) -> dict[str, Stage]:
+def make_stages(graph: Graph, connection: duckdb.DuckDBPyConnection) -> dict[str, Stage]:
     """A stage with empty state for every node that is more than SQL over a row."""
-    return {node.name: _stage(node) for node in graph.nodes if not isinstance(node.does, Intake | Select)}
+    schemas = {node.name: node.schema for node in graph.nodes}
+    return {
+        node.name: _stage(node, schemas[node.reads[0]], connection)
+        for node in graph.nodes
+        if not isinstance(node.does, Intake | Select)
+    }
 
 
-def _stage(node: Node) -> Stage:
+def _stage(node: Node, rows: pa.Schema, connection: duckdb.DuckDBPyConnection) -> Stage:
     match node.does:
+        case Running() as running:
+            return RunningStage(running, rows)
+        case Lookup() as lookup:
+            return LookupStage(connection, lookup, node.name)
         case _:
             raise DeclarationError(
                 f"The embedded runner cannot run a step `{type(node.does).__name__.lower()}` yet", where=node.place

@@ -1,0 +1,86 @@
+"""`penstock stream`: run topologies, and see what they remember."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from penstock.cli import show as shown
+from penstock.cli.options import HERE, Data, Json, Project
+
+
+class _RunByDefault(TyperGroup):
+    """`penstock stream NAME` runs NAME."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or (args[0] not in self.commands and args[0] not in ("-h", "--help")):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(help="Run topologies, and see what they remember.", cls=_RunByDefault)
+
+
+@app.command("run")
+def stream_run(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Topologies. [default: all]")] = None,
+    until_idle: Annotated[bool, typer.Option("--until-idle", help="Stop when nothing is left to take.")] = False,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Go on with a changed topology: changed steps begin anew.")
+    ] = False,
+    project: Project = HERE,
+    data_dir: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Run topologies until stopped: rows of topics become topics and live tables, each exactly once."""
+    from penstock.runtime.installation import Installation
+    from penstock.runtime.stream import stream
+
+    done = stream(Installation.at(project, data_dir), names or (), until_idle=until_idle, adopt=adopt)
+    if as_json:
+        shown.document([vars(one) for one in done])
+        return
+    shown.table(
+        ("topology", "rounds", "rows", "accepted", "rejected", "late", "lag", "watermark"),
+        [
+            (
+                one.topology,
+                one.rounds,
+                one.rows_in,
+                one.accepted,
+                one.rejected,
+                one.late,
+                one.lag,
+                _instant(one.watermark),
+            )
+            for one in done
+        ],
+    )
+
+
+def land(
+    topics: Annotated[list[str] | None, typer.Argument(metavar="[TOPIC]...", help="Topics. [default: all]")] = None,
+    until_idle: Annotated[bool, typer.Option("--until-idle", help="Stop when nothing is left to take.")] = False,
+    project: Project = HERE,
+    data_dir: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Take topics into the lake until stopped: bronze with offsets, then silver and quarantine."""
+    from penstock.runtime.installation import Installation
+    from penstock.runtime.landing import land_topics
+
+    done = land_topics(Installation.at(project, data_dir), topics or (), until_idle=until_idle)
+    if as_json:
+        shown.document([vars(one) for one in done])
+        return
+    shown.table(
+        ("topic", "commits", "rows", "malformed", "accepted", "rejected"),
+        [(one.topic, one.commits, one.rows, one.malformed, one.settled, one.quarantined) for one in done],
+    )
+
+
+def _instant(micros: int | None) -> str:
+    return "" if micros is None else datetime.fromtimestamp(micros / 1_000_000, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,179 @@
+"""Topics on their way into the lake: one bronze commit a second or so for each, then silver and quarantine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from penstock.errors import CommitConflict, LeaseHeld, UsageError
+from penstock.lake.lake import Lake
+from penstock.lake.lease import Lease
+from penstock.load.silver import Settings, settle
+from penstock.load.topic import land, landed_positions
+from penstock.log.protocol import Chunk, Log, Reader, beginning
+from penstock.runtime.event_log import open_log
+from penstock.runtime.installation import Installation
+from penstock.runtime.run import LEASE as RUN
+from penstock.runtime.secret import pseudonym_key
+from penstock.runtime.topology import declared_topic
+from penstock.spec.problems import did_you_mean
+from penstock.spec.stream import Topic
+
+LEASE = "land"
+SECONDS_PER_COMMIT = 1.0
+ROWS_PER_COMMIT = 500_000
+_ROWS_PER_POLL = 50_000
+
+
+@dataclass
+class Landing:
+    """What the lake got of a topic since it was asked for."""
+
+    topic: str
+    commits: int = 0
+    rows: int = 0
+    malformed: int = 0
+    settled: int = 0
+    quarantined: int = 0
+
+
+@dataclass
+class _Way:
+    """The way of one topic into bronze."""
+
+    installation: Installation
+    lake: Lake
+    lease: Lease
+    log: Log
+    topic: Topic
+    landing: Landing
+    reader: Reader | None = None
+    waiting: list[Chunk] = field(default_factory=list)
+    since: float = 0.0
+    unsettled: bool = True  # also what was left by the process before
+
+    def turn(self, *, at_once: bool) -> bool:
+        """Read what is there; commit when a second has passed, enough rows wait, or `at_once`."""
+        clock = self.installation.world.clock
+        if self.reader is None:
+            self._begin()
+            self.since = clock.monotonic()
+        chunks = [] if self.reader is None else self.reader.poll(_ROWS_PER_POLL, 0.0)
+        self.waiting += chunks
+        rows = sum(chunk.records.num_rows for chunk in self.waiting)
+        due = clock.monotonic() - self.since >= SECONDS_PER_COMMIT or rows >= ROWS_PER_COMMIT
+        if self.waiting and (due or (at_once and not chunks)):
+            self._commit()
+            return True
+        return bool(chunks)
+
+    def _begin(self) -> None:
+        """Read on from where bronze is."""
+        name = self.topic.name
+        known = {(name, part): at for part, at in landed_positions(self.lake, name).items()}
+        self.reader = self.log.reader(beginning(self.log, name) | known)
+        self.waiting = []
+
+    def _commit(self) -> None:
+        name, chunks = self.topic.name, self.waiting
+        self.waiting, self.since = [], self.installation.world.clock.monotonic()
+        try:
+            landed = land(
+                self.lake,
+                self.installation.project,
+                self.topic,
+                chunks,
+                incarnation=self.log.topics()[name].incarnation,
+                lease=self.lease,
+                world=self.installation.world,
+            )
+        except CommitConflict:  # another writer moved quarantine: read the position again, then decide
+            if self.reader is not None:
+                self.reader.close()
+            self.reader = None
+            return
+        if landed is None:
+            return
+        self.unsettled = True
+        self.landing.commits += 1
+        self.landing.rows += landed.counts.rows_in
+        self.landing.malformed += landed.counts.quarantined
+        positions = {(name, part): at for part, at in landed.positions.items()}
+        self.log.save_positions(f"lake.{name}", positions)
+
+
+def land_topics(
+    installation: Installation,
+    names: Sequence[str] = (),
+    *,
+    until_idle: bool = False,
+    stopped: Callable[[], bool] = lambda: False,
+) -> tuple[Landing, ...]:
+    """Take topics to bronze and on to silver until `stopped`, or until nothing is left to take.
+
+    Raises SourceReset when a topic was made anew or ends before what bronze has of it, LeaseHeld while another process
+    lands topics.
+    """
+    installation.place.prepare()
+    topics = _chosen(installation, names)
+    with ExitStack() as opened:
+        log = opened.enter_context(open_log(installation))
+        for topic in topics:
+            log.ensure(declared_topic(installation.project, topic.name))
+        lake = opened.enter_context(Lake.open(installation.place.root, installation.world))
+        lease = opened.enter_context(lake.lease(LEASE, holder=f"penstock land, process {os.getpid()}"))
+        ways = [_Way(installation, lake, lease, log, topic, Landing(topic.name)) for topic in topics]
+        while not stopped():
+            worked = [way.turn(at_once=until_idle) for way in ways]
+            if any(worked):
+                continue
+            settled = _settle(installation, lake, ways)
+            if until_idle and not settled:
+                break
+            if not settled:
+                installation.world.clock.sleep(SECONDS_PER_COMMIT / 10)
+        for way in ways:
+            if way.reader is not None:
+                way.reader.close()
+        return tuple(way.landing for way in ways)
+
+
+def _settle(installation: Installation, lake: Lake, ways: Sequence[_Way]) -> bool:
+    """Conform what is new in bronze, unless a run is at it: then it does that too."""
+    if not any(way.unsettled for way in ways):
+        return False
+    project, world = installation.project, installation.world
+    settings = Settings(pseudonym_key(installation.place, world), installation.place.cache / "spill")
+    worked = False
+    try:
+        with lake.lease(RUN, holder=f"penstock land, process {os.getpid()}") as lease:
+            for dataset in dict.fromkeys(way.topic.dataset for way in ways):
+                first = next(way for way in ways if way.topic.dataset == dataset)
+                for done in settle(
+                    lake, project, project.contracts[dataset], lease=lease, world=world, settings=settings
+                ):
+                    worked = True
+                    first.landing.settled += done.counts.accepted
+                    first.landing.quarantined += done.counts.quarantined
+    except (LeaseHeld, CommitConflict):
+        return False
+    for way in ways:
+        way.unsettled = False
+    return worked
+
+
+def _chosen(installation: Installation, names: Sequence[str]) -> list[Topic]:
+    known = {name: topic for name, topic in installation.project.streams.topics.items() if topic.lake}
+    if not known:
+        raise UsageError("The project has no topic that goes to the lake", remedy="Declare one under streams/.")
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                "There is no such topic that goes to the lake",
+                expected=", ".join(known),
+                found=name,
+                remedy=did_you_mean(name, known) or "Name one of them.",
+            )
+    return [topic for name, topic in known.items() if not names or name in names]

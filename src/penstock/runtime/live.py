@@ -1,0 +1,68 @@
+"""Live tables kept equal to the topics that hold their changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from penstock.errors import StorageError
+from penstock.log.protocol import OFFSET, SYSTEM, Log, Part, Position, Reader, beginning
+from penstock.store.live import LiveShape, LiveTable
+from penstock.stream.plan import Sink
+
+ROWS_AT_ONCE = 200_000
+
+
+@dataclass
+class LiveWriter:
+    """Applies the changes of one live table in the order of their topic; the position is in the table's transaction."""
+
+    table: LiveTable
+    reader: Reader
+    positions: dict[Part, Position]
+
+    @classmethod
+    def open(cls, log: Log, sink: Sink, folder: Path, *, version: str) -> LiveWriter:
+        """Go on from where the table is; one that was made by another declaration is made again from its topic."""
+        output = sink.output
+        columns = [one for one in sink.schema if not one.name.startswith("_")]
+        shape = LiveShape.of(
+            output.name, pa.schema(columns), output.key, version=version, description=output.description
+        )
+        table = LiveTable(folder, shape)
+        positions = beginning(log, output.topic) | _read(table.position(), output.topic)
+        return cls(table, log.reader(positions), positions)
+
+    def turn(self) -> int:
+        """Apply what is there; how many changes that were."""
+        chunks = self.reader.poll(ROWS_AT_ONCE, 0.0)
+        if not chunks:
+            return 0
+        for chunk in chunks:
+            if chunk.poison is not None and chunk.poison.num_rows:
+                raise StorageError(
+                    "The topic of a live table holds rows that cannot be read", where=f"{chunk.topic}/{chunk.partition}"
+                )
+            part = (chunk.topic, chunk.partition)
+            self.positions[part] = Position(chunk.next, self.positions[part].incarnation)
+        rows = pa.Table.from_batches([chunk.records for chunk in chunks])
+        names = [name for name in rows.column_names if name not in (*SYSTEM.names, OFFSET)]
+        self.table.apply(rows.select(names), _written(self.positions))
+        return int(rows.num_rows)
+
+    def close(self) -> None:
+        self.reader.close()
+        self.table.close()
+
+
+def _written(positions: Mapping[Part, Position]) -> str:
+    return json.dumps({str(part): [at.offset, at.incarnation] for (_, part), at in sorted(positions.items())})
+
+
+def _read(text: str | None, topic: str) -> dict[Part, Position]:
+    recorded = {} if text is None else json.loads(text)
+    return {(topic, int(part)): Position(offset, incarnation) for part, (offset, incarnation) in recorded.items()}

@@ -1,0 +1,36 @@
+"""Tables that streams look up, read at a release."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from penstock.release.record import latest_release
+from penstock.runtime.installation import Installation
+from penstock.runtime.streams import describe
+from penstock.sql.names import quote
+from penstock.stream.reference import Reference
+
+UNRELEASED = 0  # version of tables as they are while nothing was released
+
+
+def newest_release(installation: Installation) -> int:
+    """The number of the latest release; 0 before the first."""
+    release = latest_release(installation.place.root) if installation.place.exists else None
+    return UNRELEASED if release is None else release.number
+
+
+def read_reference(installation: Installation, table: str, columns: tuple[str, ...]) -> Reference:
+    """The columns of `layer.name` at the latest release, silver as it is while there is none; no rows before the first
+    run."""
+    from penstock.release.reader import open_reader
+
+    if installation.place.exists:
+        with open_reader(installation.place.root, installation.world) as reader:
+            if table in reader.tables:
+                layer, _, name = table.partition(".")
+                listed = ", ".join(map(quote, columns))
+                rows = reader.connection.sql(f"SELECT {listed} FROM {quote(layer)}.{quote(name)}").to_arrow_table()
+                return Reference(UNRELEASED if reader.release is None else reader.release.number, rows)
+    known = describe(installation, table)
+    fields = [pa.field(name, pa.string() if known is None else known.field(name).type) for name in columns]
+    return Reference(UNRELEASED, pa.schema(fields).empty_table())

@@ -1,0 +1,125 @@
+"""A topology put together for this installation: its topics made, its job taken over, its live tables opened."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import partial
+
+import duckdb
+
+from penstock.conform.columns import pseudonym_domains
+from penstock.log.protocol import Job, Log, TopicSpec
+from penstock.runtime.installation import Installation
+from penstock.runtime.live import LiveWriter
+from penstock.runtime.reference_table import newest_release, read_reference
+from penstock.runtime.secret import pseudonym_key
+from penstock.spec.project import Project
+from penstock.sql.connection import connect
+from penstock.stream.incoming import REJECTED_SCHEMA, Incoming, payload_schema
+from penstock.stream.pipeline import LATE_SCHEMA, Pipeline
+from penstock.stream.plan import Graph
+from penstock.stream.reference import References
+from penstock.stream.runner import Runner
+from penstock.stream.stages import make_stages
+
+MEMORY = "512MB"
+
+
+@dataclass
+class Running:
+    """A topology at work, with the live tables that follow it."""
+
+    runner: Runner
+    live: tuple[LiveWriter, ...]
+    job: Job
+    connection: duckdb.DuckDBPyConnection
+    rounds: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def name(self) -> str:
+        return self.runner.graph.topology.name
+
+    def turn(self, *, timeout: float = 0.0) -> bool:
+        """One round and what the live tables make of it; whether there was anything to do."""
+        done = self.runner.turn(timeout=timeout)
+        if done is not None:
+            self.rounds += 1
+            self.counts.update(done.counts)
+        applied = [writer.turn() for writer in self.live]
+        return done is not None or any(applied)
+
+    def close(self) -> None:
+        for writer in self.live:
+            writer.close()
+        self.runner.close()
+        self.job.close()
+        self.connection.close()
+
+
+def declared_topic(project: Project, name: str) -> TopicSpec:
+    """A declared topic as the log makes it."""
+    topic = project.streams.topics[name]
+    schema = payload_schema(topic, project.contracts[topic.dataset])
+    return TopicSpec(name, topic.partitions, schema, topic.retention, topic.max_bytes)
+
+
+def derived_topics(project: Project, graph: Graph) -> list[TopicSpec]:
+    """The topics that the job writes. What was refused may be personal: it is kept as long as such bytes are."""
+    kept = project.retention.raw_quarantine_for
+    outputs = [TopicSpec(sink.output.topic, 1, sink.schema, sink.output.retention) for sink in graph.sinks]
+    return [*outputs, TopicSpec(graph.rejected, 1, REJECTED_SCHEMA, kept), TopicSpec(graph.late, 1, LATE_SCHEMA, kept)]
+
+
+def open_topology(installation: Installation, log: Log, graph: Graph, *, adopt: bool = False) -> Running:
+    """Take over the topology's job and go to where it was left.
+
+    Raises LeaseHeld while another process runs it, StateMismatch when it was declared otherwise.
+    """
+    project = installation.project
+    for _, intake in graph.intakes:
+        if intake.declared is not None:
+            log.ensure(declared_topic(project, intake.topic))
+    name = graph.topology.name
+    job = log.job(name, list(graph.topology.inputs()), derived_topics(project, graph))
+    connection = connect(memory_limit=MEMORY, threads=1)
+    connection.execute("SET preserve_insertion_order = true")
+    pipeline = make_pipeline(installation, graph, connection)
+    references = References(partial(newest_release, installation), partial(read_reference, installation))
+    runner = Runner(graph, pipeline, log, job, installation.world.clock, project.tenant, references=references)
+    runner.resume(adopt=adopt)
+    folder = installation.place.root / "live"
+    live = tuple(
+        LiveWriter.open(log, sink, folder, version=graph.topology.fingerprint)
+        for sink in graph.sinks
+        if sink.output.live
+    )
+    return Running(runner, live, job, connection)
+
+
+def make_pipeline(installation: Installation, graph: Graph, connection: duckdb.DuckDBPyConnection) -> Pipeline:
+    """The graph with empty state."""
+    project = installation.project
+    secret = _secret(installation)
+    incoming = {}
+    for node, intake in graph.intakes:
+        if intake.declared is not None and intake.contract is not None:
+            incoming[node.name] = Incoming(
+                connection,
+                intake.declared,
+                intake.contract,
+                tenant=project.tenant,
+                pseudonym_key=secret,
+                domains=pseudonym_domains(intake.contract, project.contracts),
+            )
+    return Pipeline(graph, connection, incoming, make_stages(graph, connection))
+
+
+def _secret(installation: Installation) -> bytes:
+    """The key of the pseudonyms; its proof is kept in the catalogue, which may not be there yet."""
+    if not installation.place.exists:
+        from penstock.lake.lake import Lake
+
+        Lake.open(installation.place.root, installation.world).close()
+    return pseudonym_key(installation.place, installation.world)
