@@ -10,7 +10,7 @@ from small_shop import Silver, Site, gold, rows_of, some_lines, status
 from test_model_build import ORDERS, models_in
 
 from penstock.errors import DeclarationError
-from penstock.transform.result import Build
+from penstock.transform.result import Build, TestStatus
 
 LINES = some_lines(seed=11, count=120)
 CHANGED = """{{ config(materialized='table', schema='staging') }}
@@ -122,3 +122,46 @@ def test_where_dbt_runs_the_build_rows_move_by_key_into_the_same_result(
     silver.add(LINES[40:80])
     grown = gold(site.build(silver.moved_since(since, before), base=base, models=models))
     assert grown == gold(site.build(silver.everything(), models=models))
+
+
+def test_a_model_that_grew_has_the_rows_tested_that_came_and_every_row_of_their_keys(
+    site: Site, tmp_path: Path, models: Path
+) -> None:
+    (models / "star" / "tests.yml").write_text("""
+models:
+  - name: invoices
+    data_tests:
+      - holds: {name: few_pieces, arguments: {expression: quantity < 100000}}
+      - unique_together: {name: once, arguments: {columns: [invoice_no, stock_code]}}
+      - holds: {name: told, arguments: {expression: quantity < 1}, config: {severity: warn}}
+""")
+    silver = Silver(tmp_path / "silver")
+    silver.add(LINES[:40])
+    base = site.release(site.build(silver.everything(), models=models))
+    since, before = silver.snapshot, list(silver.files)
+    silver.add([LINES[0]._replace(file="later.csv", quantity=200_000)])
+    second = site.build(silver.moved_since(since, before), base=base, models=models)
+    results = {test.name: test for test in second.tests}
+    assert (results["few_pieces"].status, results["few_pieces"].failures) == (TestStatus.FAIL, 1)
+    assert results["few_pieces"].sample[0]["invoice_no"] == LINES[0].invoice_no
+    assert "_came" in results["few_pieces"].sql
+    assert results["once"].status is TestStatus.PASS
+    assert "_came" in results["once"].sql
+    assert "_came" not in results["told"].sql
+
+
+def test_a_key_that_comes_twice_is_found_among_the_rows_that_were_there(tmp_path: Path, site: Site) -> None:
+    lines = """{{ config(materialized='incremental', incremental_strategy='append') }}
+select invoice_no from {{ penstock_new(source('silver', 'order_lines')) }}"""
+    tests = "models: [{name: lines, columns: [{name: invoice_no, data_tests: [unique, not_null]}]}]"
+    files = {"star/sources.yml": ORDERS, "star/lines.sql": lines, "star/tests.yml": tests}
+    models = models_in(tmp_path / "models", files)
+    silver = Silver(tmp_path / "silver")
+    silver.add([LINES[0]])
+    base = site.release(site.build(silver.everything(), models=models))
+    since, before = silver.snapshot, list(silver.files)
+    silver.add([LINES[0]._replace(file="again.csv")])
+    second = site.build(silver.moved_since(since, before), base=base, models=models)
+    assert {test.column: (test.name.split("_")[0], test.status) for test in second.tests if test.blocks} == {
+        "invoice_no": ("unique", TestStatus.FAIL)
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import duckdb
 
 from penstock.spec.project import Project
 from penstock.transform import warehouse
-from penstock.transform.changes import define_source_changes, forget
+from penstock.transform.changes import CAME, define_source_changes, forget, named
 from penstock.transform.failure import check_appending, check_changes, check_models, check_released, check_sources
 from penstock.transform.graph import Graph, Node
 from penstock.transform.outcome import Outcome, model_results, test_results
@@ -23,7 +23,7 @@ from penstock.transform.state import InputState, NodeState, WarehouseState
 from penstock.transform.workspace import Limits, Workspace, prepare
 from penstock.world import Clock
 
-_LAYOUT = "4"  # raise it when a warehouse made by an older version must not be built upon
+_LAYOUT = "5"  # raise it when a warehouse made by an older version must not be built upon
 
 
 def engine() -> str:
@@ -67,7 +67,8 @@ def build(
     selection = select(graph, changes, built)
     selection = selection if program.sql else without_keys(selection, graph)
     held, moving = _make_ready(target, program, selection, inputs, changes, limits)
-    ran = _run(program, selection, workspace, clock=clock, limits=limits, log=log)
+    came = _came(program, selection, built, changes, held, moving)
+    ran = _run(program, selection, came, workspace, clock=clock, limits=limits, log=log)
     outcome = Outcome(graph, workspace, selection, built, held, moving, {one.id: one for one in ran})
     with warehouse.opened(target, limits=limits) as connection:
         models = model_results(connection, outcome)
@@ -102,7 +103,14 @@ def read_program(workspace: Workspace, *, log: Path) -> Program:
 
 
 def _run(
-    program: Program, selection: Selection, workspace: Workspace, *, clock: Clock, limits: Limits, log: Path
+    program: Program,
+    selection: Selection,
+    came: Mapping[str, str],
+    workspace: Workspace,
+    *,
+    clock: Clock,
+    limits: Limits,
+    log: Path,
 ) -> tuple[Ran, ...]:
     """Build and test what was selected: by its SQL alone, or by dbt where the project needs more than that."""
     if program.sql:
@@ -110,7 +118,7 @@ def _run(
             runner = Runner(connection, program, workspace, clock)
             ran = runner.run(selection)
             check_models(ran, program.graph, workspace)
-            return (*ran, *runner.test(selection.tests))
+            return (*ran, *runner.test(selection.tests, came))
     from penstock.transform.dbt_engine import Dbt
 
     nodes, dbt = program.graph.nodes, Dbt(workspace, log=log)
@@ -165,6 +173,31 @@ def _make_ready(
             node.id: warehouse.count(connection, table) for table, node in stay.items() if node.kind is ModelKind.APPEND
         }
         return held, frozenset(node.id for node in stay.values() if node.moves_by_key and node.id in selection.run)
+
+
+def _came(
+    program: Program,
+    selection: Selection,
+    built: WarehouseState | None,
+    changes: Mapping[str, Change],
+    held: Mapping[str, int],
+    moving: Collection[str],
+) -> Mapping[str, str]:
+    """Of the models whose other rows passed the very same tests before, a SELECT of the rows that came."""
+    graph = program.graph
+    retested = {
+        test.tested for test in graph.tests if built is None or built.nodes.get(test.id) != NodeState(test.code)
+    }
+    found = {
+        id: f"SELECT * FROM {warehouse.relation(graph.nodes[id].table)} WHERE rowid >= {n}" for id, n in held.items()
+    }
+    found |= {id: f"SELECT * EXCLUDE ({CAME}) FROM {named(graph.nodes[id].table)} WHERE {CAME}" for id in moving}
+    for node in graph.models:
+        sources = [graph.sources.get(parent) for parent in node.parents]
+        grew = all(name is not None and changes[name] in (Change.NONE, Change.ADDED) for name in sources)
+        if node.hands_on_new and grew and node.id not in selection.rebuild:
+            found[node.id] = f"SELECT * FROM {warehouse.relation(node.table)} WHERE _new"
+    return {id: sql for id, sql in found.items() if id not in retested and id in selection.run}
 
 
 def _state(

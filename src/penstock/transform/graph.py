@@ -54,6 +54,8 @@ class Node:
     columns: Mapping[str, Described] = field(default_factory=dict)
     tested: str | None = None  # of a test: the model it is declared on
     tested_column: str | None = None
+    test_name: str | None = None  # of a generic test that is ours or dbt's own
+    test_columns: tuple[str, ...] = ()  # those it names
     severity: str = "error"
     has_hooks: bool = False
     operational: tuple[str, ...] = ()  # columns that tell how a row came, not what it says
@@ -61,6 +63,7 @@ class Node:
     affected: str | None = None  # by_key: the model that lists the keys whose rows may differ from the base's
     slice_by: str | None = None  # a column of dates: in the lake, files hold ranges of it
     shown_in: str | None = None  # a further schema in which readers of a release find it
+    hands_on_new: bool = False  # a view that hands a source's `_new` on, row by row
     is_plain: bool = False  # its SQL alone makes it, the same whatever the warehouse holds: no need of dbt to run it
 
     @property
@@ -127,6 +130,8 @@ def graph_of(manifest: Any, variables: Mapping[str, Any]) -> Graph:
 def _node(node: Any, manifest: Any, variables: Mapping[str, Any]) -> Node:
     config = node.config
     meta = getattr(config, "meta", {})
+    test = getattr(node, "test_metadata", None)
+    asked = {} if test is None else test.kwargs
     return Node(
         id=node.unique_id,
         type=NodeType(str(node.resource_type)),
@@ -142,6 +147,8 @@ def _node(node: Any, manifest: Any, variables: Mapping[str, Any]) -> Node:
         columns={name: _described(column) for name, column in node.columns.items()},
         tested=getattr(node, "attached_node", None),
         tested_column=getattr(node, "column_name", None),
+        test_name=test.name if test is not None and test.namespace is None else None,
+        test_columns=tuple(asked.get("columns", ())) or tuple(filter(None, [asked.get("column_name")])),
         severity=str(getattr(config, "severity", "error")).lower(),
         has_hooks=bool(getattr(config, "pre_hook", None) or getattr(config, "post_hook", None)),
         is_plain=_is_plain(node, manifest),
@@ -150,9 +157,11 @@ def _node(node: Any, manifest: Any, variables: Mapping[str, Any]) -> Node:
         affected=meta.get("affected"),
         slice_by=meta.get("slice_by"),
         shown_in=meta.get("shown_in"),
+        hands_on_new=str(config.materialized) == "view" and _NEW.search(node.raw_code) is not None,
     )
 
 
+_NEW = re.compile(r"\b_new\b")
 _MATERIALIZED = {"table", "view", "ephemeral", "incremental", "test"}
 _STRATEGIES = {None, "append", BY_KEY}
 _OF_A_TEST = {"limit": None, "fail_calc": "count(*)", "warn_if": "!= 0", "error_if": "!= 0", "where": None}

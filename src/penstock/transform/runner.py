@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from graphlib import TopologicalSorter
@@ -13,6 +13,7 @@ import duckdb
 from penstock.sql.names import quote
 from penstock.transform import changes, warehouse
 from penstock.transform.graph import Graph, Node
+from penstock.transform.narrowing import narrowed
 from penstock.transform.program import Program
 from penstock.transform.ran import Ran
 from penstock.transform.selection import Selection
@@ -49,9 +50,19 @@ class Runner:
                 done[id] = self._attempt(id, *self._steps(node, there))
         return tuple(done.values())
 
-    def test(self, ids: Collection[str]) -> tuple[Ran, ...]:
-        """Run the tests, whatever the others say; one outcome each."""
-        return tuple(self._test(self.program.graph.nodes[id]) for id in sorted(ids))
+    def test(self, ids: Collection[str], came: Mapping[str, str]) -> tuple[Ran, ...]:
+        """Run the tests, whatever the others say; one outcome each.
+
+        `came` has, for models whose other rows were tested before, a SELECT of those to be tested.
+        """
+        nodes = self.program.graph.nodes
+        return tuple(self._test(nodes[id], self._question(nodes[id], came)) for id in sorted(ids))
+
+    def _question(self, test: Node, came: Mapping[str, str]) -> str:
+        sql = self.program.sql[test.id].whole
+        if test.tested is None or test.tested not in came:
+            return sql
+        return narrowed(test, self.program.graph.nodes[test.tested], sql, came[test.tested])
 
     @cached_property
     def _told(self) -> frozenset[str]:
@@ -118,8 +129,8 @@ class Runner:
             return self._ended(id, "error", sql, self.clock.monotonic() - started, _sentence(error))
         return self._ended(id, "success", sql, self.clock.monotonic() - started)
 
-    def _test(self, node: Node) -> Ran:
-        sql, started = self.program.sql[node.id].whole, self.clock.monotonic()
+    def _test(self, node: Node, sql: str) -> Ran:
+        started = self.clock.monotonic()
         try:
             failures = int(self.connection.execute(f"SELECT count(*) FROM (\n{sql}\n)").fetchall()[0][0])
         except duckdb.Error as error:
