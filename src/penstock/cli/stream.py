@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from penstock.cli import show as shown
 from penstock.cli.options import HERE, Data, Json, Project
+
+if TYPE_CHECKING:
+    from penstock.runtime.stream_state import TopologyState
 
 
 class _RunByDefault(TyperGroup):
@@ -40,23 +44,37 @@ def stream_run(
     from penstock.runtime.stream import stream
 
     done = stream(Installation.at(project, data_dir), names or (), until_idle=until_idle, adopt=adopt)
+    _show(done, as_json=as_json)
+
+
+@app.command("state")
+def stream_state(project: Project = HERE, data_dir: Data = None, as_json: Json = False) -> None:
+    """Show how far topologies are, and how much each step remembers, as told by the process that runs them."""
+    from penstock.runtime.installation import Installation
+    from penstock.runtime.stream_state import read_states
+
+    _show(read_states(Installation.at(project, data_dir)), as_json=as_json)
+
+
+def _show(states: Sequence[TopologyState], *, as_json: bool) -> None:
     if as_json:
-        shown.document([vars(one) for one in done])
+        shown.document([{**vars(one), "running": one.is_running} for one in states])
         return
     shown.table(
-        ("topology", "rounds", "rows", "accepted", "rejected", "late", "lag", "watermark"),
+        ("topology", "running", "round", "rows", "rejected", "late", "lag", "watermark", "remembers"),
         [
             (
                 one.topology,
-                one.rounds,
-                one.rows_in,
-                one.accepted,
-                one.rejected,
-                one.late,
+                "yes" if one.is_running else "no",
+                one.round,
+                one.counts.get("rows_in", 0),
+                one.counts.get("quarantined", 0),
+                one.counts.get("late", 0),
                 one.lag,
                 _instant(one.watermark),
+                ", ".join(f"{name} {size:,}" for name, size in one.keys.items()),
             )
-            for one in done
+            for one in states
         ],
     )
 

@@ -4,32 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 
 from penstock.errors import UsageError
 from penstock.runtime.event_log import open_log
 from penstock.runtime.installation import Installation
+from penstock.runtime.stream_state import TopologyState, state_of, tell
 from penstock.runtime.streams import graphs
 from penstock.runtime.topology import Running, open_topology
 from penstock.spec.problems import did_you_mean
 from penstock.stream.plan import Graph
-from penstock.stream.watermark import BEGINNING
+from penstock.stream.runner import Limits
 
+SECONDS_PER_STATE = 1.0
 PAUSE = 0.005  # seconds between two looks at logs that had nothing
-
-
-@dataclass(frozen=True)
-class Streamed:
-    """What a topology did since it was started."""
-
-    topology: str
-    rounds: int
-    rows_in: int
-    accepted: int
-    rejected: int
-    late: int
-    lag: int
-    watermark: int | None  # microseconds since 1970; None before the first event
 
 
 def stream(
@@ -38,8 +25,9 @@ def stream(
     *,
     until_idle: bool = False,
     adopt: bool = False,
+    limits: Limits | None = None,
     stopped: Callable[[], bool] = lambda: False,
-) -> tuple[Streamed, ...]:
+) -> tuple[TopologyState, ...]:
     """Run the topologies `names` (all of them when none is named) until `stopped`, or until nothing is left to take.
 
     What a topology writes is read by others in the same turn. Raises UsageError for a name that is not declared,
@@ -47,18 +35,31 @@ def stream(
     """
     installation.place.prepare()
     chosen = _chosen(graphs(installation), names)
+    clock = installation.world.clock
     with ExitStack() as opened:
         log = opened.enter_context(open_log(installation))
         running = [
-            opened.enter_context(closing(open_topology(installation, log, graph, adopt=adopt))) for graph in chosen
+            opened.enter_context(closing(open_topology(installation, log, graph, adopt=adopt, limits=limits)))
+            for graph in chosen
         ]
+        told = -1.0
         while not stopped():
             worked = [one.turn() for one in running]
+            if clock.monotonic() - told >= SECONDS_PER_STATE:
+                told = clock.monotonic()
+                _tell(installation, running)
             if not any(worked):
                 if until_idle:
                     break
-                installation.world.clock.sleep(PAUSE)
-        return tuple(_streamed(one) for one in running)
+                clock.sleep(PAUSE)
+        return _tell(installation, running)
+
+
+def _tell(installation: Installation, running: Sequence[Running]) -> tuple[TopologyState, ...]:
+    states = tuple(map(state_of, running))
+    for state in states:
+        tell(installation, state)
+    return states
 
 
 def _chosen(known: Mapping[str, Graph], names: Sequence[str]) -> list[Graph]:
@@ -73,18 +74,3 @@ def _chosen(known: Mapping[str, Graph], names: Sequence[str]) -> list[Graph]:
                 remedy=did_you_mean(name, known) or "Name one of them.",
             )
     return [graph for name, graph in known.items() if not names or name in names]
-
-
-def _streamed(running: Running) -> Streamed:
-    counts, last = running.counts, running.runner.last
-    watermark = None if last is None or last.progress.watermark == BEGINNING else last.progress.watermark
-    return Streamed(
-        topology=running.name,
-        rounds=running.rounds,
-        rows_in=counts["rows_in"],
-        accepted=counts["accepted"],
-        rejected=counts["quarantined"],
-        late=counts["late"],
-        lag=running.runner.lag(),
-        watermark=watermark,
-    )

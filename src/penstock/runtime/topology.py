@@ -20,7 +20,7 @@ from penstock.stream.incoming import REJECTED_SCHEMA, Incoming, payload_schema
 from penstock.stream.pipeline import LATE_SCHEMA, Pipeline
 from penstock.stream.plan import Graph
 from penstock.stream.reference import References
-from penstock.stream.runner import Runner
+from penstock.stream.runner import Limits, Runner
 from penstock.stream.stages import make_stages
 
 MEMORY = "512MB"
@@ -72,7 +72,9 @@ def derived_topics(project: Project, graph: Graph) -> list[TopicSpec]:
     return [*outputs, TopicSpec(graph.rejected, 1, REJECTED_SCHEMA, kept), TopicSpec(graph.late, 1, LATE_SCHEMA, kept)]
 
 
-def open_topology(installation: Installation, log: Log, graph: Graph, *, adopt: bool = False) -> Running:
+def open_topology(
+    installation: Installation, log: Log, graph: Graph, *, adopt: bool = False, limits: Limits | None = None
+) -> Running:
     """Take over the topology's job and go to where it was left.
 
     Raises LeaseHeld while another process runs it, StateMismatch when it was declared otherwise.
@@ -87,7 +89,16 @@ def open_topology(installation: Installation, log: Log, graph: Graph, *, adopt: 
     connection.execute("SET preserve_insertion_order = true")
     pipeline = make_pipeline(installation, graph, connection)
     references = References(partial(newest_release, installation), partial(read_reference, installation))
-    runner = Runner(graph, pipeline, log, job, installation.world.clock, project.tenant, references=references)
+    runner = Runner(
+        graph,
+        pipeline,
+        log,
+        job,
+        installation.world.clock,
+        project.tenant,
+        references=references,
+        limits=limits or Limits(),
+    )
     runner.resume(adopt=adopt)
     folder = installation.place.root / "live"
     live = tuple(

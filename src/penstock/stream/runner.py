@@ -76,7 +76,7 @@ class Runner:
             self.pipeline.restore(snapshot, deltas, only=kept)
             self.last = Round.of_record(about(latest)["round"])
             self._progress = self.last.progress
-        now = self._now()
+        now = self.now()
         self._positions = dict(self.job.positions())
         self._progress = self._progress.looked_at(self._positions, now)
         self._reader = self.log.reader(self._positions)
@@ -88,7 +88,7 @@ class Runner:
         chunks = self._reader.poll(self.limits.rows, timeout)
         if chunks:
             self._refresh()
-        now = self._now()
+        now = self.now()
         came = self.pipeline.take(_by_topic(chunks), _unreadable(chunks))
         ranges = tuple(_ranges(chunks, self._positions))
         positions = self._after(ranges)
@@ -181,7 +181,8 @@ class Runner:
                 found[intake.topic, part] = at
         return found
 
-    def _now(self) -> int:
+    def now(self) -> int:
+        """Microseconds since 1970."""
         return (self.clock.now() - _EPOCH) // timedelta(microseconds=1)
 
 

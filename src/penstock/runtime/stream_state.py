@@ -1,0 +1,84 @@
+"""What topologies remember and how far they are, told about once a second by the process that runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from penstock.runtime.installation import Installation
+from penstock.runtime.topology import Running
+from penstock.stream.watermark import BEGINNING
+
+FOLDER = "streams"
+
+
+@dataclass(frozen=True)
+class TopologyState:
+    """A topology as its process last told of it. `keys`: how much each step remembers. `watermark` and `at` are
+    microseconds since 1970, None before the first event; `counts` since the process was started."""
+
+    topology: str
+    process: int
+    at: int
+    round: int
+    watermark: int | None
+    lag: int
+    keys: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    tables: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_running(self) -> bool:
+        try:
+            os.kill(self.process, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+
+def state_of(running: Running) -> TopologyState:
+    """What a topology is now."""
+    runner, last = running.runner, running.runner.last
+    watermark = BEGINNING if last is None else last.progress.watermark
+    return TopologyState(
+        topology=running.name,
+        process=os.getpid(),
+        at=runner.now(),
+        round=-1 if last is None else last.number,
+        watermark=None if watermark == BEGINNING else watermark,
+        lag=runner.lag(),
+        keys=runner.pipeline.sizes(),
+        counts=dict(running.counts),
+        tables={} if last is None else dict(last.tables),
+    )
+
+
+def tell(installation: Installation, state: TopologyState) -> None:
+    """Write it where others look; nothing depends on it, so it is not synced."""
+    folder = installation.place.root / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f".{state.topology}.{state.process}"
+    draft.write_text(json.dumps(asdict(state)))
+    draft.replace(folder / f"{state.topology}.json")
+
+
+def read_states(installation: Installation) -> tuple[TopologyState, ...]:
+    """What was told last of every topology that ever ran here, by name."""
+    found = []
+    for path in sorted((installation.place.root / FOLDER).glob("*.json")):
+        state = _read(path)
+        if state is not None:
+            found.append(state)
+    return tuple(found)
+
+
+def _read(path: Path) -> TopologyState | None:
+    with suppress(OSError, ValueError, TypeError):
+        return TopologyState(**json.loads(path.read_text()))
+    return None
