@@ -34,6 +34,11 @@ class Conformed:
     unknown: tuple[str, ...]
 
     @property
+    def every(self) -> str:
+        """The table of all rows, refused and filtered ones too, with null for what could not be read."""
+        return _typed_name(self.accepted)
+
+    @property
     def filtered(self) -> int:
         return self.counts.filtered
 

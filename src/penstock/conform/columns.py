@@ -11,6 +11,7 @@ from penstock.spec.source import Reading
 
 SYSTEM = ("_tenant", "_source", "_file", "_line", "_file_id", "_ingested_at", "_batch")
 ROW_HASH = "_row_hash"
+VERSION = "_file_version"  # of a relation whose files say their version in their name: that version, as text
 OPENED = "_opened"
 DECIMAL_PRECISION = 38
 DECIMAL_SCALE = 9
@@ -43,22 +44,34 @@ def resolve(contract: Contract, reading: Reading, available: Sequence[str]) -> R
 
     Several can be there, for deliveries with different headers stand in one table: a column that feeds in one
     delivery feeds beside those of all others too, or the order of arrival would decide.
+    Constants and `same_as` of the reading fill their columns alone; so does the version in the name of the file.
     System columns (`_line` and so on) are neither sources nor unknown.
     """
-    names = [name for name in available if name not in SYSTEM]
+    names = [name for name in available if name not in (*SYSTEM, VERSION)]
+    filled = _filled(contract, reading, available)
     mapping = dict(reading.mapping)
     claimed = set(mapping.values())
-    exact = {column.name: _exact(column, mapping, names, claimed) for column in contract.columns}
+    found_here = tuple(column for column in contract.columns if column.name not in filled)
+    exact = {column.name: _exact(column, mapping, names, claimed) for column in found_here}
     claimed |= {name for found in exact.values() for name in found}
     free = sorted((name for name in names if name not in claimed), key=str.lower)
-    loose = {column.name: () if column.name in mapping else _loose(column, free) for column in contract.columns}
+    loose = {column.name: () if column.name in mapping else _loose(column, free) for column in found_here}
     sources = {name: (*exact[name], *loose[name]) for name in exact}
+    if contract.history is not None and VERSION in available:
+        sources[contract.history] = (VERSION,)
+    sources |= {name: sources.get(origin, ()) for name, origin in reading.same_as}
     used = {name for found in sources.values() for name in found}
     return Resolution(
         sources={name: found for name, found in sources.items() if found},
         missing=tuple(name for name, found in sources.items() if not found),
         unknown=tuple(name for name in names if name not in used),
     )
+
+
+def _filled(contract: Contract, reading: Reading, available: Sequence[str]) -> set[str]:
+    """Columns of the contract that no column of the files fills by its name."""
+    filled = {name for name, _ in (*reading.constants, *reading.same_as)}
+    return filled | ({contract.history} if contract.history is not None and VERSION in available else set())
 
 
 def sql_type(column: Column) -> str:
@@ -82,7 +95,7 @@ def decimal_size(column: Column) -> tuple[int, int]:
 
 def has_opened(contract: Contract) -> bool:
     """Whether silver keeps the lowest order of a key: there is a key, an order and a horizon."""
-    return bool(contract.key) and contract.dedupe.order_by is not None and contract.dedupe.horizon is not None
+    return bool(contract.identity) and contract.dedupe.order_by is not None and contract.dedupe.horizon is not None
 
 
 def pseudonym_domains(contract: Contract, others: Mapping[str, Contract] | None = None) -> dict[str, str]:
@@ -92,7 +105,7 @@ def pseudonym_domains(contract: Contract, others: Mapping[str, Contract] | None 
     (`others`, by dataset): both get the same domain, so they still join.
     """
     personal = {column.name: column.id for column in contract.columns if _is_personal(column)}
-    domains = {name: personal[name] for name in contract.key if name in personal}
+    domains = {name: personal[name] for name in contract.identity if name in personal}
     for reference in contract.references:
         target = (others or {}).get(reference.dataset)
         if target is None:

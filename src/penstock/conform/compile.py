@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from penstock.conform.codes import Code
 from penstock.conform.columns import (
     OPENED,
     ROW_HASH,
     SYSTEM,
+    VERSION,
     Resolution,
     decimal_size,
     has_opened,
     resolve,
     sql_type,
 )
+from penstock.conform.literals import typed_literal
 from penstock.conform.rules import Check, RowCheck, checks, row_check
 from penstock.conform.values import BLANKS, Reader, reader
 from penstock.errors import DeclarationError
@@ -72,6 +74,7 @@ class _Cell:
     required: bool
     hidden: bool
     checks: tuple[Check, ...]
+    constant: str | None = None  # SQL of the one value of every row
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ def compile_plan(
             *(violation for cell in cells for violation in _violations(cell)),
             *(_rule_violation(rule, cells) for rule in rules),
         ),
-        row=_row([name for name in available if name not in SYSTEM]),
+        row=_row([name for name in available if name not in (*SYSTEM, VERSION)]),
         fingerprint=contract.fingerprint,
     )
 
@@ -187,7 +190,12 @@ def _refuse_reserved(contract: Contract) -> None:
 def _cell(contract: Contract, reading: Reading, resolution: Resolution, index: int, typed: bool) -> _Cell:
     column = contract.columns[index]
     text = f"__t{index}"
-    read = None if typed else reader(column, reading, text, lambda k: f"__s{index}_{k}")
+    declared = reading.constant(column.name)
+    constant = None if declared is None else typed_literal(column, declared)
+    is_version = resolution.sources.get(column.name) == (VERSION,)
+    if is_version:
+        reading = replace(reading, timestamp_format=reading.version_format, date_format=reading.version_format)
+    read = None if typed or constant is not None else reader(column, reading, text, lambda k: f"__s{index}_{k}")
     value = text if read is None else f"__v{index}"
     return _Cell(
         column=column,
@@ -196,15 +204,18 @@ def _cell(contract: Contract, reading: Reading, resolution: Resolution, index: i
         reader=read,
         value=value,
         pseudonym=f"__p{index}",
-        missing=column.name not in resolution.sources,
-        required=column.required or column.name in contract.key,
+        missing=column.name not in resolution.sources and constant is None,
+        required=column.required or column.name in contract.identity,
         hidden=column.classification is Classification.PERSONAL,
         checks=checks(column, value),
+        constant=constant,
     )
 
 
 def _text(cell: _Cell, reading: Reading, resolution: Resolution, typed: bool) -> str:
     """The text of a column, null where it is one of the null literals; blanks around it go unless it is a string."""
+    if cell.constant is not None:
+        return cell.constant
     if typed:
         names = [quote(name) for name in resolution.sources.get(cell.column.name, ())]
         return f"coalesce({', '.join(names)})" if names else f"CAST(NULL AS {sql_type(cell.column)})"
@@ -253,7 +264,7 @@ def _pseudonym_layer(cells: Sequence[_Cell], tenant: str, pseudonyms: Pseudonyms
 
 def _key_columns(contract: Contract, values: Mapping[str, str], tenant: str, pseudonyms: Pseudonyms) -> dict[str, str]:
     """Row hash and `_opened`, where the contract has them. The hash is of what silver holds, pseudonyms included."""
-    if not contract.key:
+    if not contract.identity:
         return {}
     fields = [
         HashField(

@@ -67,7 +67,7 @@ def merge(
     A contract without a key takes every row.
     """
     merging = _Merging(connection, contract, next(_NUMBERS))
-    if not contract.key:
+    if not contract.identity:
         return merging.everything(accepted, existing)
     merging.gather(
         merging.candidates(accepted, _ARRIVED),
@@ -109,7 +109,7 @@ class _Merging:
             f"merge_{part}_{number}" for part in ("insert", "replaced", "reopen")
         )
         self.pool, self.summary, self.winners = (f"merge_{part}_{number}" for part in ("pool", "summary", "winners"))
-        self.keys = ("_tenant", *map(quote, contract.key))
+        self.keys = ("_tenant", *map(quote, contract.identity))
         self.opened = has_opened(contract)
         order = contract.dedupe.order_by
         self.order = "CAST(NULL AS INTEGER)" if order is None else f"r.{quote(order)}"

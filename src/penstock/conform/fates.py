@@ -26,7 +26,7 @@ def count_fates(
     it now; duplicate, the same content as silver's row before or after or as an earlier row of the batch;
     superseded, the row of its key in silver now is better.
     """
-    keys = ["_tenant", *map(quote, contract.key)]
+    keys = ["_tenant", *map(quote, contract.identity)]
     listed = ", ".join(keys)
     order = "CAST(NULL AS INTEGER)" if contract.dedupe.order_by is None else quote(contract.dedupe.order_by)
     opened = OPENED if has_opened(contract) else "CAST(NULL AS INTEGER)"

@@ -168,7 +168,7 @@ def _name_and_version(delivery: Delivery, path: str, absolute: Path) -> tuple[st
             found=absolute.name,
             remedy="Rename the file, or correct `delivery.pattern`.",
         )
-    return match["name"], match["version"]
+    return match.groupdict().get("name") or path, match["version"]
 
 
 def _nanoseconds(duration: timedelta) -> int:

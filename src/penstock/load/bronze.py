@@ -28,7 +28,7 @@ from penstock.lake.ledger import ledger_spec
 from penstock.lake.table import TableSpec
 from penstock.load.conservation import check_conserved
 from penstock.load.header import check_frozen, renamed, source_columns, spelled
-from penstock.load.ledger import Entry, entry_table, files_in, highest_version
+from penstock.load.ledger import Entry, entry_table, files_in, highest_version, version_columns
 from penstock.load.origin import Origin
 from penstock.load.tables import arrow_schema, bronze_name, bronze_spec, quarantine_spec
 from penstock.spec.contract import Contract
@@ -193,7 +193,7 @@ class _Taking:
             for _, part in parts:
                 rows += part.rows.num_rows
                 malformed += part.malformed.num_rows
-                version = _highest(version, part.rows, self.source.delivery.version_column)
+                version = self._version(version, part.rows)
                 if part.malformed.num_rows:
                     quarantine.append(origin.refused(part.malformed, self.source, _names(part.rows)))
                 yield from origin.complete(renamed(part.rows, self.schema.names), self.schema).to_batches()
@@ -202,6 +202,12 @@ class _Taking:
             self.read += rows + malformed
             self.malformed += malformed
             self.done.append(Entry(replace(file, version=version), rows, malformed))
+
+    def _version(self, version: str | None, rows: pa.Table) -> str | None:
+        """The version so far, or a higher one among the rows."""
+        columns = version_columns(self.source, self.contract, _names(rows))
+        values = [value for name in columns for value in pc.unique(rows[name]).to_pylist()]
+        return highest_version([version, *values])
 
 
 def _batches(source: Source, files: Sequence[FoundFile]) -> Iterator[tuple[FoundFile, Batch]]:
@@ -223,13 +229,6 @@ def _is_about(error: SourceError, file: FoundFile) -> bool:
 
 def _names(rows: pa.Table) -> tuple[str, ...]:
     return tuple(name for name in rows.column_names if name != LINE)
-
-
-def _highest(version: str | None, rows: pa.Table, column: str | None) -> str | None:
-    """The version so far, or a higher one among the rows; the column is found whatever its capitals."""
-    found = [name for name in rows.column_names if column is not None and name.lower() == column.lower()]
-    values = pc.unique(rows[found[0]]).to_pylist() if found else []
-    return highest_version([version, *values])
 
 
 def _token(source: Source, batch: int, files: Sequence[FoundFile]) -> str:

@@ -12,13 +12,14 @@ import duckdb
 import pyarrow as pa
 
 from penstock.conform.batch import Conformed, Conformer
-from penstock.conform.columns import SYSTEM, has_opened, pseudonym_domains
+from penstock.conform.columns import SYSTEM, VERSION, has_opened, pseudonym_domains
 from penstock.conform.counts import Counts
 from penstock.conform.dedupe import Merged, merge, recompute
 from penstock.conform.fates import count_fates
 from penstock.lake.table import Scan
 from penstock.load.outcome import Outcome, union
-from penstock.load.waiting import Waiting
+from penstock.load.snapshots import Snapshots
+from penstock.load.waiting import FILE_VERSIONS, Waiting
 from penstock.spec.contract import Contract
 from penstock.spec.source import Reading
 from penstock.sql.names import quote
@@ -39,12 +40,20 @@ class Conforming:
     pseudonym_key: bytes
     silver: Scan
     rebuild: bool
+    snapshots: Scan | None = None
+    sightings: Snapshots | None = None
     numbers: Iterator[int] = field(default_factory=count)
 
     def conform(self, waiting: Sequence[Waiting]) -> Outcome:
         """Hold every pending row to the contract and decide what silver becomes."""
         self._note_replaced(waiting)
+        self._note_versions(waiting)
         checked = [self._pending(number, part) for number, part in enumerate(waiting)] or [self._nothing()]
+        if self.snapshots is not None and waiting:
+            (part,), (one,) = waiting, checked  # nothing else feeds a dataset of snapshots
+            anew = self.rebuild or part.since == 0
+            self.sightings = Snapshots(self.connection, self.contract, self.snapshots, part, anew)
+            self.sightings.sight(self._conformer(part.source.reading), one.every)
         counts = Counts()
         for part, one in zip(waiting, checked, strict=False):
             counts += Counts(
@@ -55,7 +64,7 @@ class Conforming:
         self._define("accepted", union(one.accepted for one in checked))
         self._define("rejected", union(one.rejected for one in checked))
         discarded = _sum(one.discarded for one in checked)
-        if self.contract.key:
+        if self.contract.identity:
             return self._merged(waiting, counts, discarded)
         self._make("leaving", f"SELECT _file_id, _line, _path FROM ({self._losers})")
         return self._outcome(waiting, counts, ("accepted",), discarded)
@@ -73,6 +82,19 @@ class Conforming:
         self.connection.register("replaced_listed", table)
         self._make("replaced_files", "SELECT * FROM replaced_listed")
         self.connection.unregister("replaced_listed")
+
+    def _note_versions(self, waiting: Sequence[Waiting]) -> None:
+        """Make the table of the versions that files say as a whole."""
+        files = [file for part in waiting if part.source.delivery.version for file in part.files]
+        table = pa.table(
+            {
+                "_file_id": pa.array([file.file_id for file in files], pa.string()),
+                VERSION: pa.array([file.version for file in files], pa.string()),
+            }
+        )
+        self.connection.register("versions_listed", table)
+        self._make(FILE_VERSIONS, "SELECT * FROM versions_listed")
+        self.connection.unregister("versions_listed")
 
     def _pending(self, number: int, part: Waiting) -> Conformed:
         """Conform the pending rows that no newer file has replaced."""
@@ -157,7 +179,7 @@ class Conforming:
 
     @property
     def _keys(self) -> str:
-        return ", ".join(["_tenant", *map(quote, self.contract.key)])
+        return ", ".join(["_tenant", *map(quote, self.contract.identity)])
 
     @property
     def _losers(self) -> str:

@@ -9,11 +9,13 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from penstock.conform.columns import resolve
 from penstock.ingest.file import FoundFile, KnownFile, version_order
 from penstock.lake.lake import Lake
 from penstock.lake.ledger import ledger_spec
 from penstock.lake.table import DataFile, Scan
 from penstock.load.tables import arrow_schema
+from penstock.spec.contract import Contract
 from penstock.spec.source import DeliveryMode, Source
 from penstock.sql.connection import connect
 from penstock.sql.names import quote
@@ -70,20 +72,29 @@ def files_in(ledger: Scan) -> tuple[KnownFile, ...]:
     return tuple(KnownFile(**dict(zip(_KNOWN, row, strict=True))) for row in found)
 
 
-def as_declared(source: Source, known: Sequence[KnownFile], bronze: Scan) -> tuple[KnownFile, ...]:
+def as_declared(source: Source, known: Sequence[KnownFile], bronze: Scan, contract: Contract) -> tuple[KnownFile, ...]:
     """The files with name and version as the delivery is declared now; they may have been taken under another one.
 
-    By the pattern where there is one. By the version column, files that were taken without a version are looked up
-    in bronze.
+    By the pattern where there is one. By a column, files that were taken without a version are looked up in bronze.
     """
     delivery = source.delivery
     if delivery.pattern is not None:
         return tuple(_by_pattern(file, delivery.pattern) for file in known)
     without = [file for file in known if file.version is None]
-    if delivery.version_column is None or not without:
+    columns = version_columns(source, contract, [column.name for column in bronze.columns])
+    if not columns or not without:
         return tuple(known)
-    versions = _versions(bronze, delivery.version_column, without)
+    versions = _versions(bronze, columns, without)
     return tuple(replace(file, name=file.path, version=versions.get(file.file_id, file.version)) for file in known)
+
+
+def version_columns(source: Source, contract: Contract, names: Sequence[str]) -> tuple[str, ...]:
+    """Of the columns of a delivery those that say the version of a file as a whole, whatever their capitals."""
+    delivery = source.delivery
+    if delivery.mode is DeliveryMode.SNAPSHOT and not delivery.version_from_name:
+        return resolve(contract, source.reading, names).sources.get(delivery.version or "", ())
+    column = delivery.version_column
+    return tuple(name for name in names if column is not None and name.lower() == column.lower())
 
 
 def replaced_files(source: Source, known: Sequence[KnownFile], *, until: int) -> frozenset[str]:
@@ -121,21 +132,17 @@ def _by_pattern(file: KnownFile, pattern: str) -> KnownFile:
     match = re.fullmatch(pattern, file.path.rsplit("/", 1)[-1])
     if match is None:
         return replace(file, name=file.path, version=None)
-    return replace(file, name=match["name"], version=match["version"])
+    return replace(file, name=match.groupdict().get("name") or file.path, version=match["version"])
 
 
-def _versions(bronze: Scan, column: str, files: Sequence[KnownFile]) -> dict[str, str | None]:
+def _versions(bronze: Scan, columns: Sequence[str], files: Sequence[KnownFile]) -> dict[str, str | None]:
     """The highest version of each file by its rows in bronze."""
-    names = [one.name for one in bronze.columns if one.name.lower() == column.lower()]
-    if not names:
-        return {}
     batches = {file.batch for file in files}
     paths = [file.path for file in bronze.files if _may_hold(file, batches)]
     rows = read_scan(paths, bronze.columns)
+    said = f"coalesce({', '.join(map(quote, columns))})"
     with connect() as connection:
-        found = connection.execute(
-            f"SELECT _file_id, list(DISTINCT {quote(names[0])}) FROM ({rows}) GROUP BY _file_id"
-        ).fetchall()
+        found = connection.execute(f"SELECT _file_id, list(DISTINCT {said}) FROM ({rows}) GROUP BY _file_id").fetchall()
     return {file_id: highest_version(versions) for file_id, versions in found}
 
 

@@ -61,7 +61,7 @@ class Outcome:
     def _entering(self) -> str:
         """The columns of silver; one that the contract has no more (hash or `_opened`, without a key) is empty."""
         made = {column.name for column in self.contract.columns} | set(SYSTEM)
-        made |= {ROW_HASH} if self.contract.key else set()
+        made |= {ROW_HASH} if self.contract.identity else set()
         made |= {OPENED} if has_opened(self.contract) else set()
         return ", ".join(
             quote(column.name) if column.name in made else f"CAST(NULL AS {column.duckdb_type}) AS {quote(column.name)}"

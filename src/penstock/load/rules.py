@@ -20,7 +20,16 @@ def rules_fingerprint(project: Project, contract: Contract, source: Source) -> s
     """
     pseudonyms = sorted(pseudonym_domains(contract, project.contracts).items())
     text = f"{contract.fingerprint}\n{source.reading}\n{source.delivery}\n{pseudonyms}"
+    if younger := _younger(source):
+        text += f"\n{younger}"
     return sha256(text.encode()).hexdigest()
+
+
+def _younger(source: Source) -> list[object]:
+    """What could not be declared when the first data directories were made, where it is declared."""
+    delivery, reading = source.delivery, source.reading
+    facts = (delivery.version, reading.version_format, reading.constants, reading.same_as)
+    return list(facts) if any(facts) else []
 
 
 def rebuild_reason(project: Project, contract: Contract, properties: Mapping[str, str]) -> str | None:

@@ -15,14 +15,22 @@ from penstock.errors import RolledBack
 from penstock.lake.change import TableChange
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
+from penstock.lake.ledger import ledger_spec
 from penstock.lake.table import Head, Scan
 from penstock.load.conforming import Conforming
 from penstock.load.conservation import check_conserved
 from penstock.load.ledger import as_declared, known_files, replaced_files
 from penstock.load.rules import RULES, rebuild_reason, rules_fingerprint
-from penstock.load.tables import bronze_name, ensure_silver, quarantine_name, quarantine_spec, silver_name
+from penstock.load.tables import (
+    bronze_name,
+    ensure_silver,
+    quarantine_name,
+    quarantine_spec,
+    silver_name,
+    snapshots_spec,
+)
 from penstock.load.waiting import Waiting
-from penstock.spec.contract import Contract
+from penstock.spec.contract import Contract, snapshots_name
 from penstock.spec.project import Project
 from penstock.sql.connection import connect
 from penstock.world import World
@@ -43,7 +51,8 @@ class Settings:
 class Settled:
     """One silver commit. `replaced` rows left silver for better ones, `revived` earlier versions came back.
 
-    `discarded`: for `discard_value`, how many values of each source column were dropped.
+    `discarded`: for `discard_value`, how many values of each source column were dropped. `held`: moments of
+    snapshots that say nothing of the keys they miss, for a row of theirs could not be read.
     """
 
     dataset: str
@@ -53,6 +62,7 @@ class Settled:
     rebuilt: bool
     seconds: float
     discarded: Mapping[str, int]
+    held: tuple[str, ...] = ()
 
 
 def settle(
@@ -61,6 +71,8 @@ def settle(
     """Conform until nothing is pending; each commit takes up to five million rows (a rebuild takes all in one)."""
     lake.ensure(quarantine_spec(contract.dataset), lease=lease)
     ensure_silver(lake, contract, project.contracts, lease=lease)
+    if project.has_snapshots(contract.dataset):
+        lake.ensure(snapshots_spec(contract, project.contracts), lease=lease)
     while (step := _settle_once(lake, project, contract, lease, world, settings)) is not None:
         yield step
 
@@ -72,6 +84,7 @@ def _settle_once(
     pa.default_memory_pool().release_unused()  # what reading the files has left would count beside DuckDB's own
     silver = _head(lake, silver_name(contract.dataset))
     quarantine = _head(lake, quarantine_name(contract.dataset))
+    snapshots = _head(lake, _snapshots_table(contract)) if project.has_snapshots(contract.dataset) else None
     rebuild = rebuild_reason(project, contract, silver.properties) is not None
     waiting = _waiting(lake, project, contract, silver, rebuild=rebuild)
     if not rebuild and not any(part.pending for part in waiting):
@@ -88,11 +101,15 @@ def _settle_once(
             pseudonym_key=settings.pseudonym_key,
             silver=lake.scan_head(silver),
             rebuild=rebuild,
+            snapshots=None if snapshots is None else lake.scan_head(snapshots),
         )
         outcome = work.conform(waiting)
         change, refused = commit.table(silver), commit.table(quarantine)
         accepted = outcome.write(change)
         quarantined = outcome.write_rejected(refused, lake.scan_head(quarantine))
+        held: tuple[str, ...] = ()
+        if work.sightings is not None and snapshots is not None:
+            held = work.sightings.write(commit.table(snapshots), lake.scan_head(quarantine))
         counts = outcome.counts(accepted=accepted, quarantined=quarantined)
         check_conserved(counts, where=silver.name)
         change.summary("counts", json.dumps(asdict(counts)))
@@ -103,7 +120,11 @@ def _settle_once(
         commit.record("batch", f"{silver.name}/{world.ids.new()}", facts | asdict(counts))
         commit.apply()
     seconds = world.clock.monotonic() - started
-    return Settled(contract.dataset, counts, replaced, outcome.revived, rebuild, seconds, outcome.discarded)
+    return Settled(contract.dataset, counts, replaced, outcome.revived, rebuild, seconds, outcome.discarded, held)
+
+
+def _snapshots_table(contract: Contract) -> str:
+    return silver_name(snapshots_name(contract.dataset))
 
 
 def _head(lake: Lake, name: str) -> Head:
@@ -133,10 +154,12 @@ def _waiting(lake: Lake, project: Project, contract: Contract, silver: Head, *, 
         scan = lake.scan_head(bronze)
         since = 0 if rebuild else done
         until = last if rebuild else _until(scan, since, last)
-        known = as_declared(source, known_files(lake, source.name), scan)
+        known = as_declared(source, known_files(lake, source.name), scan, contract)
         replaced = replaced_files(source, known, until=until)
         newly = replaced - replaced_files(source, known, until=since)
-        waiting.append(Waiting(source, scan, since, until, replaced, newly))
+        ledger = ledger_spec(source.name).name
+        listed = Scan(ledger, None, (), ()) if lake.head(ledger) is None else lake.scan(ledger)  # topics have none
+        waiting.append(Waiting(source, scan, since, until, replaced, newly, known, listed))
     return tuple(waiting)
 
 

@@ -12,7 +12,7 @@ from penstock.lake.lease import Lease
 from penstock.lake.table import Head, Partition, TableColumn, TableSpec
 from penstock.lake.types import arrow_type
 from penstock.lake.types import iceberg_type as parse_type
-from penstock.spec.contract import Classification, Column, Contract, LogicalType
+from penstock.spec.contract import Classification, Column, Contract, LogicalType, snapshots_name
 from penstock.spec.source import Source
 
 SYSTEM_COLUMNS = (
@@ -102,7 +102,7 @@ def silver_spec(contract: Contract, contracts: Mapping[str, Contract], *, before
         )
         for column in contract.columns
     )
-    extra: tuple[TableColumn, ...] = (ROW_HASH_COLUMN,) if contract.key else ()
+    extra: tuple[TableColumn, ...] = (ROW_HASH_COLUMN,) if contract.identity else ()
     if has_opened(contract) and contract.dedupe.order_by is not None:
         opened = iceberg_type(contract.column(contract.dedupe.order_by))
         extra += (TableColumn(OPENED, OPENED, opened, doc="Lowest order of all versions of the key"),)
@@ -111,6 +111,16 @@ def silver_spec(contract: Contract, contracts: Mapping[str, Contract], *, before
     extra += tuple(column for column in past if column.id in (ROW_HASH, OPENED) and column.id not in declared)
     partitions = tuple(Partition(field.column, field.transform) for field in contract.partitions)
     return TableSpec(silver_name(contract.dataset), columns + SYSTEM_COLUMNS + extra, partitions, contract.description)
+
+
+def snapshots_spec(contract: Contract, contracts: Mapping[str, Contract]) -> TableSpec:
+    """Which keys every snapshot of the dataset held: key and version as silver has them; a row without a key stands
+    for the file itself, so that an empty one is known too."""
+    kept = {column.name: column for column in silver_spec(contract, contracts).columns}
+    columns = tuple(kept[name] for name in contract.identity)
+    whole = TableColumn("is_whole", "is_whole", "boolean", doc="Whether every key that the snapshot held is known")
+    doc = f"Keys that each snapshot of {contract.dataset} held; without a key: the file itself"
+    return TableSpec(silver_name(snapshots_name(contract.dataset)), (*columns, whole, *SYSTEM_COLUMNS), doc=doc)
 
 
 def ensure_silver(lake: Lake, contract: Contract, contracts: Mapping[str, Contract], *, lease: Lease) -> Head:

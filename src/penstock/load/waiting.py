@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from penstock.conform.columns import VERSION
+from penstock.ingest.file import KnownFile
 from penstock.lake.table import DataFile, Scan
 from penstock.spec.source import Source
 from penstock.sql.scan import read_scan
+
+FILE_VERSIONS = "file_versions"
 
 
 @dataclass(frozen=True)
@@ -14,7 +18,7 @@ class Waiting:
     """The bronze rows of one source with `since` < batch <= `until`.
 
     `replaced`: file ids that a higher version has replaced by now. `newly_replaced`: those of them whose rows
-    silver may hold.
+    silver may hold. `files`: those of the ledger, as the delivery is declared now.
     """
 
     source: Source
@@ -23,6 +27,8 @@ class Waiting:
     until: int
     replaced: frozenset[str]
     newly_replaced: frozenset[str]
+    files: tuple[KnownFile, ...]
+    ledger: Scan
 
     @property
     def pending(self) -> bool:
@@ -30,7 +36,8 @@ class Waiting:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.bronze.columns)
+        version = (VERSION,) if self.names_version else ()
+        return (*(column.name for column in self.bronze.columns), *version)
 
     @property
     def pending_rows(self) -> str:
@@ -38,10 +45,16 @@ class Waiting:
         return self.rows(self.since, self.until)
 
     def rows(self, since: int, until: int) -> str:
-        """SELECT of the bronze rows after batch `since`, up to `until`."""
+        """SELECT of the bronze rows after batch `since`, up to `until`, with the version in the name of their file where
+        it counts: `file_versions` is the relation of these."""
         files = [file.path for file in self.bronze.files if _overlaps(file, since, until)]
         scan = read_scan(files, self.bronze.columns)
-        return f"SELECT * FROM ({scan}) WHERE _batch > {since} AND _batch <= {until}"
+        rows = f"SELECT * FROM ({scan}) WHERE _batch > {since} AND _batch <= {until}"
+        return f"SELECT * FROM ({rows}) LEFT JOIN {FILE_VERSIONS} USING (_file_id)" if self.names_version else rows
+
+    @property
+    def names_version(self) -> bool:
+        return self.source.delivery.version_from_name
 
 
 def _overlaps(file: DataFile, since: int, until: int) -> bool:

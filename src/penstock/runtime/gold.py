@@ -10,7 +10,7 @@ from penstock.errors import GateFailed
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
 from penstock.lake.table import Scan
-from penstock.load.tables import quarantine_spec, silver_name, silver_spec
+from penstock.load.tables import quarantine_spec, silver_name, silver_spec, snapshots_spec
 from penstock.quality.checks import run_checks
 from penstock.quality.masking import personal_columns
 from penstock.quality.result import CheckResult
@@ -24,6 +24,7 @@ from penstock.runtime.report import CheckOutcome
 from penstock.runtime.serving import judge_endpoints, key_checks
 from penstock.runtime.watch import Watch
 from penstock.serve.definitions import COUNTED
+from penstock.spec.contract import snapshots_name
 from penstock.transform import warehouse
 from penstock.transform.build import build
 from penstock.transform.result import Build, ModelInput
@@ -95,9 +96,14 @@ def _pin(
     for dataset, contract in project.contracts.items():
         before = lake.spec(silver_name(dataset))
         head = lake.ensure(silver_spec(contract, project.contracts, before=before), lease=lease)
-        scan = lake.scan_head(head)
-        inputs[dataset] = _input(lake, scan, None if last is None else last.silver.get(head.name))
-        scans[head.name] = scan
+        heads = {dataset: head}
+        if project.has_snapshots(dataset):
+            listed = lake.ensure(snapshots_spec(contract, project.contracts), lease=lease)
+            heads[snapshots_name(dataset)] = listed
+        for name, table in heads.items():
+            scan = lake.scan_head(table)
+            inputs[name] = _input(lake, scan, None if last is None else last.silver.get(table.name))
+            scans[table.name] = scan
         refused = lake.ensure(quarantine_spec(dataset), lease=lease)
         scans[refused.name] = lake.scan_head(refused)
     return inputs, scans

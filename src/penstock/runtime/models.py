@@ -42,5 +42,5 @@ def _read(installation: Installation, cache: Path) -> tuple[Graph, str | None]:
     )
     dbt = Dbt(workspace, log=cache / "dbt-explain-log")
     graph = graph_of(dbt.parse(), workspace.variables)
-    check_sources(graph, tuple(project.contracts), workspace)
+    check_sources(graph, project.silver_tables, workspace)
     return graph, dbt.semantic_manifest()

@@ -112,6 +112,6 @@ def gold_reason(project: Project, place: DataDirectory) -> str | None:
         return "the models changed"
     if release.project != project.fingerprint:
         return "the declarations changed"
-    silver = {name: tables.summary(name) for name in (f"silver.{dataset}" for dataset in project.contracts)}
+    silver = {name: tables.summary(name) for name in (f"silver.{table}" for table in project.silver_tables)}
     now = {name: None if summary is None else summary.snapshot for name, summary in silver.items()}
     return "silver changed" if now != dict(release.silver) else None

@@ -11,7 +11,9 @@ from penstock.spec.contract import Classification
 from penstock.spec.contract_column import DeclaredColumn
 from penstock.spec.contract_file import DeclaredContract
 from penstock.spec.contract_keys import ALIASES_KEY
+from penstock.spec.delivery_file import PATTERN, VERSION
 from penstock.spec.document import Entries, Place
+from penstock.spec.filling import judge_filling
 from penstock.spec.problems import Problems, did_you_mean
 from penstock.spec.references import DeclaredReference
 from penstock.spec.shape import Fields
@@ -45,6 +47,7 @@ def judge_source(fields: Fields, datasets: Datasets, problems: Problems) -> None
     if contract is None:
         return
     mapping = _judge_mapping(fields, contract, problems)
+    judge_filling(fields, contract, mapping, problems)
     _judge_header(fields, contract, mapping, problems)
 
 
@@ -93,9 +96,10 @@ def _judge_header(fields: Fields, contract: DeclaredContract, mapping: dict[str,
     columns = None if csv is None else csv.get(keys.CSV_COLUMNS)
     if csv is None or columns is None:
         return
+    filled = _filled_otherwise(fields)
     for column in contract.columns:
         made = column.column
-        if made is None or not made.required:
+        if made is None or not made.required or made.name in filled:
             continue
         origins = (mapping.get(made.name, made.name), *_aliases(column))
         if not {_folded(name) for name in origins} & {_folded(name) for name in columns}:
@@ -106,6 +110,15 @@ def _judge_header(fields: Fields, contract: DeclaredContract, mapping: dict[str,
                 expected=f"`{origins[0]}` among them",
                 remedy=f"Add it to `columns`, or map `{made.name}` under `reading`.",
             )
+
+
+def _filled_otherwise(fields: Fields) -> set[str]:
+    """Columns of the contract that need none in the files."""
+    reading, delivery = fields.get(keys.READING_KEY), fields.get(keys.DELIVERY_KEY)
+    pairs = () if reading is None else (*(reading.get(keys.CONSTANTS) or ()), *(reading.get(keys.SAME_AS) or ()))
+    named = delivery is not None and delivery.given(PATTERN)
+    version = delivery.get(VERSION) if delivery is not None and named else None
+    return {column for column, _ in pairs} | ({version} if version is not None else set())
 
 
 def _folded(name: str) -> str:

@@ -119,7 +119,11 @@ class Reference:
 
 @dataclass(frozen=True)
 class Contract:
-    """A dataset as declared. `key` empty: a row's identity is (file, line)."""
+    """A dataset as declared. `key` empty: a row's identity is (file, line).
+
+    `history` is the column that is a row's version, where the deliveries of the dataset keep every version of a key
+    (`upsert`, `snapshot`); the sources declare it.
+    """
 
     dataset: str
     version: str
@@ -135,9 +139,24 @@ class Contract:
     freshness: timedelta | None
     path: Path
     fingerprint: str  # sha256 hex of everything that changes silver rows
+    history: str | None = None
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The columns that name one row of silver: the key, and the version where silver keeps them all."""
+        return self.key if self.history is None else (*self.key, self.history)
 
     def column(self, name: str) -> Column:
         for column in self.columns:
             if column.name == name:
                 return column
         raise KeyError(name)
+
+
+def snapshots_name(dataset: str) -> str:
+    """The name of the silver table that says which keys each snapshot of the dataset held.
+
+    >>> snapshots_name("cards")
+    'cards_snapshots'
+    """
+    return f"{dataset}_snapshots"

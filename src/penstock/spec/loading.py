@@ -18,8 +18,9 @@ from penstock.spec.document import MAX_BYTES, Node, Place, parse_document
 from penstock.spec.endpoint import Endpoint
 from penstock.spec.endpoint_file import judge_endpoints, read_endpoints
 from penstock.spec.fingerprint import fingerprint, folder_fingerprint
+from penstock.spec.history import judge_histories, with_history
 from penstock.spec.problems import Problems, did_you_mean
-from penstock.spec.project import Check, Project
+from penstock.spec.project import Check, Project, Retention
 from penstock.spec.project_file import (
     PROJECT_DESCRIPTION,
     PROJECT_NAME,
@@ -85,6 +86,8 @@ class _Loading:
         tenant = "default" if fields is None else fields.get(TENANT_KEY) or "default"
         made_contracts = self._make_contracts(by_dataset, tenant)
         made_sources = self._make_sources(sources, made_contracts)
+        judge_histories(sources, made_contracts, streams, self.problems)
+        made_contracts = with_history(made_contracts, made_sources)
         made_checks = tuple(check for _, check in checks if check is not None)
         by_fingerprint = {name: contract.fingerprint for name, contract in made_contracts.items()}
         made_streams = make_streams(streams, by_fingerprint) if len(self.problems) == 0 else None
@@ -347,7 +350,7 @@ def _fingerprint(
         "name": fields[PROJECT_NAME],
         "description": fields[PROJECT_DESCRIPTION],
         "tenant": fields[TENANT_KEY],
-        "retention": asdict(retention_of(fields)),
+        "retention": _younger_if_declared(asdict(retention_of(fields)), "records_for", Retention().records_for),
         "quality": {"target": target, "alert": alert},
         "contracts": [_everything(asdict(contract)) for contract in contracts.values()],
         "sources": [
@@ -362,4 +365,10 @@ def _fingerprint(
 
 
 def _everything(facts: dict[str, object]) -> dict[str, object]:
-    return {name: value for name, value in facts.items() if name != "path"}
+    """`history` is younger than fingerprints; the sources that declare it count by themselves."""
+    return {name: value for name, value in facts.items() if name not in ("path", "history")}
+
+
+def _younger_if_declared(facts: dict[str, object], name: str, usual: object) -> dict[str, object]:
+    """A key that is younger than fingerprints counts where it is declared otherwise."""
+    return {key: value for key, value in facts.items() if key != name or value != usual}

@@ -8,9 +8,9 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from penstock.spec.contract import Contract
+from penstock.spec.contract import Contract, snapshots_name
 from penstock.spec.endpoint import Endpoint
-from penstock.spec.source import Source
+from penstock.spec.source import DeliveryMode, Source
 from penstock.spec.stream import Streams
 
 
@@ -84,6 +84,16 @@ class Project:
     endpoints: tuple[Endpoint, ...] = ()  # by path
     serving: Serving = Serving()
     streams: Streams = field(default_factory=Streams)
+
+    @property
+    def silver_tables(self) -> tuple[str, ...]:
+        """The names of the tables in silver: one for each dataset, and one for the snapshots of those that have them."""
+        snapshots = (snapshots_name(name) for name in self.contracts if self.has_snapshots(name))
+        return (*self.contracts, *snapshots)
+
+    def has_snapshots(self, dataset: str) -> bool:
+        """Whether the files of the dataset are each the whole truth of their moment."""
+        return any(source.delivery.mode is DeliveryMode.SNAPSHOT for source in self.sources_of(dataset))
 
     def sources_of(self, dataset: str) -> tuple[Source, ...]:
         """What feeds a dataset: its sources, and the topics that go to the lake."""

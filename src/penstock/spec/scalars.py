@@ -34,6 +34,11 @@ def _percent(text: str) -> float | None:
     return float(number) if number is not None and 0 <= number <= 100 else None
 
 
+def _share(text: str) -> float | None:
+    number = decimal_of(text)
+    return float(number) if number is not None and 0 <= number <= 1 else None
+
+
 def _decimal_text(text: str) -> str | None:
     number = decimal_of(text)
     return None if number is None else decimal_text(number)
@@ -73,6 +78,7 @@ def one_character(text: str) -> str | None:
 
 
 TEXT: Parsed[str] = Parsed("text", lambda text: text, "Write a text.")  # exactly as written
+VALUE: Parsed[str] = Parsed("value", lambda text: text, "Write a text, number or flag.", text_only=False)
 PROSE: Parsed[str] = Parsed("text", lambda text: text.strip(), "Write a text.")
 WORDS: Parsed[str] = Parsed("text", _words, "Write at least one word.")
 NAME: Parsed[str] = Parsed(
@@ -90,6 +96,7 @@ COUNT: Parsed[int] = Parsed("whole number of at least 1", _count, "Write for exa
 PERCENT: Parsed[float] = Parsed(
     "number from 0 to 100", _percent, "Write per cent without a sign, for example `99.9`.", text_only=False
 )
+SHARE: Parsed[float] = Parsed("number from 0 to 1", _share, "Write for example `0.1` for a tenth.", text_only=False)
 NUMBER: Parsed[str] = Parsed("number", _decimal_text, "Write for example `1000` or `-0.5`.", text_only=False)
 CHARACTER: Parsed[str] = Parsed("one character", one_character, 'Write for example `";"` or `"\\t"`.')
 FLAG = Flag()

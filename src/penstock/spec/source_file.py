@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
+from penstock.spec.delivery_file import DELIVERY, VERSION_FORMAT, judge_delivery, make_delivery
 from penstock.spec.document import Items, Node, Place, Scalar
 from penstock.spec.environment import expand
 from penstock.spec.fingerprint import fingerprint
 from penstock.spec.problems import Problems
 from penstock.spec.reading_formats import is_time_format, is_timezone
-from penstock.spec.scalars import CHARACTER, DURATION, FLAG, NAME, PROSE, TEXT, WORDS
+from penstock.spec.scalars import CHARACTER, DURATION, FLAG, NAME, PROSE, TEXT, VALUE, WORDS
 from penstock.spec.shape import Choice, Fields, Many, Pairs, Parsed, Section, default, optional, required
-from penstock.spec.source import Csv, Delivery, DeliveryMode, FileFormat, Reading, Source
+from penstock.spec.source import Csv, Delivery, FileFormat, Reading, Source
 
 _ENCODINGS = (
     ("utf-8", "utf-8"),
@@ -33,30 +33,17 @@ ENCODING = default("encoding", Choice(_ENCODINGS), "How text is stored; a byte o
 CSV_COLUMNS = optional("columns", Many(WORDS, at_least=1), "Names of the columns, in order, when `header` is false.")
 CSV = Section("the CSV dialect", (DELIMITER, QUOTE, HEADER, ENCODING, CSV_COLUMNS))
 
-MODE = default(
-    "mode",
-    Choice(tuple((mode.value, mode) for mode in DeliveryMode)),
-    "`append`: every file adds rows. `replace_file`: a file of the same name with a higher version replaces "
-    "the rows of the lower one.",
-    DeliveryMode.APPEND,
-)
-PATTERN = optional(
-    "pattern",
-    WORDS,
-    "replace_file: a regular expression over the file name with the groups `name` (what is replaced) and `version`.",
-)
-VERSION_COLUMN = optional(
-    "version_column", WORDS, "replace_file: the source column whose highest value is the version of the file."
-)
-SAME_CONTENT = default(
-    "same_content",
-    Choice((("load", "load"), ("skip", "skip"))),
-    "What a file with the content of a known file under another path is: loaded like any other, or skipped and counted.",
-    "load",
-)
-DELIVERY = Section("the delivery", (MODE, PATTERN, VERSION_COLUMN, SAME_CONTENT))
-
 COLUMNS = optional("columns", Pairs(WORDS, "column of the contract"), "Source column for each column named otherwise.")
+CONSTANTS = optional(
+    "constants",
+    Pairs(VALUE, "column of the contract"),
+    "Value of each column that the files do not have: text, number or flag; dates and timestamps as ISO 8601.",
+)
+SAME_AS = optional(
+    "same_as",
+    Pairs(NAME, "column of the contract"),
+    "Other column of the contract whose value each of these has too, where the files say it once.",
+)
 NULL_VALUES = default("null_values", Many(TEXT), "Texts that stand for an absent value.", Reading.null_values)
 DECIMAL_SEPARATOR = default(
     "decimal_separator", Choice(((".", "."), (",", ","))), "What stands before the fraction.", Reading.decimal_separator
@@ -75,7 +62,17 @@ TIMESTAMP_FORMAT = optional("timestamp_format", _TIME_FORMAT, "How timestamps ar
 DATE_FORMAT = optional("date_format", _TIME_FORMAT, "How dates are written; ISO 8601 when not given.")
 READING = Section(
     "the reading",
-    (COLUMNS, NULL_VALUES, DECIMAL_SEPARATOR, THOUSANDS_SEPARATOR, TIMEZONE, TIMESTAMP_FORMAT, DATE_FORMAT),
+    (
+        COLUMNS,
+        CONSTANTS,
+        SAME_AS,
+        NULL_VALUES,
+        DECIMAL_SEPARATOR,
+        THOUSANDS_SEPARATOR,
+        TIMEZONE,
+        TIMESTAMP_FORMAT,
+        DATE_FORMAT,
+    ),
 )
 
 SOURCE_NAME = required("name", NAME, "Name of the source; its raw rows are the table `bronze.<name>`.")
@@ -128,7 +125,7 @@ def read_source(root: Node, problems: Problems) -> Fields | None:
     if csv is not None:
         _judge_csv(csv, problems)
     if delivery is not None:
-        _judge_delivery(delivery, problems)
+        judge_delivery(delivery, problems)
     if reading is not None:
         _judge_reading(reading, problems)
     return fields
@@ -142,7 +139,7 @@ def make_source(
     globs = [expand(text, environment, place, problems) for text, place in _files(fields)]
     if not fields.complete or None in globs:
         return None
-    csv, delivery, reading = _csv(fields), _delivery(fields), _reading(fields)
+    csv, delivery, reading = _csv(fields), make_delivery(fields[DELIVERY_KEY]), _reading(fields)
     meaning: dict[str, object] = {
         "name": fields[SOURCE_NAME],
         "dataset": fields[DATASET],
@@ -150,8 +147,8 @@ def make_source(
         "format": fields[FORMAT],
         "compression": fields[COMPRESSION],
         "csv": asdict(csv),
-        "delivery": asdict(delivery),
-        "reading": asdict(reading),
+        "delivery": _meant(asdict(delivery), Delivery()),
+        "reading": _meant(asdict(reading), Reading()),
     }
     return Source(
         name=fields[SOURCE_NAME],
@@ -168,6 +165,12 @@ def make_source(
         description=fields[SOURCE_DESCRIPTION],
         optional=fields[OPTIONAL],
     )
+
+
+def _meant(facts: dict[str, object], plain: Delivery | Reading) -> dict[str, object]:
+    """Without what is as it always was before it could be declared, so that fingerprints made then still hold."""
+    younger = ("version", "version_format", "max_deleted", "constants", "same_as")
+    return {name: value for name, value in facts.items() if name not in younger or value != getattr(plain, name)}
 
 
 def _files(fields: Fields) -> list[tuple[str, Place]]:
@@ -190,24 +193,16 @@ def _csv(fields: Fields) -> Csv:
     )
 
 
-def _delivery(fields: Fields) -> Delivery:
-    section = fields[DELIVERY_KEY]
-    if section is None:
-        return Delivery()
-    return Delivery(
-        mode=section[MODE],
-        pattern=section[PATTERN],
-        version_column=section[VERSION_COLUMN],
-        same_content=section[SAME_CONTENT],
-    )
-
-
 def _reading(fields: Fields) -> Reading:
-    section = fields[READING_KEY]
+    section, delivery = fields[READING_KEY], fields[DELIVERY_KEY]
+    version_format = None if delivery is None else delivery[VERSION_FORMAT]
     if section is None:
-        return Reading()
-    mapping = section[COLUMNS]
+        return Reading(version_format=version_format)
+    mapping, constants, copies = section[COLUMNS], section[CONSTANTS], section[SAME_AS]
     return Reading(
+        constants=() if constants is None else tuple(sorted(constants)),
+        same_as=() if copies is None else tuple(sorted(copies)),
+        version_format=version_format,
         mapping=() if mapping is None else tuple(sorted(mapping)),
         null_values=section[NULL_VALUES],
         decimal_separator=section[DECIMAL_SEPARATOR],
@@ -268,60 +263,6 @@ def _judge_csv(csv: Fields, problems: Problems) -> None:
             problems.add(item.place, f"The column `{item.text}` stands twice", remedy="Give each column its own name.")
         elif isinstance(item, Scalar):
             seen.add(item.text)
-
-
-def _judge_delivery(delivery: Fields, problems: Problems) -> None:
-    if delivery.valid(PATTERN) and delivery[PATTERN] is not None:
-        _judge_pattern(delivery, delivery[PATTERN] or "", problems)
-    if not delivery.valid(MODE):
-        return
-    versions = [key for key in (PATTERN, VERSION_COLUMN) if delivery.given(key)]
-    if delivery[MODE] is DeliveryMode.APPEND:
-        for key in versions:
-            problems.add(
-                delivery.key_place(key),
-                f"`{key.name}` has no meaning for a delivery of mode `append`",
-                expected="mode `replace_file`",
-                remedy="Remove it, or change the mode.",
-            )
-    elif not versions:
-        problems.add(
-            delivery.place(MODE),
-            "Files are to be replaced, but nothing says which version is the newer one",
-            expected="`pattern` or `version_column`",
-            remedy="Add a `pattern` with the groups `name` and `version`, or name a `version_column`.",
-        )
-    elif len(versions) == 2:
-        problems.add(
-            delivery.key_place(VERSION_COLUMN),
-            "The version of a file comes from two places",
-            expected="`pattern` or `version_column`",
-            found="both",
-            remedy="Keep one of them.",
-        )
-
-
-def _judge_pattern(delivery: Fields, pattern: str, problems: Problems) -> None:
-    try:
-        groups = set(re.compile(pattern).groupindex)
-    except (re.error, OverflowError, RecursionError) as error:
-        problems.add(
-            delivery.place(PATTERN),
-            "`pattern` is not a regular expression",
-            found=str(error),
-            remedy="Write for example `(?P<name>.+)_v(?P<version>[0-9]+)[.]csv`.",
-        )
-        return
-    for group in ("name", "version"):
-        if group not in groups:
-            problems.add(
-                delivery.place(PATTERN),
-                f"`pattern` has no group `{group}`",
-                subject=group,
-                expected=f"`(?P<{group}>...)`",
-                found=f"`{pattern}`",
-                remedy="Write for example `(?P<name>.+)_v(?P<version>[0-9]+)[.]csv`.",
-            )
 
 
 def _judge_reading(reading: Fields, problems: Problems) -> None:
