@@ -48,8 +48,8 @@ class Double:
     rest: Floats
 
     def times(self, other: Double) -> Double:
-        product = _product(self.value, other.value)
-        return Double(product.value, product.rest + self.value * other.rest + self.rest * other.value)
+        exact = _times(self.value, other.value)
+        return Double(exact.value, exact.rest + self.value * other.rest + self.rest * other.value)
 
     def minus(self, other: Double) -> Floats:
         difference = _sum(self.value, -other.value)
@@ -108,11 +108,11 @@ def _sum(a: Floats, b: Floats) -> Double:
     return Double(total, (a - (total - part)) + (b - part))
 
 
-def _product(a: Floats, b: Floats) -> Double:
-    product = a * b
+def _times(a: Floats, b: Floats) -> Double:
+    rounded = a * b
     (a_high, a_low), (b_high, b_low) = _halves(a), _halves(b)
-    rest = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
-    return Double(product, rest)
+    rest = ((a_high * b_high - rounded) + a_high * b_low + a_low * b_high) + a_low * b_low
+    return Double(rounded, rest)
 
 
 def _halves(a: Floats) -> tuple[Floats, Floats]:

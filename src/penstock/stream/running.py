@@ -17,12 +17,12 @@ from penstock.stream import exact
 from penstock.stream.exact import Floats, Wide
 from penstock.stream.key_index import has_null, row_keys
 from penstock.stream.keyed import KeyedState
+from penstock.stream.number import Flags, one_array, whole_numbers
 from penstock.stream.schema import running_fields
 from penstock.stream.segment import Segments
 from penstock.stream.stage import Moment, Produced
 from penstock.stream.word_index import Ints
 
-Flags = npt.NDArray[np.bool_]
 _LARGEST_FLOAT = 1e150  # its square is a number still
 _MANY = 64  # rows of one key in a batch
 
@@ -135,7 +135,7 @@ class ExactArithmetic:
         self._unit = float(10**scale)
 
     def numbers(self, column: pa.ChunkedArray) -> tuple[Ints, Flags]:
-        values, counts = whole_numbers(column)
+        values, counts = whole_numbers(one_array(column))
         counts &= np.abs(values) < exact.LARGEST
         return np.where(counts, values, 0), counts
 
@@ -217,18 +217,3 @@ def _folded(segments: Segments, numbers: Floats, state: Floats) -> Floats:
             total = np.cumsum(np.concatenate([state[slot : slot + 1], numbers[first : end + 1]]))
             before[first : end + 1], state[slot] = total[:-1], total[-1]
     return before
-
-
-def whole_numbers(column: pa.ChunkedArray) -> tuple[Ints, Flags]:
-    """Integers, or decimals as whole numbers of their last digit; False where there is none or it leaves 64 bits."""
-    array = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-    valid: Flags = np.asarray(array.is_valid()) if array.null_count else np.ones(len(array), dtype=bool)
-    if not pa.types.is_decimal(array.type):
-        return pc.fill_null(pc.cast(array, pa.int64(), safe=False), 0).to_numpy(), valid
-    array = pc.cast(array, pa.decimal128(38, array.type.scale))
-    data = array.buffers()[1]
-    if data is None:
-        return np.zeros(0, dtype=np.int64), valid
-    limbs = np.frombuffer(data, dtype="<i8")[2 * array.offset : 2 * (array.offset + len(array))].reshape(-1, 2)
-    valid &= limbs[:, 1] == limbs[:, 0] >> 63
-    return np.where(valid, limbs[:, 0], 0), valid

@@ -1,0 +1,173 @@
+"""The cells of windows: a key in a pane or a session, from its first to its last event, and what is computed of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from penstock.spec.stream import Window
+from penstock.stream.key_index import KeyIndex, row_keys
+from penstock.stream.keyed import from_bytes, to_bytes
+from penstock.stream.measure import Folding, make_measure
+from penstock.stream.number import Flags, one_array
+from penstock.stream.word_index import Ints, grown
+
+_NUMBERS = ("id", "start", "last", "rows")
+_FEW = 1024
+
+
+class Cells:
+    """Arrays by cell. `id` names a cell for ever; `start` and `last` are in the units of the window; `rows` counts all
+    rows. Cells that are `gone` lie there until there are many of them."""
+
+    def __init__(self, window: Window, rows: pa.Schema) -> None:
+        self._window, self._schema = window, rows
+        self.id, self.key, self.start, self.last, self.rows = (np.zeros(0, dtype=np.int64) for _ in range(5))
+        self.gone: Flags = np.zeros(0, dtype=bool)
+        self.count = 0
+        self._next_id = 0
+        kinds = [pa.null() if one.column is None else rows.field(one.column).type for one in window.aggregates]
+        self._kinds = kinds
+        self.measures = [make_measure(one, kind) for one, kind in zip(window.aggregates, kinds, strict=True)]
+        self._index = KeyIndex()
+        self._by = pa.schema([rows.field(name) for name in window.by]).empty_table()
+        self._changed: list[Ints] = []
+        self._dropped: list[Ints] = []
+
+    @property
+    def here(self) -> Ints:
+        """The cells that are not gone."""
+        return np.flatnonzero(~self.gone[: self.count])
+
+    def keys_of(self, rows: pa.Table) -> Ints:
+        """The number of each row's key."""
+        by = rows.select(list(self._window.by))
+        known = len(self._index)
+        keys = self._index.slots(row_keys(rows, self._window.by))
+        if len(self._index) > known:
+            distinct, first = np.unique(keys, return_index=True)
+            self._by = pa.concat_tables([self._by, by.take(pa.array(np.sort(first[distinct >= known])))])
+        return keys
+
+    def by(self, cells: Ints) -> pa.Table:
+        """The values of the key of each cell."""
+        self._by = self._by.combine_chunks()
+        return self._by.take(pa.array(self.key[cells]))
+
+    def add(self, keys: Ints, starts: Ints, lasts: Ints) -> Ints:
+        """New cells without rows."""
+        ids = self._next_id + np.arange(len(keys))
+        return self._add(ids, keys, starts, lasts)
+
+    def _add(self, ids: Ints, keys: Ints, starts: Ints, lasts: Ints) -> Ints:
+        first, self.count = self.count, self.count + len(keys)
+        self.id, self.key, self.start, self.last, self.rows, self.gone = (
+            grown(one, self.count) for one in (self.id, self.key, self.start, self.last, self.rows, self.gone)
+        )
+        new = np.arange(first, self.count)
+        self.id[new], self.key[new], self.start[new], self.last[new] = ids, keys, starts, lasts
+        for measure in self.measures:
+            measure.reserve(self.count)
+        if len(ids):
+            self._next_id = int(ids[-1]) + 1
+        return new
+
+    def fold(self, folding: Folding, rows: pa.Table) -> None:
+        """Take rows into their cells."""
+        self.rows[folding.cells] += folding.segments.ends - folding.segments.starts + 1
+        nothing = pa.repeat(pa.scalar(True), rows.num_rows)
+        for one, measure in zip(self._window.aggregates, self.measures, strict=True):
+            measure.fold(folding, nothing if one.column is None else one_array(rows[one.column]))
+        self.touch(folding.cells)
+
+    def merge(self, sources: Ints, targets: Ints) -> None:
+        """Take cells into others; the sources are gone."""
+        np.add.at(self.rows, targets, self.rows[sources])
+        for measure in self.measures:
+            measure.merge(sources, targets)
+        self.touch(targets)
+        self.drop(sources)
+
+    def touch(self, cells: Ints) -> None:
+        self._changed.append(self.id[cells])
+
+    def drop(self, cells: Ints) -> None:
+        self.gone[cells] = True
+        self._dropped.append(self.id[cells])
+
+    def tidy(self) -> bool:
+        """Forget cells that are gone, once they are the most; whether cells have other places now."""
+        here = self.here
+        if self.count <= 2 * len(here) + _FEW:
+            return False
+        self.id, self.key, self.start, self.last, self.rows = (
+            one[here] for one in (self.id, self.key, self.start, self.last, self.rows)
+        )
+        self.gone = np.zeros(len(here), dtype=bool)
+        self.count = len(here)
+        for measure in self.measures:
+            measure.keep(here)
+        self._forget_keys()
+        return True
+
+    def _forget_keys(self) -> None:
+        held, self.key = np.unique(self.key, return_inverse=True)
+        self._by = self._by.take(pa.array(held))
+        self._index = KeyIndex()
+        self._index.slots(row_keys(self._by, self._window.by))
+
+    def delta(self) -> bytes:
+        """The cells that changed since the last delta or snapshot, and those that are gone since."""
+        empty = np.zeros(0, dtype=np.int64)
+        changed, dropped = (np.unique(np.concatenate([empty, *ids])) for ids in (self._changed, self._dropped))
+        changed = np.setdiff1d(changed, dropped, assume_unique=True)
+        return self._written(np.searchsorted(self.id[: self.count], changed), dropped)
+
+    def snapshot(self) -> bytes:
+        return self._written(self.here, np.zeros(0, dtype=np.int64))
+
+    def _written(self, cells: Ints, dropped: Ints) -> bytes:
+        self._changed, self._dropped = [], []
+        columns: dict[str, pa.Array] = {name: pa.array(getattr(self, name)[cells]) for name in _NUMBERS}
+        for name, column in zip(self._window.by, self.by(cells).columns, strict=True):
+            columns[f"by.{name}"] = one_array(column)
+        for number, measure in enumerate(self.measures):
+            columns |= {f"{number}.{name}": column for name, column in measure.columns(cells).items()}
+        columns = {
+            name: pa.concat_arrays([column, pa.nulls(len(dropped), column.type)]) for name, column in columns.items()
+        }
+        columns["dropped"] = pa.concat_arrays([pa.nulls(len(cells), pa.int64()), pa.array(dropped)])
+        return to_bytes(pa.table(columns))
+
+    def restore(self, snapshot: bytes | None, deltas: Sequence[bytes]) -> None:
+        """Take over what was written, into cells that are empty."""
+        for part in (*([] if snapshot is None else [snapshot]), *deltas):
+            table = from_bytes(part).combine_chunks()
+            dropped = one_array(table["dropped"])
+            gone = dropped.drop_null().to_numpy()
+            self._restore(table.slice(0, table.num_rows - len(gone)))
+            there = np.isin(self.id[: self.count], gone)
+            self.gone[: self.count] |= there
+            self.tidy()
+        self._changed, self._dropped = [], []
+
+    def _restore(self, table: pa.Table) -> None:
+        ids, starts, lasts, rows = (table[name].to_numpy() for name in _NUMBERS)
+        names = [f"by.{name}" for name in self._window.by]
+        keys = self.keys_of(table.select(names).rename_columns(list(self._window.by)) if names else table)
+        new = ~np.isin(ids, self.id[: self.count])
+        self._add(ids[new], keys[new], starts[new], lasts[new])
+        cells = np.searchsorted(self.id[: self.count], ids)
+        self.start[cells], self.last[cells], self.rows[cells] = starts, lasts, rows
+        for number, measure in enumerate(self.measures):
+            mark = f"{number}."
+            measure.load(
+                cells,
+                {
+                    name.removeprefix(mark): one_array(table[name])
+                    for name in table.column_names
+                    if name.startswith(mark)
+                },
+            )

@@ -1,0 +1,193 @@
+"""Tumbling and sliding windows by key: provisional at once, final when the watermark has passed their end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from penstock.spec.stream import FINAL, VERSION, WINDOW_END, WINDOW_START, Window
+from penstock.stream.cells import Cells
+from penstock.stream.measure import Folding, Ranges, ranged
+from penstock.stream.number import Flags, one_array
+from penstock.stream.schema import INSTANT, window_schema
+from penstock.stream.segment import Segments
+from penstock.stream.stage import Moment, Produced
+from penstock.stream.word_index import Ints, Keys, WordIndex
+
+NEVER = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Windows to tell of: the cells whose key they have, the panes that they end with, and their own cells."""
+
+    cells: Ints
+    panes: Ints
+
+
+class WindowStage:
+    """Windows of `size`, a new one every `slide`; the panes between are computed once and put together.
+
+    A tumbling window is told of in every round that changed it. Of the sliding windows that a row is in, the one that
+    ends with its pane is told of at once, all of them when they are final. `version` is the number of rows in the
+    window, one more when it is final, so it grows and does not depend on batches. A row is late when all windows that
+    it would be in are final, or when it has no time; nothing is ever told of a final window again.
+    """
+
+    def __init__(self, window: Window, rows: pa.Schema, time: str) -> None:
+        self.window, self.schema = window, window_schema(window, rows)
+        self._rows, self._time = rows, time
+        self._slide = micros(window.slide or window.size)
+        self._panes = micros(window.size) // self._slide
+        self._begin()
+
+    def _begin(self) -> None:
+        self._cells = Cells(self.window, self._rows)
+        self._index = WordIndex()
+        self._oldest = NEVER
+
+    def process(self, inputs: tuple[pa.Table, ...], moment: Moment) -> Produced:
+        rows, times, late = timely(inputs[0], self._time)
+        panes = times // self._slide
+        behind = (panes + self._panes) * self._slide <= moment.before
+        if behind.any():
+            late = pa.concat_tables([late, rows.filter(pa.array(behind))])
+            rows, times, panes = rows.filter(pa.array(~behind)), times[~behind], panes[~behind]
+        changed = self._fold(rows, times, panes) if rows.num_rows else np.zeros(0, dtype=np.int64)
+        made = [self._provisional(changed, moment), self._final(moment)]
+        self._drop(moment.after)
+        return Produced(pa.concat_tables(made), late if late.num_rows else None)
+
+    def _fold(self, rows: pa.Table, times: Ints, panes: Ints) -> Ints:
+        keys = self._cells.keys_of(rows)
+        cells, new = self._index.slots(_cell_keys(keys, panes))
+        self._cells.add(keys[new], panes[new], panes[new])
+        folding = Folding(Segments.of(cells), times)
+        self._cells.fold(folding, rows)
+        self._oldest = min(self._oldest, int(panes.min()))
+        return folding.cells
+
+    def _provisional(self, changed: Ints, moment: Moment) -> pa.Table:
+        """Of the windows that end with a pane that changed, those that stay open."""
+        panes = self._cells.start[changed]
+        still = (panes + 1) * self._slide > max(moment.after, moment.before)
+        return self._told(changed[still], panes[still], final=False)
+
+    def _final(self, moment: Moment) -> pa.Table:
+        """The windows whose end lies beyond the watermark before, and not beyond the one after."""
+        first, last = moment.before // self._slide, moment.after // self._slide - 1  # panes that they end with
+        if self._oldest > last or first > last:
+            return self.schema.empty_table()
+        cells = self._cells.here
+        panes = self._cells.start[cells]
+        cells = cells[(panes <= last) & (panes + self._panes > first)]
+        cells = self._in_order(cells)
+        panes, keys = self._cells.start[cells], self._cells.key[cells]
+        until = np.full(len(cells), NEVER)
+        until[:-1] = np.where(keys[1:] == keys[:-1], panes[1:], NEVER)  # from there on the next cell of the key tells
+        begin, end = np.maximum(panes, first), np.minimum(np.minimum(panes + self._panes, until), last + 1)
+        lengths = np.maximum(end - begin, 0)
+        ends = np.repeat(begin, lengths) + np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        return self._told(np.repeat(cells, lengths), ends, final=True)
+
+    def _told(self, cells: Ints, panes: Ints, *, final: bool) -> pa.Table:
+        """Rows of the windows of the keys of `cells` that end with `panes`."""
+        if len(cells) == 0:
+            return self.schema.empty_table()
+        order = np.lexsort([self._cells.key[cells], panes])
+        cells, panes = cells[order], panes[order]
+        ranges = Ranges.single(cells) if self._panes == 1 else self._ranges(cells, panes)
+        ends = (panes + 1) * self._slide
+        version = ranged(self._cells.rows[ranges.cells], ranges) + final
+        return told(self._cells, self.schema, (cells, ranges), (ends - self._panes * self._slide, ends), version, final)
+
+    def _ranges(self, cells: Ints, panes: Ints) -> Ranges:
+        """The cells of the same key in the panes of each window."""
+        near = self._cells.here
+        starts = self._cells.start[near]
+        near = self._in_order(near[(starts > panes.min() - self._panes) & (starts <= panes.max())])
+        base = int(panes.min()) - self._panes
+        bits = (int(panes.max()) - base + 1).bit_length()
+        placed = (self._cells.key[near] << bits) + (self._cells.start[near] - base)
+        wanted = (self._cells.key[cells] << bits) + (panes - base)
+        lower = np.searchsorted(placed, wanted - self._panes, side="right")
+        return Ranges(near, lower, np.searchsorted(placed, wanted, side="right"))
+
+    def _in_order(self, cells: Ints) -> Ints:
+        return cells[np.lexsort([self._cells.start[cells], self._cells.key[cells]])]
+
+    def _drop(self, watermark: int) -> None:
+        """Forget the panes of which every window is final."""
+        last = watermark // self._slide - self._panes
+        if self._oldest > last:
+            return
+        here = self._cells.here
+        panes = self._cells.start[here]
+        self._cells.drop(here[panes <= last])
+        kept = panes[panes > last]
+        self._oldest = int(kept.min()) if len(kept) else NEVER
+        if self._cells.tidy():
+            self._number()
+
+    def _number(self) -> None:
+        """The place of each cell by its key and pane."""
+        count = self._cells.count
+        self._index = WordIndex()
+        self._index.slots(_cell_keys(self._cells.key[:count], self._cells.start[:count]))
+
+    def delta(self) -> bytes:
+        return self._cells.delta()
+
+    def snapshot(self) -> bytes:
+        return self._cells.snapshot()
+
+    def restore(self, snapshot: bytes | None, deltas: tuple[bytes, ...]) -> None:
+        self._begin()
+        self._cells.restore(snapshot, deltas)
+        self._number()
+        here = self._cells.here
+        self._oldest = int(self._cells.start[here].min()) if len(here) else NEVER
+
+    def size(self) -> int:
+        return len(self._cells.here)
+
+
+def timely(rows: pa.Table, time: str) -> tuple[pa.Table, Ints, pa.Table]:
+    """The rows that have a time, their times in microseconds, and the rows that have none."""
+    timeless = rows.slice(0, 0)
+    if rows[time].null_count:
+        there = pc.is_valid(rows[time])
+        rows, timeless = rows.filter(there), rows.filter(pc.invert(there))
+    return rows, one_array(rows[time].cast(INSTANT)).view(pa.int64()).to_numpy(), timeless
+
+
+def told(
+    cells: Cells,
+    schema: pa.Schema,
+    which: tuple[Ints, Ranges],
+    bounds: tuple[Ints, Ints],
+    version: Ints,
+    final: bool | Flags,
+) -> pa.Table:
+    """Rows of windows: the cells that their keys are of, what they are computed of, start and end, version."""
+    keyed, ranges = which
+    start, end = (pa.array(bound).view(INSTANT) for bound in bounds)
+    finals = pa.array(np.broadcast_to(np.asarray(final), version.shape))
+    columns = [*cells.by(keyed).columns, *(measure.over(ranges) for measure in cells.measures)]
+    names = {WINDOW_START, WINDOW_END, VERSION, FINAL}
+    own = dict(zip((name for name in schema.names if name not in names), columns, strict=False))
+    own |= {WINDOW_START: start, WINDOW_END: end, VERSION: pa.array(version), FINAL: finals}
+    return pa.table([own[name] for name in schema.names], schema=schema)
+
+
+def micros(length: timedelta | None) -> int:
+    assert length is not None  # the declaration was judged
+    return length // timedelta(microseconds=1)
+
+
+def _cell_keys(keys: Ints, panes: Ints) -> Keys:
+    return Keys(np.full(len(keys), 16, dtype=np.int64), [(None, keys.view(np.uint64)), (None, panes.view(np.uint64))])
