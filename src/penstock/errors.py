@@ -17,6 +17,15 @@ def without_values(message: str) -> str:
     return _QUOTED.sub("'***'", message)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things in a sentence.
+
+    >>> counted(1, "file"), counted(1200, "file")
+    ('1 file', '1,200 files')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 class PenstockError(Exception):
     """What went wrong, where, what was expected, what was found, and what to do.
 
@@ -54,8 +63,10 @@ class PenstockError(Exception):
             for name, value in (("expected", self.expected), ("found", self.found))
             if value is not None
         ]
-        sentence = f"{head}: {', '.join(facts)}." if facts else f"{head.rstrip('.')}."
-        return sentence if self.remedy is None else f"{sentence} {self.remedy}"
+        sentence = f"{head}: {', '.join(facts)}" if facts else head.rstrip(".")
+        drawn = "\n" in sentence  # what a database shows of a query, with a mark below the place
+        parts = [sentence if drawn else f"{sentence}.", *([] if self.remedy is None else [self.remedy])]
+        return ("\n" if drawn else " ").join(parts)
 
 
 class UsageError(PenstockError):

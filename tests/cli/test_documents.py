@@ -122,11 +122,16 @@ def test_problems_of_a_project_are_all_in_one_document(library: Library) -> None
         (("explain", "nothing"), 2),
         (("quarantine", "show", "nothing"), 2),
         (("export", "gold.nothing", "--to", "x.csv"), 2),
+        (("doctor", "--restore", "nothing"), 2),
+        (("run", "--nothing"), 2),
+        (("query", "SELECT * FROM gold.nothing", "--format", "json"), 2),
+        (("query", "SELECT * FROM gold.nothing", "--format=json"), 2),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
 def test_a_failure_is_one_document_too(library: Library, command: tuple[str, ...], code: int) -> None:
-    done = library.call(*command, "--json").expect(code)
+    is_said = any("json" in word for word in command)
+    done = library.call(*command, *(() if is_said else ("--json",))).expect(code)
     assert (done.document["ok"], done.err) == (False, "")
     assert "nothing" in str(done.document["problems"][0])
 

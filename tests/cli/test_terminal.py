@@ -69,6 +69,14 @@ def test_a_reader_that_has_seen_enough_ends_a_query_quietly(library: Library, fo
     assert (query.wait(timeout=60), told) == (0, b"")
 
 
+def test_a_reader_that_has_seen_enough_ends_any_command_quietly(library: Library) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    done = subprocess.run([PENSTOCK, "status", *library.place], stdout=theirs, stderr=subprocess.PIPE, check=False)
+    os.close(theirs)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_many_files_that_tell_the_same_are_told_once(library: Library) -> None:
     for number in range(6):
         library.loans(f"copy{number}", loan(20 + number))

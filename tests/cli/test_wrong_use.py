@@ -28,6 +28,7 @@ QUERY = ("query", "SELECT 1")
         (("quarantine", "replay", "lones"), "loans, members"),
         (("doctor", "--adopt", "gold.lones"), "no such table"),
         (("doctor", "--restore", "silver.lones"), "no such table"),
+        (("doctor", "--restore", "loans"), "silver.loans"),
     ],
 )
 def test_what_is_not_there_is_named_with_what_is(
@@ -110,6 +111,7 @@ def test_a_folder_that_is_no_project_is_named(tmp_path: Path, command: str) -> N
         done = call(command, "-p", folder).expect(2)
         assert str(folder) in done.err
         assert "penstock.yml" in done.err
+        assert "penstock.yml:1" not in done.err
         assert "penstock init" in done.err
     assert list(tmp_path.iterdir()) == []
 

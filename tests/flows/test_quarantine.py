@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.flows.library import Library
+from tests.flows.library import Library, loan
 
 
 def test_refused_rows_are_counted_by_rule(library: Library) -> None:
@@ -31,6 +31,29 @@ def test_personal_values_of_refused_rows_are_hidden(library: Library) -> None:
     assert "zoe-at" not in shown
     assert "yan@example.org" not in shown
     assert "yesterday" in shown
+
+
+def test_a_line_that_could_not_be_read_is_hidden_where_it_may_hold_personal_values(library: Library) -> None:
+    library.members("south", 1, "m9,zoe@example.org", "m8,yan-at-example.org,2020-01-01")
+    library.run()
+    line, row = library.call("quarantine", "show", "members", "--json").expect(0).document
+    assert (line["read"], line["hidden"], row["hidden"]) == ("(hidden), 18 bytes", True, True)
+    text = library.call("quarantine", "show", "members").expect(0).out
+    assert "--reveal shows it" in text
+    assert "zoe@" not in text
+    revealed = library.call("quarantine", "show", "members", "--reveal").expect(0).out
+    assert "  read: m9,zoe@example.org\n" in revealed
+    assert '"email": "yan-at-example.org"' in revealed
+    assert "--reveal" not in revealed
+
+
+def test_the_overview_tells_how_many_rows_there_are_beside_how_often_each_rule_was_broken(library: Library) -> None:
+    library.loans("tuesday", loan(7, status="lost", fee="free"))
+    library.run()
+    text = library.call("quarantine", "list").expect(0).out
+    assert text.splitlines()[-1].startswith("in all: loans 3 rows open (")
+    rules = library.call("quarantine", "list", "--json").document
+    assert sum(rule["rows"] for rule in rules) == 4
 
 
 def test_rows_are_replayed_after_the_contract_was_mended(library: Library) -> None:

@@ -73,6 +73,12 @@ def test_everything_else_is_refused(metrics: Metrics, text: str) -> None:
         statement_of(metrics, MetricRequest("fees", where=text))
 
 
+@pytest.mark.parametrize("text", ["branch = north", 'branch = "north"', "branch IN (north)"])
+def test_a_text_without_its_quotes_is_answered_with_how_to_write_it(metrics: Metrics, text: str) -> None:
+    with pytest.raises(UsageError, match="A text stands in single quotes: 'north'"):
+        read_condition(text, metrics.metrics["fees"])
+
+
 def test_a_comment_is_no_part_of_the_statement(metrics: Metrics) -> None:
     assert "--" not in statement_of(metrics, MetricRequest("fees", where="branch = 'a' --")).sql
 

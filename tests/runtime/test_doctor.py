@@ -18,7 +18,7 @@ def test_a_healthy_installation_is_told_to_be_well(library: Library) -> None:
     found = findings(library, 0)
     assert set(found) == {"software", "disk", "source loans", "source members", "data"}
     assert "dbt-core" in found["software"]
-    assert found["source loans"] == "1 files can be read"
+    assert found["source loans"] == "1 file can be read"
     assert "10 data files are there" in found["data"]
 
 

@@ -18,6 +18,12 @@ def test_a_new_project_is_valid_as_it_comes(tmp_path: Path, template: str) -> No
     assert not [path for path in project.rglob("*") if path.name in {"__pycache__", "target", ".penstock"}]
 
 
+def test_a_new_project_has_a_place_for_everything_and_keeps_data_out_of_version_control(tmp_path: Path) -> None:
+    call("init", tmp_path).expect(0)
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {"contracts", "sources", "models", "checks"}
+    assert ".penstock/" in (tmp_path / ".gitignore").read_text().splitlines()
+
+
 def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
     call("init", tmp_path).expect(0)
     assert (tmp_path / "penstock.yml").is_file()

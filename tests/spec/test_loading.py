@@ -126,10 +126,13 @@ def test_every_problem_of_every_file_is_told_at_once_in_order(library: Library) 
 @pytest.mark.parametrize(
     ("path", "sentence"),
     [
-        ("nowhere", "penstock.yml:1:1: There is no such folder: found `{root}`. Go to the folder of the project, "),
-        ("file", "penstock.yml:1:1: There is no such folder: found `{root}`. Go to the folder of the project, "),
-        (".", "penstock.yml:1:1: The folder is not a project: expected a file penstock.yml in it, found `{root}`. "),
-        ("nul\0", "penstock.yml:1:1: "),
+        (
+            "nowhere",
+            "{root}: There is no such folder: expected a folder with a file penstock.yml. Go to the project's ",
+        ),
+        ("file", "{root}: There is no such folder: expected a folder with a file penstock.yml. Go to the project's "),
+        (".", "{root}: There is no project here: expected a folder with a file penstock.yml. Go to the project's "),
+        ("nul\0", "{root}: There is no such folder: "),
     ],
 )
 def test_what_is_no_project_is_said_in_a_sentence(tmp_path: Path, path: str, sentence: str) -> None:
@@ -139,7 +142,7 @@ def test_what_is_no_project_is_said_in_a_sentence(tmp_path: Path, path: str, sen
     with pytest.raises(DeclarationError) as raised:
         load_project(root, environment={})
 
-    assert str(raised.value.problems[0]).startswith(sentence.format(root=root))
+    assert str(raised.value).startswith(sentence.format(root=root))
 
 
 def test_an_unreadable_file_is_a_problem_beside_others(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
+from jinja2 import Environment
 
 from penstock.errors import DeclarationError
+from penstock.transform.dbt_engine import Dbt
+from penstock.transform.graph import graph_of
 from penstock.transform.workspace import Limits, Workspace, prepare
 
 
@@ -51,6 +55,27 @@ def test_what_did_not_change_is_not_written_again_so_dbt_need_not_parse_it(tmp_p
     before = contents(folder)
     prepared(tmp_path, models)
     assert contents(folder) == before
+
+
+def test_a_copy_that_holds_folders_where_links_were_is_linked_again(tmp_path: Path) -> None:
+    """`cp -rL` and archives put what a link leads to in its place."""
+    models = declared(tmp_path / "models")
+    folder = prepared(tmp_path, models).folder
+    (folder / "star").unlink()
+    shutil.copytree(models / "star", folder / "star")
+    (models / "star" / "a.sql").write_text("select 2 as a")
+    prepared(tmp_path, models)
+    assert (folder / "star" / "a.sql").read_text() == "select 2 as a"
+
+
+def test_braces_in_a_path_mean_themselves(tmp_path: Path) -> None:
+    place = tmp_path / "{{ shop }}{% x"
+    workspace = prepared(place, declared(place / "models"))
+    dbt = Dbt(workspace, log=tmp_path / "log")
+    assert graph_of(dbt.parse(), {}).models[0].name == "a"
+    profile = yaml.safe_load((workspace.folder / "profiles.yml").read_text())
+    attached = profile["penstock"]["outputs"]["build"]["attach"][0]["path"]
+    assert Environment().from_string(attached).render() == str(place / "x.duckdb")
 
 
 def test_a_folder_that_left_the_project_leaves_the_workspace(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +14,7 @@ import typer
 from penstock import __version__
 from penstock.cli import metrics, show, stream
 from penstock.cli.options import HERE, Data, Json, Project, Release
-from penstock.errors import PenstockError, StorageError
+from penstock.errors import PenstockError, StorageError, UsageError
 
 app = typer.Typer(
     name="penstock",
@@ -137,18 +139,14 @@ def query(
     from penstock.runtime.installation import Installation
     from penstock.runtime.reading import query
 
-    try:
-        query(
-            Installation.at(project, data_dir),
-            sql,
-            release=release,
-            form="json" if as_json else form,
-            limit=limit,
-            output=sys.stdout.buffer,
-        )
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:  # `| head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    query(
+        Installation.at(project, data_dir),
+        sql,
+        release=release,
+        form="json" if as_json else form,
+        limit=limit,
+        output=sys.stdout.buffer,
+    )
 
 
 @app.command()
@@ -253,7 +251,7 @@ def quarantine_list(
     data_dir: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Count refused rows by dataset, stage and rule."""
+    """Count refused rows by dataset, stage and rule. A row that broke several rules counts for each."""
     from penstock.runtime.installation import Installation
     from penstock.runtime.quarantine import summarise
 
@@ -265,15 +263,16 @@ def quarantine_show(
     dataset: Annotated[str, typer.Argument(help="The dataset.")],
     code: Annotated[str | None, typer.Option(help="Only rows that broke this rule.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many rows.")] = 20,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show personal values and malformed lines too.")] = False,
     project: Project = HERE,
     data_dir: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Show refused rows with file, line, reasons and what was read."""
+    """Show refused rows with file, line, reasons and what was read; what may be personal only with --reveal."""
     from penstock.runtime.installation import Installation
     from penstock.runtime.quarantine import refused
 
-    rows = refused(Installation.at(project, data_dir), dataset, code=code, limit=limit)
+    rows = refused(Installation.at(project, data_dir), dataset, code=code, limit=limit, reveal=reveal)
     show.quarantine_rows(rows, as_json=as_json)
 
 
@@ -298,22 +297,44 @@ def main() -> None:
     """Run the command line; a user's mistake is one sentence and an exit code, never a traceback."""
     show.any_text()
     try:
-        app()
+        code = _code()
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def _code() -> int:
+    """The exit code of the command; whatever went wrong was told."""
+    as_json = _in_json(sys.argv[1:])
+    try:
+        code = app(standalone_mode=not as_json)
     except SystemExit as ended:
-        if ended.code == INTERRUPTED:
-            show.error_line("stopped; what was committed stays, and the next run finishes the rest")
-        raise
+        if isinstance(ended.__context__, BrokenPipeError):
+            raise ended.__context__ from None
+        code = ended.code
     except PenstockError as error:
-        show.error(error, as_json=_in_json())
-        sys.exit(error.exit_code)
+        show.error(error, as_json=as_json)
+        return error.exit_code
+    except typer.TyperException as mistake:
+        show.error(UsageError(mistake.format_message()), as_json=as_json)
+        return UsageError.exit_code
+    except BrokenPipeError:
+        raise
     except OSError as refusal:
-        show.error(_refused(refusal), as_json=_in_json())
-        sys.exit(StorageError.exit_code)
+        show.error(_refused(refusal), as_json=as_json)
+        return StorageError.exit_code
+    if code == INTERRUPTED:
+        show.error(
+            PenstockError("stopped; what was committed stays, and the next run finishes the rest"), as_json=as_json
+        )
+    return int(code or 0)
 
 
-def _in_json() -> bool:
+def _in_json(arguments: Sequence[str]) -> bool:
     """Whether a program reads the answer: then a failure is a document too."""
-    return "--json" in sys.argv[1:]
+    return "--json" in arguments or "--format=json" in arguments or ("--format", "json") in pairwise(arguments)
 
 
 def _refused(refusal: OSError) -> StorageError:

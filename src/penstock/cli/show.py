@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from penstock.errors import DeclarationError, PenstockError
+from penstock.errors import DeclarationError, PenstockError, counted
 
 if TYPE_CHECKING:
     from penstock.runtime.demo import DemoReport
     from penstock.runtime.doctor import Finding
     from penstock.runtime.explain import Explanation
     from penstock.runtime.plan import Plan
-    from penstock.runtime.quarantine import Refused, Summary
+    from penstock.runtime.quarantine import Overview, Refused
     from penstock.runtime.report import RunReport
     from penstock.runtime.served import Served
     from penstock.runtime.status import History, Status
@@ -79,7 +79,7 @@ def problems(problem: PenstockError, *, as_json: bool) -> None:
         return
     for one in found:
         error_line(str(one))
-    error_line(f"{_counted(found, 'problem')} found")
+    error_line(f"{counted(len(found), 'problem')} found")
 
 
 def _facts(problem: PenstockError) -> dict[str, str | None]:
@@ -121,7 +121,7 @@ def _cell(value: object) -> str:
 
 def made(files: Sequence[Path]) -> None:
     folder = files[0].parent
-    line(f"made {_counted(files, 'file')} in {folder}; next: read {folder / 'README.md'}")
+    line(f"made {counted(len(files), 'file')} in {folder}; next: read {folder / 'README.md'}")
 
 
 def serving(served: Served) -> None:
@@ -143,13 +143,9 @@ def valid(project: Project, *, as_json: bool) -> None:
         document(facts)
         return
     line(
-        f"{project.name} is valid: {_counted(project.contracts, 'contract')}, {_counted(project.sources, 'source')},"
-        f" {_counted(project.checks, 'check')}, models: {'yes' if project.models else 'none'}"
+        f"{project.name} is valid: {counted(len(project.contracts), 'contract')}, {counted(len(project.sources), 'source')},"
+        f" {counted(len(project.checks), 'check')}, models: {'yes' if project.models else 'none'}"
     )
-
-
-def _counted(things: Sized, noun: str) -> str:
-    return f"{len(things):,} {noun}{'' if len(things) == 1 else 's'}"
 
 
 def plan(made_plan: Plan, *, as_json: bool) -> None:
@@ -278,7 +274,7 @@ def exported(dataset: str, to: Path, rows: int, *, as_json: bool) -> None:
     if as_json:
         document({"dataset": dataset, "file": str(to), "rows": rows})
         return
-    line(f"{dataset}: {rows:,} rows written to {to}")
+    line(f"{dataset}: {counted(rows, 'row')} written to {to}")
 
 
 def written(files: Sequence[Path], *, as_json: bool) -> None:
@@ -296,17 +292,19 @@ def findings(found: Sequence[Finding], *, as_json: bool) -> None:
         line(f"{'ok  ' if finding.ok else 'BAD '} {finding.subject}: {finding.text}")
 
 
-def quarantine_summary(summaries: Sequence[Summary], *, as_json: bool) -> None:
+def quarantine_summary(overview: Overview, *, as_json: bool) -> None:
     if as_json:
-        document([asdict(summary) for summary in summaries])
+        document([asdict(summary) for summary in overview.rules])
         return
-    if not summaries:
+    if not overview.rules:
         line("no refused rows")
         return
     table(
         ("dataset", "stage", "rule", "column", "status", "rows"),
-        ((s.dataset, s.stage, s.code, s.column, s.status, s.rows) for s in summaries),
+        ((s.dataset, s.stage, s.code, s.column, s.status, s.rows) for s in overview.rules),
     )
+    total = "; ".join(f"{name} {counted(rows, 'row')} {status}" for (name, status), rows in overview.rows.items())
+    line(f"in all: {total} (a row that broke several rules counts for each of them above)")
 
 
 def quarantine_rows(rows: Sequence[Refused], *, as_json: bool) -> None:
@@ -320,6 +318,8 @@ def quarantine_rows(rows: Sequence[Refused], *, as_json: bool) -> None:
         line(f"  read: {row.read}")
     if not rows:
         line("no refused rows")
+    if any(row.hidden for row in rows):
+        line("What may be personal is hidden; --reveal shows it.")
 
 
 def _reason(reason: Mapping[str, Any]) -> str:

@@ -150,6 +150,12 @@ class _Reader:
             return int(signed) if whole else signed
         if isinstance(node, exp.Cast) and node.to.is_type("date") and isinstance(node.this, exp.Literal):
             return self._date(node.this.this)
+        if isinstance(node, exp.Column):
+            raise UsageError(
+                f"{node.name} is compared with, and is neither a text nor a number",
+                where=self._text,
+                remedy=f"A text stands in single quotes: '{node.name}'.",
+            )
         raise _refused(self._text, node.sql(dialect="duckdb"))
 
     def _date(self, text: str) -> date:

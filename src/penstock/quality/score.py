@@ -17,6 +17,7 @@ from hashlib import sha256
 
 import duckdb
 
+from penstock.errors import counted
 from penstock.quality.query import relations
 from penstock.quality.result import Kind, Status
 from penstock.quality.rule import Outcome, Rule
@@ -61,14 +62,14 @@ def measure(connection: duckdb.DuckDBPyConnection, dataset: str) -> Score:
 
 
 def score_rules(project: Project) -> tuple[Rule, ...]:
-    """One rule per dataset, by name, and one for all together.
+    """One rule per dataset, by name, and where there are several, one for all together.
 
     Below the target is a warning, below the alert bound is a louder one; neither keeps gold back, for the rows
     in it did meet their contracts. A project that wants that declares a threshold check.
     """
     datasets = sorted(project.contracts)
     each = tuple(_rule(project, f"score.{name}", [name], str(project.contracts[name].path)) for name in datasets)
-    return (*each, _rule(project, "score", datasets, str(project.root))) if datasets else ()
+    return (*each, _rule(project, "score", datasets, str(project.root))) if len(datasets) > 1 else each
 
 
 def _rule(project: Project, name: str, datasets: Sequence[str], where: str) -> Rule:
@@ -90,12 +91,13 @@ def judge(score: Score, target: Decimal, alert: Decimal) -> Outcome:
     value = score.value
     if value is None:
         return Outcome(Status.PASS, None, "there are no rows yet")
-    counted = f"{score.quarantined:,} of {score.accepted + score.quarantined:,} rows are in quarantine: {value:f} %"
+    of = counted(score.accepted + score.quarantined, "row")
+    told = f"{score.quarantined:,} of {of} in quarantine: score {value.normalize():f} %"
     if value < alert:
-        return Outcome(Status.FAIL, f"{value:f}", f"ALERT: {counted}, below the alert bound of {alert:f} %")
+        return Outcome(Status.FAIL, f"{value:f}", f"ALERT: {told}, below the alert bound of {alert:f} %")
     if value < target:
-        return Outcome(Status.FAIL, f"{value:f}", f"{counted}, below the target of {target:f} %")
-    return Outcome(Status.PASS, f"{value:f}", counted)
+        return Outcome(Status.FAIL, f"{value:f}", f"{told}, below the target of {target:f} %")
+    return Outcome(Status.PASS, f"{value:f}", told)
 
 
 def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:

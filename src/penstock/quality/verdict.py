@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from penstock.errors import without_values
+from penstock.errors import counted, without_values
 from penstock.quality.masking import hidden_columns, masked
 from penstock.quality.result import CheckResult, Status
 from penstock.spec.project import Severity
@@ -71,7 +71,8 @@ class Verdict:
         """One sentence for a person: what was decided, by which rule, over which rows."""
         if self.passed:
             noted = f", {len(self.warnings)} to note" if self.warnings else ""
-            return f"The gate passed: {self.held} rules hold{noted}."
+            holds = "holds" if self.held == 1 else "hold"
+            return f"The gate passed: {counted(self.held, 'rule')} {holds}{noted}."
         first, more = self.blocking[0], len(self.blocking) - 1
         rest = "" if more == 0 else f" And {more} more."
         return f"The gate failed, so gold was not changed: {str(first).rstrip('.')}.{rest}"

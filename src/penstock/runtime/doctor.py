@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from penstock.errors import PenstockError
+from penstock.errors import PenstockError, counted
 from penstock.lake.records import exists
 from penstock.runtime.installation import Installation
 
@@ -88,7 +88,7 @@ def _sources(installation: Installation) -> Iterator[Finding]:
         except PenstockError as error:
             yield Finding(f"source {source.name}", False, str(error))
         else:
-            yield Finding(f"source {source.name}", True, f"{len(found.new):,} files can be read")
+            yield Finding(f"source {source.name}", True, f"{counted(len(found.new), 'file')} can be read")
 
 
 def _lake(installation: Installation) -> Iterator[Finding]:
@@ -137,4 +137,4 @@ def _files(lake: Lake) -> Iterator[Finding]:
                     f"{file.path} is missing or not of the recorded size; restore it from a backup",
                 )
     if not damaged:
-        yield Finding("data", True, f"{files:,} data files are there in their recorded size")
+        yield Finding("data", True, f"all there, in the recorded size: {counted(files, 'data file')}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from penstock.errors import GateFailed
+from penstock.errors import GateFailed, counted
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
 from penstock.lake.table import Scan
@@ -51,12 +51,14 @@ def release_gold(
     try:
         watch.begin("build the models")
         built = build(project, inputs=inputs, base=base, target=place.building, clock=clock, log=place.logs)
-        watch.end(f"{len(built.models)} models, {len(built.tests)} tests")
+        watch.end(f"{counted(len(built.models), 'model')}, {counted(len(built.tests), 'test')}")
         metrics = keep_metrics(installation, built, last)
         watch.begin("pass the gate")
         checks = _check(installation, built, scans)
         verdict = judge(checks, built.tests, personal=personal_columns(project))
-        watch.end(f"{verdict.held} rules hold, {len(verdict.blocking)} block, {len(verdict.warnings)} to note")
+        watch.end(
+            f"{counted(verdict.held, 'rule')} hold, {len(verdict.blocking)} block, {len(verdict.warnings)} to note"
+        )
         watch.begin("release gold")
         with warehouse.opened(built.database, read_only=True) as connection:
             release = publish(

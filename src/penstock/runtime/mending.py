@@ -42,10 +42,10 @@ def restore(lake: Lake, name: str, *, lease: Lease) -> None:
 
 
 def _check(lake: Lake, name: str) -> Head:
-    head = lake.head(name)
-    if head is None:
-        raise UsageError("There is no such table", expected=", ".join(lake.heads()), found=name)
-    return head
+    heads = lake.heads()
+    if name not in heads:
+        raise UsageError("There is no such table", expected=", ".join(heads) or "none yet", found=name)
+    return heads[name]
 
 
 def _make_anew(lake: Lake, silver: str, source: str, lease: Lease) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from penstock.errors import counted
 from penstock.ingest.discovery import Discovery
 from penstock.spec.project import Project
 
@@ -62,7 +63,8 @@ class TakeFiles:
     bytes: int
 
     def __str__(self) -> str:
-        return f"take {self.files:,} files ({self.bytes:,} bytes) of {self.source} into bronze.{self.source}"
+        taken = f"{counted(self.files, 'file')} ({counted(self.bytes, 'byte')})"
+        return f"take {taken} of {self.source} into bronze.{self.source}"
 
 
 @dataclass(frozen=True)
@@ -125,5 +127,5 @@ def _conform_reason(waiting: Pending, *, fed: bool) -> str | None:
     if waiting.rebuild is not None:
         return f"all rows again: {waiting.rebuild}"
     if waiting.batches:
-        return f"{waiting.rows:,} rows are waiting"
+        return f"{counted(waiting.rows, 'row')} {'is' if waiting.rows == 1 else 'are'} waiting"
     return "new files" if fed else None

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
 from penstock.conform.columns import resolve
-from penstock.errors import UsageError
+from penstock.errors import UsageError, counted
 from penstock.lake.records import exists
 from penstock.release.reader import Reader, open_reader
 from penstock.runtime.installation import Installation
 from penstock.runtime.secret import pseudonym_key
-from penstock.spec.contract import Classification
+from penstock.spec.contract import Classification, Contract
 from penstock.spec.source import Reading
 from penstock.sql.names import quote
 
 RAW_SHOWN = 500
+HIDDEN = "(hidden)"
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,19 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class Overview:
+    """Refused rows by rule, and how many rows there are in each dataset and status: a row may break several rules."""
+
+    rules: tuple[Summary, ...]
+    rows: Mapping[tuple[str, str], int]  # by dataset and status
+
+
+@dataclass(frozen=True)
 class Refused:
-    """One refused row: where it stood, every rule it broke, and what was read (bytes as text, escaped)."""
+    """One refused row: where it stood, every rule it broke, and what was read (bytes as text, escaped).
+
+    `hidden` says that something of it is hidden, for it may be personal.
+    """
 
     dataset: str
     source: str
@@ -44,19 +56,22 @@ class Refused:
     status: str
     reasons: tuple[Mapping[str, Any], ...]
     read: str
+    hidden: bool
 
 
-def summarise(installation: Installation, dataset: str | None) -> tuple[Summary, ...]:
+def summarise(installation: Installation, dataset: str | None) -> Overview:
     """Refused rows by dataset, stage, rule and status, most first."""
     if not exists(installation.place.root):
-        return ()
+        return Overview((), {})
     names = tuple(installation.project.contracts) if dataset is None else (_checked(installation, dataset),)
     found: list[Summary] = []
+    rows: dict[tuple[str, str], int] = {}
     with open_reader(installation.place.root, installation.world) as reader:
         for name in names:
             if f"quarantine.{name}" in reader.tables:
                 found += _summaries(reader, name)
-    return tuple(found)
+                rows |= _rows(reader, name)
+    return Overview(tuple(found), rows)
 
 
 def _summaries(reader: Reader, dataset: str) -> list[Summary]:
@@ -68,8 +83,19 @@ def _summaries(reader: Reader, dataset: str) -> list[Summary]:
     return [Summary(dataset, *row) for row in rows]
 
 
-def refused(installation: Installation, dataset: str, *, code: str | None = None, limit: int) -> tuple[Refused, ...]:
-    """Refused rows in the order of file and line. Personal columns of rows that could be read are hidden."""
+def _rows(reader: Reader, dataset: str) -> dict[tuple[str, str], int]:
+    sql = f"SELECT status, count(*) FROM quarantine.{quote(dataset)} GROUP BY status ORDER BY status"
+    return {(dataset, status): rows for status, rows in reader.connection.execute(sql).fetchall()}
+
+
+def refused(
+    installation: Installation, dataset: str, *, code: str | None = None, limit: int, reveal: bool = False
+) -> tuple[Refused, ...]:
+    """Refused rows in the order of file and line.
+
+    Unless `reveal`, personal columns are hidden, and where the dataset has any, so are lines that could not be read:
+    nobody can say which part of such a line is which.
+    """
     _checked(installation, dataset)
     with open_reader(installation.place.root, installation.world) as reader:
         if f"quarantine.{dataset}" not in reader.tables:
@@ -79,35 +105,33 @@ def refused(installation: Installation, dataset: str, *, code: str | None = None
             " WHERE $1 IS NULL OR list_contains(codes, $1) ORDER BY _source, _file, _line LIMIT $2",
             [code, limit],
         ).fetchall()
-    return tuple(
-        Refused(
-            dataset,
-            source,
-            file,
-            line,
-            stage,
-            status,
-            tuple(json.loads(reasons)),
-            _line_text(raw) if stage == "parse" else _row_text(installation, dataset, source, row),
-        )
-        for source, file, line, stage, status, reasons, raw, row in rows
-    )
+    contract = installation.project.contracts[dataset]
+    personal = frozenset(one.name for one in contract.columns if one.classification is Classification.PERSONAL)
+    hidden = frozenset[str]() if reveal else personal
+    seen = []
+    for source, file, line, stage, status, reasons, raw, row in rows:
+        declared = installation.project.sources.get(source)
+        reading = Reading() if declared is None else declared.reading
+        is_line = stage == "parse"
+        read = _line_text(raw, is_hidden=bool(hidden)) if is_line else _row_text(row, contract, reading, hidden)
+        told = tuple(json.loads(reasons))
+        seen.append(Refused(dataset, source, file, line, stage, status, told, read, HIDDEN in read))
+    return tuple(seen)
 
 
-def _line_text(raw: bytes | None) -> str:
-    return "(forgotten)" if raw is None else raw[:RAW_SHOWN].decode(errors="backslashreplace")
+def _line_text(raw: bytes | None, *, is_hidden: bool) -> str:
+    if raw is None:
+        return "(forgotten)"
+    return f"{HIDDEN}, {counted(len(raw), 'byte')}" if is_hidden else raw[:RAW_SHOWN].decode(errors="backslashreplace")
 
 
-def _row_text(installation: Installation, dataset: str, source: str, row: str) -> str:
-    """The row as JSON, without what feeds a personal column, whatever the file calls it."""
-    contract, declared = installation.project.contracts[dataset], installation.project.sources.get(source)
+def _row_text(row: str, contract: Contract, reading: Reading, hidden: Set[str]) -> str:
+    """The row as JSON, without what feeds a hidden column, whatever the file calls it."""
     values = json.loads(row)
-    found = resolve(contract, Reading() if declared is None else declared.reading, list(values))
-    personal = [column.name for column in contract.columns if column.classification is Classification.PERSONAL]
-    hidden = {name for column in personal for name in found.sources.get(column, ())}
-    return json.dumps(
-        {name: "(hidden)" if name in hidden else value for name, value in values.items()}, ensure_ascii=False
-    )
+    found = resolve(contract, reading, list(values))
+    names = {name for column in hidden for name in found.sources.get(column, ())}
+    shown = {name: HIDDEN if name in names else value for name, value in values.items()}
+    return json.dumps(shown, ensure_ascii=False)
 
 
 def _checked(installation: Installation, dataset: str) -> str:

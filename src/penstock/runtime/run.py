@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from penstock.errors import PenstockError, StorageError, without_values
+from penstock.errors import PenstockError, StorageError, counted, without_values
 from penstock.lake.records import put_record
 from penstock.runtime.installation import Installation
 from penstock.runtime.plan import ConformRows, Plan, ReleaseGold, State, TakeFiles, make_plan
@@ -113,7 +113,9 @@ class _Running:
             self.watch.begin("refresh the serving store")
             manifest = serve_latest(self.installation)
             rows = 0 if manifest is None else sum(collection.rows for collection in manifest.collections)
-            self.watch.end(f"{rows:,} rows for {len(self.installation.project.endpoints)} endpoints")
+            self.watch.end(
+                f"{counted(rows, 'row')} for {counted(len(self.installation.project.endpoints), 'endpoint')}"
+            )
 
     def note_files(self, state: State) -> None:
         """Tell of files that are not as one would expect."""
@@ -149,7 +151,7 @@ class _Running:
                 self.refused = True
                 self._notice("refused", step.source, f"{step.source}: {result.path} was not taken: {result.error}")
         remember(self.installation.place.cache, lake, step.source)
-        self.watch.end(f"{rows:,} rows from {step.files:,} files")
+        self.watch.end(f"{counted(rows, 'row')} from {counted(step.files, 'file')}")
 
     def _conform(self, step: ConformRows, lake: Lake, lease: Lease) -> None:
         from penstock.load.silver import Settings, settle
@@ -180,7 +182,7 @@ class _Running:
                 replaced=done.replaced,
             )
             self.watch.advance(counts.rows_in, 0)
-        self.watch.end(f"{accepted:,} rows accepted")
+        self.watch.end(f"{counted(accepted, 'row')} accepted")
 
     def _release(self, lake: Lake, lease: Lease, previous: int | None) -> tuple[str, int | None]:
         from penstock.runtime.gold import release_gold

@@ -41,6 +41,7 @@ from penstock.spec.stream_keys import TOPIC_NAME
 PROJECT_FILE = "penstock.yml"
 FOLDERS = ("contracts", "sources", "streams", "checks", "models", "endpoints")
 _ENDINGS = (".yml", ".yaml")
+_MODEL_ENDINGS = (*_ENDINGS, ".sql", ".py")
 
 T = TypeVar("T")
 
@@ -52,12 +53,31 @@ def load_project(root: Path, *, environment: Mapping[str, str] | None = None) ->
     DeclarationError, whose `problems` hold every mistake found, each with file:line:column (relative
     to `root`), what was expected, what was found and what to do.
     """
+    _check_folder(Path(root))
     loading = _Loading(Path(root), os.environ if environment is None else environment)
     project = loading.project()
     loading.problems.raise_any(str(root))
     if project is None:
         raise DeclarationError("The project could not be read", where=str(root), remedy="Report this as a defect.")
     return project
+
+
+def _check_folder(root: Path) -> None:
+    """Refuse a folder that is no project, before anything is looked for in it."""
+    folder = os.path.abspath(root)
+    try:
+        is_project, is_folder = (root / PROJECT_FILE).is_file(), root.is_dir()
+    except OSError as error:
+        raise DeclarationError(
+            "The folder cannot be read", where=folder, found=error.strerror, remedy="Check that you may read it."
+        ) from error
+    if not is_project:
+        raise DeclarationError(
+            "There is no project here" if is_folder else "There is no such folder",
+            where=folder,
+            expected=f"a folder with a file {PROJECT_FILE}",
+            remedy="Go to the project's folder, or name it: `-p DIR`. `penstock init DIR` begins a new one.",
+        )
 
 
 @dataclass
@@ -67,8 +87,6 @@ class _Loading:
     problems: Problems = field(default_factory=Problems)
 
     def project(self) -> Project | None:
-        if not self._is_project():
-            return None
         fields = self._document(self.root / PROJECT_FILE, lambda node, _: read_project_file(node, self.problems))
         self._refuse_misnamed_folders()
         contracts = [contract for file in self._documents("contracts", self._contracts) for contract in file]
@@ -105,28 +123,6 @@ class _Loading:
             (models, models_fingerprint),
             made_streams,
         )
-
-    def _is_project(self) -> bool:
-        remedy = "Go to the folder of the project, name it with `--project`, or begin one with `penstock init`."
-        place = Place(PROJECT_FILE)
-        try:
-            if not self.root.is_dir():
-                self.problems.add(
-                    place, "There is no such folder", found=f"`{os.path.abspath(self.root)}`", remedy=remedy
-                )
-            elif not (self.root / PROJECT_FILE).is_file():
-                self.problems.add(
-                    place,
-                    "The folder is not a project",
-                    expected=f"a file {PROJECT_FILE} in it",
-                    found=f"`{os.path.abspath(self.root)}`",
-                    remedy=remedy,
-                )
-            else:
-                return True
-        except (OSError, ValueError) as error:
-            self._refuse_unreadable(place, error)
-        return False
 
     def _refuse_unreadable(self, place: Place, error: Exception) -> None:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -275,6 +271,8 @@ class _Loading:
             if not folder.exists():
                 return None, ""
             if not (folder / "dbt_project.yml").is_file():
+                if not any(file.suffix in _MODEL_ENDINGS for file in folder.rglob("*")):
+                    return None, ""  # nothing is in it yet
                 self.problems.add(
                     Place("models"),
                     "The folder is not a dbt project",

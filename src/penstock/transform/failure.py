@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Sequence
 
-from penstock.errors import DeclarationError, PenstockError, StorageError, TransformFailed
+from penstock.errors import DeclarationError, PenstockError, StorageError, TransformFailed, counted
 from penstock.transform.graph import Graph
 from penstock.transform.ran import Ran
 from penstock.transform.result import GOLD, ModelKind, ModelResult
@@ -87,15 +87,15 @@ def check_models(ran: Sequence[Ran], graph: Graph, workspace: Workspace) -> None
     raise TransformFailed(
         f"The model `{node.name}` did not build",
         where=str(workspace.declared(node.path)),
-        found=first.message + _not_tried(skipped),
-        remedy=f"Correct it and run again; gold was not changed.{compiled}{also}",
+        found=first.message,
+        remedy=f"{_not_tried(skipped)}Correct it and run again; gold was not changed.{compiled}{also}",
     )
 
 
 def _not_tried(models: int) -> str:
     if not models:
         return ""
-    return f" ({models} model{'s' if models > 1 else ''} after it {'were' if models > 1 else 'was'} not tried)"
+    return f"{counted(models, 'model')} after it {'were' if models > 1 else 'was'} not tried. "
 
 
 def check_released(models: Sequence[ModelResult]) -> None:

@@ -167,4 +167,7 @@ def stored_above(graph: Graph, node: Node) -> tuple[str, ...]:
 
 
 def _sentence(error: duckdb.Error) -> str:
-    return " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    """The database's message in one line, and below it the line of SQL with the mark that shows where."""
+    said, _, drawn = str(error).partition("\nLINE ")
+    sentence = " ".join(line.strip() for line in said.splitlines() if line.strip())
+    return f"{sentence}\nline {drawn.rstrip()}" if drawn else sentence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -106,11 +107,11 @@ def _profile(database: Path, folder: Path, limits: Limits, read_only: bool) -> d
         "database": DATABASE,
         "schema": "main",
         "threads": limits.threads,
-        "attach": [{"path": str(database), "alias": DATABASE, "read_only": read_only}],
+        "attach": [{"path": _literally(database), "alias": DATABASE, "read_only": read_only}],
         "config_options": {
             "memory_limit": limits.memory_limit,
             "threads": limits.threads,
-            "temp_directory": str(folder / "spill"),
+            "temp_directory": _literally(folder / "spill"),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
@@ -120,6 +121,16 @@ def _profile(database: Path, folder: Path, limits: Limits, read_only: bool) -> d
         "settings": {"TimeZone": "UTC"},
     }
     return {PROFILE: {"target": "build", "outputs": {"build": output}}}
+
+
+def _literally(path: Path) -> str:
+    """The path in a profile, which is a template: braces in it must mean themselves.
+
+    >>> _literally(Path("/data/{{shop}}"))
+    '{{ "/data/{{shop}}" }}'
+    """
+    text = str(path)
+    return f"{{{{ {json.dumps(text)} }}}}" if "{" in text else text
 
 
 def _link_entries(folder: Path, models: Path) -> None:
@@ -133,7 +144,15 @@ def _link_entries(folder: Path, models: Path) -> None:
             link.unlink()
     for name, entry in wanted.items():
         if not (folder / name).is_symlink():
+            _remove(folder / name)  # a copy of the data directory may hold what was linked
             (folder / name).symlink_to(entry)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _copy_macros(folder: Path) -> None:
