@@ -13,6 +13,7 @@ from penstock.cli import show as shown
 from penstock.cli.options import HERE, Data, Json, Project
 
 if TYPE_CHECKING:
+    from penstock.runtime.installation import Installation
     from penstock.runtime.stream_state import TopologyState
 
 
@@ -35,16 +36,35 @@ def stream_run(
     adopt: Annotated[
         bool, typer.Option("--adopt", help="Go on with a changed topology: changed steps begin anew.")
     ] = False,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Take every round of history again, and compare the live tables.")
+    ] = False,
     project: Project = HERE,
     data_dir: Data = None,
     as_json: Json = False,
 ) -> None:
     """Run topologies until stopped: rows of topics become topics and live tables, each exactly once."""
     from penstock.runtime.installation import Installation
+
+    if replay:
+        _replay(Installation.at(project, data_dir), names or (), as_json=as_json)
+        return
     from penstock.runtime.stream import stream
 
     done = stream(Installation.at(project, data_dir), names or (), until_idle=until_idle, adopt=adopt)
     _show(done, as_json=as_json)
+
+
+def _replay(installation: Installation, names: Sequence[str], *, as_json: bool) -> None:
+    from penstock.runtime.replaying import replay_topologies
+
+    done = replay_topologies(installation, names)
+    if as_json:
+        shown.document([vars(one) for one in done])
+    else:
+        rows = [(one.topology, one.table, one.rounds, one.rows, one.different) for one in done]
+        shown.table(("topology", "live table", "rounds", "rows", "different"), rows)
+    raise typer.Exit(1 if any(one.different for one in done) else 0)
 
 
 @app.command("state")

@@ -12,7 +12,6 @@ import pyarrow as pa
 from penstock.errors import StorageError
 from penstock.log.protocol import OFFSET, SYSTEM, Log, Part, Position, Reader, beginning
 from penstock.store.live import LiveShape, LiveTable
-from penstock.stream.plan import Sink
 
 ROWS_AT_ONCE = 200_000
 
@@ -26,15 +25,10 @@ class LiveWriter:
     positions: dict[Part, Position]
 
     @classmethod
-    def open(cls, log: Log, sink: Sink, folder: Path, *, version: str) -> LiveWriter:
+    def open(cls, log: Log, topic: str, folder: Path, shape: LiveShape) -> LiveWriter:
         """Go on from where the table is; one that was made by another declaration is made again from its topic."""
-        output = sink.output
-        columns = [one for one in sink.schema if not one.name.startswith("_")]
-        shape = LiveShape.of(
-            output.name, pa.schema(columns), output.key, version=version, description=output.description
-        )
         table = LiveTable(folder, shape)
-        positions = beginning(log, output.topic) | _read(table.position(), output.topic)
+        positions = beginning(log, topic) | _read(table.position(), topic)
         return cls(table, log.reader(positions), positions)
 
     def turn(self) -> int:

@@ -34,7 +34,7 @@ def stream(
     LeaseHeld while another process runs one of them, StateMismatch when one was declared otherwise before.
     """
     installation.place.prepare()
-    chosen = _chosen(graphs(installation), names)
+    chosen = chosen_graphs(graphs(installation), names)
     clock = installation.world.clock
     with ExitStack() as opened:
         log = opened.enter_context(open_log(installation))
@@ -62,7 +62,8 @@ def _tell(installation: Installation, running: Sequence[Running]) -> tuple[Topol
     return states
 
 
-def _chosen(known: Mapping[str, Graph], names: Sequence[str]) -> list[Graph]:
+def chosen_graphs(known: Mapping[str, Graph], names: Sequence[str]) -> list[Graph]:
+    """The graphs of the topologies `names`, all of them when none is named; UsageError for one that is not there."""
     if not known:
         raise UsageError("The project has no topology", remedy="Declare one under streams/.")
     for name in names:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import partial
 
 import duckdb
+import pyarrow as pa
 
 from penstock.conform.columns import pseudonym_domains
 from penstock.log.protocol import Job, Log, TopicSpec
@@ -16,9 +18,10 @@ from penstock.runtime.reference_table import newest_release, read_reference
 from penstock.runtime.secret import pseudonym_key
 from penstock.spec.project import Project
 from penstock.sql.connection import connect
+from penstock.store.live import LiveShape
 from penstock.stream.incoming import REJECTED_SCHEMA, Incoming, payload_schema
 from penstock.stream.pipeline import LATE_SCHEMA, Pipeline
-from penstock.stream.plan import Graph
+from penstock.stream.plan import DELETED, Graph, Sink
 from penstock.stream.reference import References
 from penstock.stream.runner import Limits, Runner
 from penstock.stream.stages import make_stages
@@ -56,6 +59,14 @@ class Running:
         self.runner.close()
         self.job.close()
         self.connection.close()
+
+
+def live_shape(graph: Graph, sink: Sink) -> LiveShape:
+    """What the live table of a sink holds."""
+    output = sink.output
+    columns = pa.schema([one for one in sink.schema if one.name != DELETED])
+    version = graph.topology.fingerprint
+    return LiveShape.of(output.name, columns, output.key, version=version, description=output.description)
 
 
 def declared_topic(project: Project, name: str) -> TopicSpec:
@@ -102,15 +113,17 @@ def open_topology(
     runner.resume(adopt=adopt)
     folder = installation.place.root / "live"
     live = tuple(
-        LiveWriter.open(log, sink, folder, version=graph.topology.fingerprint)
+        LiveWriter.open(log, sink.output.topic, folder, live_shape(graph, sink))
         for sink in graph.sinks
         if sink.output.live
     )
     return Running(runner, live, job, connection)
 
 
-def make_pipeline(installation: Installation, graph: Graph, connection: duckdb.DuckDBPyConnection) -> Pipeline:
-    """The graph with empty state."""
+def make_pipeline(
+    installation: Installation, graph: Graph, connection: duckdb.DuckDBPyConnection, *, texts: Collection[str] = ()
+) -> Pipeline:
+    """The graph with empty state. Rows of the topics `texts` come as bronze keeps them."""
     project = installation.project
     secret = _secret(installation)
     incoming = {}
@@ -123,6 +136,7 @@ def make_pipeline(installation: Installation, graph: Graph, connection: duckdb.D
                 tenant=project.tenant,
                 pseudonym_key=secret,
                 domains=pseudonym_domains(intake.contract, project.contracts),
+                texts=node.name in texts,
             )
     return Pipeline(graph, connection, incoming, make_stages(graph, connection))
 

@@ -50,7 +50,8 @@ def payload_schema(topic: Topic, contract: Contract) -> pa.Schema:
 
 
 class Incoming:
-    """Holds rows of one topic to its contract. `domains` names the columns that become pseudonyms."""
+    """Holds rows of one topic to its contract. `domains` names the columns that become pseudonyms. `texts`: rows come
+    as bronze keeps them, every value as text."""
 
     def __init__(
         self,
@@ -61,12 +62,14 @@ class Incoming:
         tenant: str,
         pseudonym_key: bytes,
         domains: Mapping[str, str],
+        texts: bool = False,
     ) -> None:
         self.connection = connection
         self.topic = topic
         self.schema = pa.schema([*SYSTEM, *contract_schema(contract, domains)])
         self._contract = _alone(contract)
         self._tenant = tenant
+        self._form = "texts" if texts else topic.format.value
         self._pseudonyms = Pseudonyms(pseudonym_key, domains)
         self._plans: dict[tuple[str, ...], Plan] = {}
 
@@ -77,7 +80,7 @@ class Incoming:
         try:
             relation = f"SELECT * FROM {quote('chunk')}"
             names = [name for name in rows.column_names if name not in (PARTITION, OFFSET)]
-            if self.topic.format is TopicFormat.JSON:
+            if self._form == TopicFormat.JSON:
                 relation, names, malformed = self._opened()
             taken = self._held(relation, names)
         finally:
@@ -126,7 +129,7 @@ class Incoming:
                 (*names, *ROW_SYSTEM),
                 tenant=self._tenant,
                 pseudonyms=self._pseudonyms,
-                typed=self.topic.format is TopicFormat.COLUMNS,
+                typed=self._form == TopicFormat.COLUMNS,
             )
         return self._plans[names]
 
@@ -144,7 +147,7 @@ class Incoming:
             f'SELECT _source AS topic, CAST(_file_id AS INTEGER) AS partition, _line AS "offset", codes, reasons,'
             f" encode(row) AS raw FROM ({plan.rejected('incoming', 'typed')})"
         )
-        if self.topic.format is TopicFormat.JSON:  # the bytes as they came, not as they were read
+        if self._form == TopicFormat.JSON:  # the bytes as they came, not as they were read
             refused = (
                 f"SELECT r.* REPLACE (j.{json_rows.VALUE} AS raw) FROM ({refused}) AS r JOIN judged AS j"
                 f' ON j.{PARTITION} = r.partition AND j.{OFFSET} = r."offset"'

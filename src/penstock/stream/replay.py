@@ -1,0 +1,59 @@
+"""A topology over history: the rounds that its job took, taken again from what is kept of the topics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from penstock.log.protocol import Part
+from penstock.stream.journal import Range, Round
+from penstock.stream.pipeline import Outcome, Pipeline
+from penstock.stream.schema import OFFSET
+from penstock.stream.stage import Moment
+from penstock.stream.watermark import BEGINNING
+
+ROWS_AT_ONCE = 100_000
+END = 1 << 62  # a watermark after every event
+
+
+@dataclass(frozen=True)
+class History:
+    """The rows of every partition with `_partition` and `_offset`, in ascending order."""
+
+    parts: Mapping[Part, pa.Table]
+
+    def rows(self, one: Range) -> pa.Table:
+        """What lies in a range; rows that could not be read at all are not in any history."""
+        table = self.parts[one.topic, one.partition]
+        offsets = table[OFFSET].to_numpy()
+        first, last = np.searchsorted(offsets, [one.first, one.next])
+        return table.slice(first, last - first)
+
+    def taken(self, ranges: Iterable[Range]) -> dict[str, pa.Table]:
+        """The rows of several ranges by topic, in their order."""
+        found: dict[str, list[pa.Table]] = {}
+        for one in ranges:
+            found.setdefault(one.topic, []).append(self.rows(one))
+        return {topic: pa.concat_tables(tables) for topic, tables in found.items()}
+
+
+def replay(pipeline: Pipeline, history: History, rounds: Iterable[Round]) -> Iterator[Outcome]:
+    """Every decision as the journal has it: the same rows in the same order at the same watermark."""
+    before = BEGINNING
+    for one in rounds:
+        after = one.progress.watermark
+        came = pipeline.take(history.taken(one.ranges))
+        yield pipeline.process(came, Moment(one.now, before, after))
+        before = after
+
+
+def as_batch(pipeline: Pipeline, history: History, *, now: int) -> Iterator[Outcome]:
+    """All rows as if they had come at once: partition after partition, nothing late, and in the end all is final."""
+    for (topic, _), table in sorted(history.parts.items(), key=lambda item: item[0]):
+        for first in range(0, table.num_rows, ROWS_AT_ONCE):
+            came = pipeline.take({topic: table.slice(first, ROWS_AT_ONCE)})
+            yield pipeline.process(came, Moment(now, BEGINNING, BEGINNING))
+    yield pipeline.process(pipeline.take({}), Moment(now, BEGINNING, END))
