@@ -106,13 +106,19 @@ class _Reader:
             low, high = (self._value(node.args[end], dimension) for end in ("low", "high"))
             return exp.Between(this=column, low=low, high=high)
         left, right = node.this.unnest(), node.expression.unnest()
-        compared = [self._column(side)[1] for side in (left, right) if isinstance(side, exp.Column)]
+        columns = [side for side in (left, right) if isinstance(side, exp.Column)]
+        compared = [self._column(side)[1] for side in columns[:1]]
         if not compared:
             raise _refused(self._text, f"{node.sql(dialect='duckdb')}, which compares no dimension")
         return type(node)(this=self._operand(left, compared[0]), expression=self._operand(right, compared[0]))
 
     def _operand(self, node: exp.Expr, other: Dimension) -> exp.Expr:
-        return self._column(node)[0] if isinstance(node, exp.Column) else self._value(node, other)
+        if not isinstance(node, exp.Column):
+            return self._value(node, other)
+        try:
+            return self._column(node)[0]
+        except UsageError as error:
+            raise self._bare(node) from error
 
     def _dimension(self, node: exp.Expr) -> tuple[exp.Expr, Dimension]:
         if not isinstance(node, exp.Column):
@@ -151,12 +157,16 @@ class _Reader:
         if isinstance(node, exp.Cast) and node.to.is_type("date") and isinstance(node.this, exp.Literal):
             return self._date(node.this.this)
         if isinstance(node, exp.Column):
-            raise UsageError(
-                f"{node.name} is compared with, and is neither a text nor a number",
-                where=self._text,
-                remedy=f"A text stands in single quotes: '{node.name}'.",
-            )
+            raise self._bare(node)
         raise _refused(self._text, node.sql(dialect="duckdb"))
+
+    def _bare(self, node: exp.Column) -> UsageError:
+        """A word where a value was meant: a shell takes quotes away, and SQL takes double quotes for names."""
+        return UsageError(
+            f"`{node.name}` is neither a dimension nor a value",
+            where=self._text,
+            remedy=f"A text stands in single quotes: '{node.name}'.",
+        )
 
     def _date(self, text: str) -> date:
         try:
