@@ -76,10 +76,12 @@ def forget(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _difference(names: str, after: str, before: str) -> str:
-    came, went = f"SELECT {names} FROM {after}", f"SELECT {names} FROM {before}"
+    """Rows of two relations that do not cancel out, as often as they are more in one than in the other."""
+    signed = f"SELECT {names}, 1 AS _sign FROM {after} UNION ALL SELECT {names}, -1 AS _sign FROM {before}"
     return (
-        f"SELECT *, true AS {CAME} FROM ({came} EXCEPT ALL {went})"
-        f" UNION ALL SELECT *, false AS {CAME} FROM ({went} EXCEPT ALL {came})"
+        f"SELECT {names}, _times > 0 AS {CAME} FROM ("
+        f"SELECT *, unnest(range(CAST(abs(_times) AS BIGINT))) FROM ("
+        f"SELECT {names}, sum(_sign) AS _times FROM ({signed}) GROUP BY ALL HAVING sum(_sign) <> 0))"
     )
 
 

@@ -88,34 +88,26 @@ class Runner:
 
     def _replace(self, node: Node, sql: str) -> None:
         """Make the table anew, and keep what differs from before."""
-        name, before = warehouse.relation(node.table), changes.named(f"before.{node.table}")
-        self.connection.execute(f"CREATE OR REPLACE TABLE {before} AS FROM {name}")
-        self.connection.execute(f"CREATE OR REPLACE TABLE {name} AS (\n{sql}\n)")
+        name, before = warehouse.relation(node.table), warehouse.relation(f"{node.table}.before")
+        self.connection.execute(f"ALTER TABLE {name} RENAME TO {quote(f'{node.name}.before')}")
+        self.connection.execute(f"CREATE TABLE {name} AS (\n{sql}\n)")
         changes.difference(self.connection, node.table, after=name, before=before)
         self.connection.execute(f"DROP TABLE {before}")
 
     def _move(self, node: Node, sql: str) -> None:
         """Make the rows of the affected keys anew, and put those of keys that differ in the place of the old ones."""
         name, run = warehouse.relation(node.table), self.connection.execute
-        affected = warehouse.relation(self._table_of(node.affected))
-        of_key = " AND ".join(
+        affected = f"SEMI JOIN {warehouse.relation(self._table_of(node.affected))} AS key ON " + " AND ".join(
             f"row.{quote(own)} IS NOT DISTINCT FROM key.{quote(theirs)}" for own, theirs in node.keys.items()
         )
-        run(f"CREATE OR REPLACE TEMP TABLE made AS FROM {name} LIMIT 0")
-        run(f"INSERT INTO made BY NAME (\n{sql}\n)")
-        run(
-            f"CREATE OR REPLACE TEMP TABLE coming AS SELECT row.* FROM made AS row SEMI JOIN {affected} AS key ON {of_key}"
-        )
-        run(
-            f"CREATE OR REPLACE TEMP TABLE going AS SELECT row.* FROM {name} AS row SEMI JOIN {affected} AS key ON {of_key}"
-        )
+        run(f"CREATE OR REPLACE TEMP TABLE coming AS FROM {name} LIMIT 0")
+        run(f"INSERT INTO coming BY NAME SELECT row.* FROM (\n{sql}\n) AS row {affected}")
+        run(f"CREATE OR REPLACE TEMP TABLE going AS SELECT row.* FROM {name} AS row {affected}")
         changes.difference(self.connection, node.table, after="coming", before="going")
         same = " AND ".join(f"row.{quote(own)} IS NOT DISTINCT FROM key.{quote(own)}" for own in node.keys)
         moved = f"{changes.named(node.table)} AS key"
         run(f"DELETE FROM {name} AS row WHERE EXISTS (SELECT 1 FROM {moved} WHERE {same})")
         run(f"INSERT INTO {name} BY NAME SELECT row.* FROM coming AS row SEMI JOIN {moved} ON {same}")
-        for table in ("made", "coming", "going"):
-            run(f"DROP TABLE {table}")
 
     def _table_of(self, name: str | None) -> str:
         return next(node.table for node in self.program.graph.models if node.name == name)
