@@ -6,11 +6,12 @@ import duckdb
 import pyarrow as pa
 
 from penstock.errors import DeclarationError
-from penstock.spec.stream import Lookup, Running
+from penstock.spec.stream import Lookup, Running, Window, WindowKind
 from penstock.stream.plan import Graph, Intake, Node, Select
 from penstock.stream.reference import LookupStage
 from penstock.stream.running import RunningStage
 from penstock.stream.stage import Stage
+from penstock.stream.window import WindowStage
 
 
 def make_stages(graph: Graph, connection: duckdb.DuckDBPyConnection) -> dict[str, Stage]:
@@ -27,6 +28,8 @@ def _stage(node: Node, rows: pa.Schema, connection: duckdb.DuckDBPyConnection) -
     match node.does:
         case Running() as running:
             return RunningStage(running, rows)
+        case Window(kind=WindowKind.TUMBLING | WindowKind.SLIDING) as window if node.time is not None:
+            return WindowStage(window, rows, node.time)
         case Lookup() as lookup:
             return LookupStage(connection, lookup, node.name)
         case _:
