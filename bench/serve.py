@@ -24,7 +24,7 @@ from bench.machine import percentile
 from bench.server import ended, free_port, until_answered
 from penstock.serve.agreement import GoldColumn, fitted
 from penstock.serve.asgi import VARIABLE, setting
-from penstock.serve.feed import column_types, rows
+from penstock.serve.feed import column_types, slices
 from penstock.spec.endpoint import Endpoint, Ordering
 from penstock.sql.connection import connect
 from penstock.store.collection import collections, version_of
@@ -157,7 +157,7 @@ def refresh(store: Path, members: int, loans: int, *, release: int) -> float:
         began = time.perf_counter()
         wanted = [replace(one, version=version_of(one, release)) for one in fitted(collections(ENDPOINTS), tables)]
         manifest = Manifest("library", "", release, "2024-01-01T00:00:00Z", ENDPOINTS, tuple(wanted))
-        SqliteStore(store, real_world()).refresh(manifest, lambda collection: rows(connection, collection))
+        SqliteStore(store, real_world()).refresh(manifest, lambda collection: slices(connection, collection))
         return time.perf_counter() - began
 
 

@@ -13,7 +13,7 @@ import duckdb
 from penstock.metrics.metric import Dimension, DimensionKind, Metric, Metrics
 from penstock.serve.agreement import GoldColumn, fitted, judge
 from penstock.serve.app import make_app
-from penstock.serve.feed import column_types, rows
+from penstock.serve.feed import column_types, slices
 from penstock.serve.metrics import metric_routes
 from penstock.serve.numbers import Numbers
 from penstock.serve.site import Current
@@ -118,7 +118,7 @@ class Library:
         wanted = [replace(one, version=version_of(one, self.number)) for one in fitted(collections(endpoints), tables)]
         instant = f"2024-01-{self.number:02}T00:00:00Z"
         manifest = Manifest("library", "Books.", self.number, instant, endpoints, tuple(wanted))
-        return self.store.refresh(manifest, lambda collection: rows(self.connection, collection))
+        return self.store.refresh(manifest, lambda collection: slices(self.connection, collection))
 
     @property
     def store(self) -> SqliteStore:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from penstock.errors import StorageError
 from penstock.spec.endpoint import Endpoint
-from penstock.store.collection import Collection, Field, collections, version_of
+from penstock.store.collection import Collection, Field, Part, collections, version_of
 from penstock.store.manifest import Manifest
-from penstock.store.protocol import Compare, Condition, Row, Rows
+from penstock.store.protocol import Compare, Condition, Row, Rows, Slice
 
 BOOKS = Endpoint("/books", "books", "isbn", ("isbn", "shelf", "pages"), filters=("shelf",), ranges=("pages",))
 Book = tuple[str, str | None, int | None]  # isbn, shelf, pages
@@ -29,19 +31,21 @@ def manifest(release: int = 1, *, snapshot: int | None = None, endpoints: tuple[
     return Manifest("library", "", release, f"2024-01-{release:02}T00:00:00Z", endpoints, tuple(versioned))
 
 
-def rows(books: Iterable[Book]) -> Rows:
-    """The books as the rows of any collection, in two batches."""
+def rows(books: Iterable[Book], *, cuts: Iterable[int] = ()) -> Rows:
+    """The books as the rows of any collection, in two batches; cut into slices at some places, versions by content."""
     held: list[Row] = [(book[0], document(book), book[1], book[2]) for book in books]
+    places = [0, *sorted(cuts), len(held)]
 
-    def of(collection: Collection) -> Iterator[Sequence[Row]]:
+    def of(collection: Collection) -> Iterator[Slice]:
         assert collection.indexed == ("shelf", "pages")
-        yield held[:3]
-        yield held[3:]
+        for first, last in pairwise(places):
+            part = held[first:last]
+            yield Slice(repr(part), partial(iter, [part[:3], part[3:]]))
 
     return of
 
 
-def no_rows(collection: Collection) -> Iterable[Sequence[Row]]:
+def no_rows(collection: Collection) -> Iterable[Slice]:
     raise AssertionError(f"nobody should ask for the rows of {collection.name}")
 
 
@@ -89,14 +93,15 @@ class MemoryStore:
 
     def refresh(self, wanted: Manifest, rows: Rows) -> Manifest:
         stored = {
-            one.version: self.stored.get(one.version) or [row for batch in rows(one) for row in batch]
+            one.version: self.stored.get(one.version)
+            or [row for part in rows(one) for batch in part.rows() for row in batch]
             for one in wanted.collections
         }
         for held in stored.values():
             keys = [row[0] for row in held]
             if None in keys or len(set(keys)) != len(keys):
                 raise StorageError("A key is absent or stands twice")
-        filled = [replace(one, rows=len(stored[one.version])) for one in wanted.collections]
+        filled = [replace(one, parts=(Part("", len(stored[one.version]), ""),)) for one in wanted.collections]
         self.served, self.stored = replace(wanted, collections=tuple(filled)), stored
         self.refreshed += 1
         return self.served

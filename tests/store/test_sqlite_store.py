@@ -14,7 +14,7 @@ import pytest
 
 from penstock.errors import StorageError
 from penstock.store.collection import Collection
-from penstock.store.protocol import Compare, Condition, TakesLong
+from penstock.store.protocol import Compare, Condition, Slice, TakesLong
 from penstock.store.sqlite import MANIFEST, SqliteStore
 from penstock.testing.disk import FaultyDisk, FullDisk, Mode, Point
 from penstock.testing.world import manual_world
@@ -125,7 +125,7 @@ def test_a_reader_never_meets_two_releases_while_they_are_replaced(tmp_path: Pat
 
     def wanted(release: int) -> None:
         SqliteStore(tmp_path, manual_world(seed=str(release))).refresh(
-            manifest(release, endpoints=other), lambda collection: [_rows(collection, release)]
+            manifest(release, endpoints=other), lambda collection: [Slice(str(release), lambda: [_rows(collection, release)])]
         )
 
     wanted(1)
@@ -185,7 +185,7 @@ def test_two_processes_refresh_one_after_the_other(tmp_path: Path) -> None:
 def test_a_damaged_manifest_is_named_and_made_anew(tmp_path: Path) -> None:
     store = sqlite(tmp_path)
     store.refresh(manifest(1), rows(SHELVED))
-    (tmp_path / MANIFEST).write_text('{"format": 1}')
+    (tmp_path / MANIFEST).write_text('{"format": 2}')
 
     with pytest.raises(StorageError, match=r"current\.json: The manifest of the serving store cannot be read"):
         store.manifest()
@@ -200,6 +200,31 @@ def test_a_manifest_of_another_version_counts_as_none(tmp_path: Path) -> None:
     (tmp_path / MANIFEST).write_text('{"format": 0}')
 
     assert store.manifest() is None
+
+
+def test_only_slices_in_which_something_changed_are_written(tmp_path: Path) -> None:
+    store = sqlite(tmp_path)
+    store.refresh(manifest(1), rows(SHELVED, cuts=[1, 3]))
+    before = {path.name for path in tmp_path.glob("*.rows")}
+
+    done = store.refresh(manifest(2), rows([*SHELVED[:1], ("b", "south", 21), *SHELVED[2:]], cuts=[1, 3]))
+
+    after = {path.name for path in tmp_path.glob("*.rows")}
+    assert (len(before), len(after), len(before & after)) == (3, 3, 2)
+    assert [part.rows for part in done.collections[0].parts] == [1, 2, 1]
+    assert len(keys(store)) == 4
+
+
+def test_many_files_are_searched_where_nobody_waits(tmp_path: Path) -> None:
+    store = sqlite(tmp_path)
+    store.refresh(manifest(1), rows([(key, "north", 1) for key in "abcdef"], cuts=[1, 2, 3, 4, 5]))
+    view = store.open()
+    books, north = view.manifest.collections[0], [Condition("shelf", Compare.EQUAL, "north")]
+
+    with pytest.raises(TakesLong):
+        view.page(books, north, skip=0, limit=1, at_once=True)
+    assert view.page(books, (), skip=4, limit=1, at_once=True) == [b'{"isbn":"e"}']
+    assert (view.count(books, north), view.document(books, "f")) == (6, b'{"isbn":"f"}')
 
 
 def test_a_file_that_is_gone_is_made_anew(tmp_path: Path) -> None:
@@ -247,7 +272,8 @@ def lose_a_row(path: Path) -> None:
 
 def test_an_answer_that_takes_long_is_given_up_and_given_when_there_is_time(tmp_path: Path) -> None:
     store = sqlite(tmp_path)
-    store.refresh(manifest(), lambda _: [[(f"k{n}", "{}", "north", n) for n in range(30_000)]])
+    many = [(f"k{n}", "{}", "north", n) for n in range(30_000)]
+    store.refresh(manifest(), lambda _: [Slice("", lambda: [many])])
     view = store.open()
     books, north = view.manifest.collections[0], [Condition("shelf", Compare.EQUAL, "north")]
 

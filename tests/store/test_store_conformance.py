@@ -140,15 +140,15 @@ conditions = st.lists(
 
 
 @settings(max_examples=60)
-@given(books, conditions, st.integers(1, 30))
+@given(books, conditions, st.integers(1, 30), st.lists(st.integers(0, 25), max_size=5))
 def test_all_pages_together_are_every_row_that_was_chosen_once_and_in_order(
-    shelved: list[Book], chosen: list[Condition], limit: int
+    shelved: list[Book], chosen: list[Condition], limit: int, cuts: list[int]
 ) -> None:
     oracle = MemoryStore()
     oracle.refresh(manifest(), rows(shelved))
     with tempfile.TemporaryDirectory() as folder:
         store = SqliteStore(Path(folder), manual_world(seed="store"))
-        store.refresh(manifest(), rows(shelved))
+        store.refresh(manifest(), rows(shelved, cuts=[cut for cut in cuts if cut <= len(shelved)]))
         view, collection = store.open(), store.open().manifest.collections[0]
 
         total = view.count(collection, chosen)

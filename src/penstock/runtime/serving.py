@@ -19,13 +19,13 @@ from penstock.release.shape import Personal
 from penstock.runtime.installation import Installation
 from penstock.runtime.served import Served, is_served, served, serving_store
 from penstock.serve.agreement import GoldColumn, Tables, early_problems, fitted, judge
-from penstock.serve.feed import key_faults, rows
+from penstock.serve.feed import key_faults, slices
 from penstock.serve.kind import instant
 from penstock.spec.endpoint import Endpoint
 from penstock.spec.project import Project, Severity
 from penstock.store.collection import Collection, collections, version_of
 from penstock.store.manifest import Manifest
-from penstock.store.protocol import Row
+from penstock.store.protocol import Slice
 from penstock.transform.result import GOLD, ModelResult
 from penstock.world import Clock
 
@@ -159,11 +159,11 @@ def _refresh(installation: Installation, release: Release) -> Manifest:
     with ExitStack() as stack:
         reader: list[Reader] = []
 
-        def read(collection: Collection) -> Iterator[Sequence[Row]]:
+        def read(collection: Collection) -> Iterator[Slice]:
             if not reader:  # a release that changed nothing of what is served is not read
                 opened = open_reader(installation.place.root, installation.world, release=release.number)
                 reader.append(stack.enter_context(opened))
-            return rows(reader[0].connection, collection)
+            return slices(reader[0].connection, collection)
 
         return serving_store(installation).refresh(manifest, read)
 

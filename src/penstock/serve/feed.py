@@ -3,30 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import duckdb
 
 from penstock.release.text import json_object, value_text
 from penstock.serve.kind import kind_named
+from penstock.serve.period import Period, periods
 from penstock.sql.names import quote
 from penstock.store.collection import Collection
-from penstock.store.protocol import Row
+from penstock.store.protocol import Row, Slice
 
 _BATCH_ROWS = 20_000
+_SLICED_FROM = 50_000  # rows; fewer are written in half a second
 
 
-def rows(connection: duckdb.DuckDBPyConnection, collection: Collection) -> Iterator[Sequence[Row]]:
-    """All rows of a collection in its order, in batches. The connection has a schema `gold` at one release."""
+def slices(
+    connection: duckdb.DuckDBPyConnection, collection: Collection, *, sliced_from: int = _SLICED_FROM
+) -> Iterator[Slice]:
+    """All rows of a collection in its order. The connection has a schema `gold` at one release.
+
+    A large table that is ordered by time first is cut into weeks, or longer periods, so that the store writes only
+    those anew in which a row changed; any other is one slice.
+    """
+    for period in periods(connection, collection, sliced_from=sliced_from) or (Period(collection.version, "true"),):
+        yield Slice(period.version, partial(_rows, connection, collection, period.where))
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, collection: Collection, where: str) -> Iterator[Sequence[Row]]:
     cursor = connection.cursor()
     try:
-        cursor.execute(select(cursor, collection))
+        cursor.execute(select(cursor, collection, where))
         while batch := cursor.fetchmany(_BATCH_ROWS):
             yield batch
     finally:
         cursor.close()
 
 
-def select(connection: duckdb.DuckDBPyConnection, collection: Collection) -> str:
+def select(connection: duckdb.DuckDBPyConnection, collection: Collection, where: str = "true") -> str:
     """The query of a collection: key, document, then the value of every indexed column."""
     types = column_types(connection, collection.table)
     key = value_text(collection.key, types[collection.key]).text
@@ -34,7 +48,7 @@ def select(connection: duckdb.DuckDBPyConnection, collection: Collection) -> str
     values = [kind_named(collection.field(name).kind).sql(name) for name in collection.indexed]
     return (
         f"SELECT {', '.join([key, document, *values])} FROM gold.{quote(collection.table)}"
-        f" ORDER BY {', '.join(map(_ordering, collection.order))}"
+        f" WHERE {where} ORDER BY {', '.join(map(_ordering, collection.order))}"
     )
 
 

@@ -22,11 +22,20 @@ class Field:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Rows of a collection that follow one another, in a file of their own. Equal versions hold equal rows."""
+
+    version: str
+    rows: int
+    file: str
+
+
+@dataclass(frozen=True)
 class Collection:
     """Rows of one gold table. Endpoints that show the same columns in the same order share one.
 
     `columns` make up the documents, `indexed` are the columns that rows are chosen by. `order` is complete: it
-    ends with the key. `version` says which rows these are: equal versions hold equal rows.
+    ends with the key. `version` says which rows these are, as of a part.
     """
 
     name: str
@@ -37,8 +46,11 @@ class Collection:
     indexed: tuple[str, ...]
     fields: tuple[Field, ...] = ()
     version: str = ""
-    rows: int = 0
-    file: str = ""
+    parts: tuple[Part, ...] = ()  # in the order of the rows
+
+    @property
+    def rows(self) -> int:
+        return sum(part.rows for part in self.parts)
 
     def field(self, name: str) -> Field:
         """The column of that name, of all that the collection uses."""
@@ -70,10 +82,10 @@ def collection_name(endpoint: Endpoint) -> str:
     return f"{endpoint.table}-{sha256(meaning.encode()).hexdigest()[:12]}"
 
 
-def version_of(collection: Collection, snapshot: int) -> str:
-    """Which rows a collection holds when it is made from a snapshot of its table."""
+def version_of(collection: Collection, content: int | str) -> str:
+    """Which rows a collection holds, or a part of it, by what they are made from: a snapshot, or a digest of them."""
     fields = [[field.name, field.kind] for field in collection.fields]
-    meaning = json.dumps([FORMAT, collection.name, collection.indexed, fields, snapshot])
+    meaning = json.dumps([FORMAT, collection.name, collection.indexed, fields, content])
     return sha256(meaning.encode()).hexdigest()[:32]
 
 

@@ -12,9 +12,9 @@ from typing import Any
 from penstock import __version__
 from penstock.errors import StorageError
 from penstock.spec.endpoint import Endpoint, Ordering
-from penstock.store.collection import Collection, Field, collection_name
+from penstock.store.collection import Collection, Field, Part, collection_name
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -96,4 +96,6 @@ def _endpoint(value: Mapping[str, Any]) -> Endpoint:
 
 def _collection(value: Mapping[str, Any]) -> Collection:
     tuples = {name: tuple(value[name]) for name in ("columns", "order", "indexed")}
-    return Collection(**{**value, **tuples, "fields": tuple(Field(**field) for field in value["fields"])})
+    fields = tuple(Field(**field) for field in value["fields"])
+    parts = tuple(Part(**part) for part in value["parts"])
+    return Collection(**{**value, **tuples, "fields": fields, "parts": parts})

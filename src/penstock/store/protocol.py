@@ -13,7 +13,18 @@ from penstock.store.manifest import Manifest
 
 Stored: TypeAlias = str | int | float | None  # a value that rows are chosen by; how it compares is how it is sorted
 Row: TypeAlias = Sequence[Stored]  # key as text, document as JSON text, then the values of `indexed`
-Rows: TypeAlias = Callable[[Collection], Iterable[Sequence[Row]]]  # all rows in order, in batches
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Rows that follow one another: in order, in batches, read when they are wanted. Equal versions of a collection
+    hold equal rows, so that those of the former release need not be read."""
+
+    version: str
+    rows: Callable[[], Iterable[Sequence[Row]]]
+
+
+Rows: TypeAlias = Callable[[Collection], Iterable[Slice]]  # all rows of a collection, one slice after the other
 
 
 class Compare(Enum):
@@ -70,8 +81,9 @@ class Store(Protocol):
     def refresh(self, wanted: Manifest, rows: Rows) -> Manifest:
         """Serve `wanted` from now on: all of it or, if anything fails, what was served before.
 
-        Only collections whose version is not there yet are asked of `rows`. `rows` of a collection and `file` are
-        filled in. Raises StorageError when the rows cannot be stored (no space, a key that is absent or stands twice).
+        Only collections whose version is not there yet are asked of `rows`, and only those slices are read that are
+        not there. `parts` are filled in. Raises StorageError when the rows cannot be stored (no space, a key that is
+        absent or stands twice in a slice; that none stands in two is the gate's to see).
         """
 
     def open(self) -> View:

@@ -1,4 +1,4 @@
-"""The embedded keyed store: a folder with a SQLite file for each collection, and the manifest that names them.
+"""The embedded keyed store: a folder with SQLite files for each collection, and the manifest that names them.
 
 A release writes the files that changed, syncs them, and renames the manifest over the former one: that rename
 is the commit. A reader opens what one manifest names and stays there. Files never change, so readers take no
@@ -10,15 +10,16 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from penstock.errors import StorageError
-from penstock.store.collection import Collection
+from penstock.store.collection import Collection, Part, version_of
 from penstock.store.manifest import Manifest, read_manifest
-from penstock.store.protocol import Condition, Rows
+from penstock.store.protocol import Condition, Rows, Slice
+from penstock.store.sqlite_parts import RowFiles
 from penstock.store.sqlite_rows import RowFile, fault, write_rows
 from penstock.world import World
 
@@ -62,19 +63,18 @@ class SqliteStore:
         if world is None:
             raise AssertionError("a store that is refreshed was given a world")
         known = self._known()
+        there = {part.version: part for one in known.values() for part in one.parts}
         made: list[str] = []
         try:
             collections = []
             for collection in wanted.collections:
                 kept = known.get(collection.version)
-                if kept is None:
-                    name = f"{collection.name}-{wanted.release}-{world.ids.new()[:8]}{_ENDING}"
-                    made.append(str(self.folder / name))
-                    world.disk.create(made[-1]).close()  # so that the seam knows of it; SQLite writes into it
-                    count = write_rows(self.folder / name, collection, rows(collection))
-                    world.disk.sync(made[-1])
-                    kept = replace(collection, rows=count, file=name)
-                collections.append(replace(collection, rows=kept.rows, file=kept.file))
+                parts = (
+                    (self._part(wanted.release, collection, one, there, made) for one in rows(collection))
+                    if kept is None
+                    else kept.parts
+                )
+                collections.append(replace(collection, parts=tuple(parts)))
             done = replace(wanted, collections=tuple(collections))
             self._commit(done, world)
         except BaseException as error:
@@ -83,7 +83,7 @@ class SqliteStore:
             if isinstance(error, OSError):
                 raise _unwritable(self.folder, error) from error
             raise
-        self._remove_others({collection.file for collection in collections}, world)
+        self._remove_others({part.file for collection in collections for part in collection.parts}, world)
         return done
 
     def open(self) -> SqliteView:
@@ -106,7 +106,8 @@ class SqliteStore:
     def faults(self) -> tuple[str, ...]:
         """What is wrong with the files that are served, found by reading all of them; none as a rule."""
         manifest = self.manifest()
-        found = [] if manifest is None else [fault(self.folder / one.file, one) for one in manifest.collections]
+        collections = () if manifest is None else manifest.collections
+        found = [fault(self.folder / part.file, part.rows) for one in collections for part in one.parts]
         return tuple(text for text in found if text is not None)
 
     def signature(self) -> object:
@@ -116,6 +117,23 @@ class SqliteStore:
             return None
         return status.st_ino, status.st_mtime_ns, status.st_size
 
+    def _part(
+        self, release: int, collection: Collection, wanted: Slice, there: Mapping[str, Part], made: list[str]
+    ) -> Part:
+        """The part that holds a slice: one that is there, or a new file, noted in `made`."""
+        world = self._world
+        assert world is not None
+        version = version_of(collection, wanted.version)
+        if version in there:
+            return there[version]
+        name = f"{collection.name}-{release}-{world.ids.new()[:8]}{_ENDING}"
+        path = str(self.folder / name)
+        made.append(path)
+        world.disk.create(path).close()  # so that the seam knows of it; SQLite writes into it
+        count = write_rows(self.folder / name, collection, wanted.rows())
+        world.disk.sync(path)
+        return Part(version, count, name)
+
     def _known(self) -> dict[str, Collection]:
         """What is there already, by version; a damaged store is made anew."""
         try:
@@ -123,7 +141,7 @@ class SqliteStore:
         except StorageError:
             return {}
         found = () if manifest is None else manifest.collections
-        return {one.version: one for one in found if (self.folder / one.file).is_file()}
+        return {one.version: one for one in found if all((self.folder / part.file).is_file() for part in one.parts)}
 
     def _commit(self, manifest: Manifest, world: World) -> None:
         path = str(self.folder / f"{MANIFEST}.{world.ids.new()[:8]}")
@@ -149,10 +167,12 @@ class SqliteView:
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self._manifest = manifest
-        self._files: dict[str, RowFile] = {}
+        self._files: dict[str, RowFiles] = {}
         try:
             for collection in manifest.collections:
-                self._files[collection.name] = RowFile(folder / collection.file, collection)
+                files = self._files[collection.name] = RowFiles()
+                for part in collection.parts:
+                    files.add(RowFile(folder / part.file, collection, part.rows))
         except BaseException:
             self.close()
             raise
@@ -186,7 +206,7 @@ def _errors(collection: Collection) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         raise StorageError(
-            "A file of the serving store cannot be read", where=collection.file, found=str(error)
+            "A file of the serving store cannot be read", where=collection.name, found=str(error)
         ) from error
 
 

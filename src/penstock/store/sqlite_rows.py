@@ -1,6 +1,6 @@
-"""One collection as one SQLite file that never changes once it is finished.
+"""Rows that follow one another as one SQLite file that never changes once it is finished.
 
-`position` is the place in the collection's order, so a page is a range of the primary key however far it lies,
+`position` is the place in the order of the file, so a page is a range of the primary key however far it lies,
 and every index ends with it, so that chosen rows come in order without sorting.
 """
 
@@ -60,7 +60,7 @@ def write_rows(path: Path, collection: Collection, batches: Iterable[Sequence[Ro
     return int(count)
 
 
-def fault(path: Path, collection: Collection) -> str | None:
+def fault(path: Path, rows: int) -> str | None:
     """What is wrong with a file, read as a whole: missing, damaged, or of another number of rows."""
     try:
         with closing(_connect(path)) as db:
@@ -72,17 +72,18 @@ def fault(path: Path, collection: Collection) -> str | None:
         return f"{path} is damaged: {error}"
     if state != b"ok":
         return f"{path} is damaged: {state.decode(errors='replace').splitlines()[0]}"
-    return None if count == collection.rows else f"{path} holds {count:,} rows, not {collection.rows:,}"
+    return None if count == rows else f"{path} holds {count:,} rows, not {rows:,}"
 
 
 class RowFile:
     """A finished file, open for reading by any thread."""
 
-    def __init__(self, path: Path, collection: Collection) -> None:
+    def __init__(self, path: Path, collection: Collection, rows: int) -> None:
         self._collection = collection
+        self._rows = rows
         self._lock, self._quick_lock = threading.Lock(), threading.Lock()
         self._moments: int | None = None
-        self._totals: dict[tuple[Condition, ...], int] = {(): collection.rows}
+        self._totals: dict[tuple[Condition, ...], int] = {(): rows}
         try:
             # Nobody changes the file, so it is read without locks, and goes on when it is removed.
             self._quick = _connect(path)  # for the thread that everybody waits for: it gives up early
@@ -117,7 +118,7 @@ class RowFile:
         where, values = self._where(conditions)
         ((total,),) = self._ask(f"SELECT count(*) FROM rows WHERE {where}", values, at_once=at_once)
         if len(self._totals) >= _TOTALS:
-            self._totals = {(): self._collection.rows}
+            self._totals = {(): self._rows}
         self._totals[wanted] = int(total)
         return int(total)
 
