@@ -27,6 +27,11 @@ class KeyedState:
     def __len__(self) -> int:
         return len(self._index)
 
+    @property
+    def keys(self) -> pa.Array:
+        """The keys by slot."""
+        return self._index.keys()
+
     def slots(self, keys: pa.Array) -> Ints:
         """The slot of each key, -1 of null; a new key gets the next one."""
         if keys.null_count == 0:

@@ -1,0 +1,107 @@
+"""De-duplication by key within a horizon of event time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from penstock.spec.stream import Deduplicate
+from penstock.stream.key_index import has_null, row_keys
+from penstock.stream.keyed import KeyedState
+from penstock.stream.segment import Segments
+from penstock.stream.stage import Moment, Produced
+from penstock.stream.window import micros, timely
+from penstock.stream.word_index import Ints
+
+_LATEST = "latest"
+_DELTA, _WHOLE = b"d", b"w"
+_FEW = 1024
+_NEVER = np.iinfo(np.int64).min // 2
+
+
+class DeduplicateStage:
+    """Drops a row whose event time lies at most `horizon` from the latest of all earlier rows of its key, in the order
+    of the log; so a key that keeps coming is kept once.
+
+    A row without a whole key is never dropped. One that lies more than `horizon` behind the watermark, or has no time,
+    is late: whether it came before is no longer known.
+    """
+
+    def __init__(self, deduplicate: Deduplicate, rows: pa.Schema, time: str) -> None:
+        self._key, self._time = deduplicate.key, time
+        self._horizon = micros(deduplicate.horizon)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._state = KeyedState({_LATEST: np.int64})
+        self._whole = False  # keys were forgotten, so the next delta tells all
+
+    def process(self, inputs: tuple[pa.Table, ...], moment: Moment) -> Produced:
+        rows, times, late = timely(inputs[0], self._time)
+        behind = times < moment.before - self._horizon
+        if behind.any():
+            late = pa.concat_tables([late, rows.filter(pa.array(behind))])
+            rows, times = rows.filter(pa.array(~behind)), times[~behind]
+        kept = rows.filter(pa.array(self._is_new(rows, times)))
+        self._forget(moment.after - 2 * self._horizon)
+        return Produced(kept, late if late.num_rows else None)
+
+    def _is_new(self, rows: pa.Table, times: Ints) -> np.ndarray:
+        keyless = has_null(rows, self._key)
+        keys = row_keys(rows, self._key)
+        known = len(self._state)
+        slots = self._state.slots(pc.if_else(pa.array(keyless), None, keys) if keyless.any() else keys)
+        latest = self._state.columns[_LATEST]
+        latest[known : len(self._state)] = _NEVER
+        keyed = np.flatnonzero(slots >= 0)
+        segments = Segments.of(slots[keyed])
+        places = keyed[segments.order]
+        before, after = _latest(segments, times[places], latest)
+        latest[segments.slots[segments.ends]] = after[segments.ends]
+        self._state.touch(segments.slots[segments.ends])
+        new = np.ones(rows.num_rows, dtype=bool)
+        new[places] = np.abs(times[places] - before) > self._horizon
+        return new
+
+    def _forget(self, limit: int) -> None:
+        """Forget keys that no row can be held against any more, once they are the most."""
+        count = len(self._state)
+        held = np.flatnonzero(self._state.columns[_LATEST][:count] >= limit) if count > _FEW else np.arange(count)
+        if count <= 2 * len(held):
+            return
+        before, self._state = self._state, KeyedState({_LATEST: np.int64})
+        self._state.slots(before.keys.take(pa.array(held)))
+        self._state.columns[_LATEST][: len(held)] = before.columns[_LATEST][held]
+        self._whole = True
+
+    def delta(self) -> bytes:
+        if self._whole:
+            return self.snapshot()
+        return _DELTA + self._state.delta()
+
+    def snapshot(self) -> bytes:
+        self._whole = False
+        return _WHOLE + self._state.snapshot()
+
+    def restore(self, snapshot: bytes | None, deltas: tuple[bytes, ...]) -> None:
+        self._begin()
+        parts = [*([] if snapshot is None else [snapshot]), *deltas]
+        last = max((place for place, part in enumerate(parts) if part.startswith(_WHOLE)), default=0)
+        self._state.restore(None, [part[1:] for part in parts[last:]])
+
+    def size(self) -> int:
+        return len(self._state)
+
+
+def _latest(segments: Segments, times: Ints, state: Ints) -> tuple[Ints, Ints]:
+    """The latest time of each row's key, without and with the row itself."""
+    ranks = np.argsort(np.argsort(times, kind="stable"), kind="stable")
+    step = segments.first * len(times)  # a key that comes after another begins above it
+    highest = np.maximum.accumulate(ranks + step) - step
+    own = np.sort(times)[highest]
+    with_own = np.maximum(own, state[segments.slots])
+    before = state[segments.slots].copy()
+    inner = np.flatnonzero(segments.first < np.arange(len(times)))
+    before[inner] = with_own[inner - 1]
+    return before, with_own

@@ -1,0 +1,104 @@
+"""Of rows with one key within the horizon the first of the log is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penstock.spec.stream import Deduplicate
+from penstock.stream.deduplicate import DeduplicateStage
+from penstock.stream.stage import Moment
+from penstock.stream.watermark import BEGINNING
+from tests.stream.recut import recut
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+SCHEMA = pa.schema([("at", pa.timestamp("us", tz="UTC")), ("loan", pa.string()), ("n", pa.int64())])
+HORIZON = timedelta(seconds=10)
+
+Row = tuple[str | None, int]
+ROWS = st.lists(st.tuples(st.sampled_from(["a", "b", None]), st.integers(0, 40)), max_size=30)
+
+
+def stage() -> DeduplicateStage:
+    return DeduplicateStage(Deduplicate(("loan",), HORIZON), SCHEMA, "at")
+
+
+def at(seconds: int) -> int:
+    return int((START + timedelta(seconds=seconds)).timestamp() * 1_000_000)
+
+
+def table(rows: Sequence[Row], first: int = 0) -> pa.Table:
+    listed = [
+        {"at": START + timedelta(seconds=seconds), "loan": loan, "n": first + number}
+        for number, (loan, seconds) in enumerate(rows)
+    ]
+    return pa.Table.from_pylist(listed, SCHEMA)
+
+
+def kept(stage: DeduplicateStage, rows: pa.Table, before: int = BEGINNING, after: int = BEGINNING) -> list[int]:
+    numbers: list[int] = stage.process((rows,), Moment(0, before, after)).rows["n"].to_pylist()
+    return numbers
+
+
+def oracle(rows: Sequence[Row]) -> list[int]:
+    latest: dict[str, int] = {}
+    answer = []
+    for number, (loan, seconds) in enumerate(rows):
+        if loan is None or loan not in latest or abs(seconds - latest[loan]) > 10:
+            answer.append(number)
+        if loan is not None:
+            latest[loan] = max(seconds, latest.get(loan, seconds))
+    return answer
+
+
+@given(ROWS, st.lists(st.integers(0, 30), max_size=4))
+def test_the_first_of_a_key_is_kept_through_any_cut_and_restart(rows: list[Row], cuts: list[int]) -> None:
+    one, found, deltas, first = stage(), list[int](), list[bytes](), 0
+    for batch in recut(rows, cuts):
+        found += kept(one, table(batch, first))
+        first += len(batch)
+        deltas.append(one.delta())
+        one = stage()
+        one.restore(None, tuple(deltas))
+
+    assert found == oracle(rows)
+
+
+def test_keys_are_forgotten_only_when_no_row_can_be_held_against_them() -> None:
+    one, many = stage(), [(f"loan {number}", 0) for number in range(3_000)]
+    kept(one, table(many))
+    kept(one, table([("b", 25)]), at(10), at(20))
+    assert one.size() == 3_001
+
+    kept(one, table([("c", 26)]), at(20), at(21))
+    restored = stage()
+    restored.restore(one.snapshot(), ())
+
+    assert one.size() == restored.size() == 2
+    assert kept(one, table([("c", 30), ("b", 36)])) == kept(restored, table([("c", 30), ("b", 36)])) == [1]
+
+
+def test_a_row_that_cannot_be_judged_any_more_is_late() -> None:
+    made = stage().process((table([("a", 9), ("a", 10)]),), Moment(0, at(20), at(20)))
+
+    assert made.rows["n"].to_pylist() == [1]
+    assert made.late is not None
+    assert made.late["n"].to_pylist() == [0]
+
+
+def test_a_delta_after_forgetting_replaces_what_was_before() -> None:
+    one = stage()
+    kept(one, table([(f"loan {number}", 0) for number in range(3_000)]))
+    snapshot = one.snapshot()
+    kept(one, table([("c", 26)]), at(20), at(46))
+    delta = one.delta()
+
+    restored = stage()
+    restored.restore(snapshot, (delta,))
+
+    assert restored.size() == one.size() == 1
+    assert len(delta) < 2_000
