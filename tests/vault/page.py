@@ -30,15 +30,15 @@ class Page:
         return folder
 
 
-def read_page() -> Page:
+def read_page(path: Path = PAGE) -> Page:
     page = Page({}, {}, [])
-    blocks = _BLOCK.findall(PAGE.read_text(encoding="utf-8"))
+    blocks = _BLOCK.findall(path.read_text(encoding="utf-8"))
     for number, (kind, text) in enumerate(blocks):
         if named := _NAMED.match(text):
             page.files[named[1]] = text[named.end() :]
         elif data := _DATA.match(text):
             page.data[data[1]] = list(csv.DictReader(text[data.end() :].splitlines()))
-        elif kind == "sql":
+        elif kind == "sql" and "{{" not in text:
             assert blocks[number + 1][0] == "text", f"nothing is shown for {text}"
             shown = [re.split(r"  +", line.strip()) for line in blocks[number + 1][1].splitlines()]
             page.queries.append((text, shown))
