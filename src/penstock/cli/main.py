@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from penstock import __version__
-from penstock.cli import metrics, show, stream
+from penstock.cli import metrics, show, stream, topics
 from penstock.cli.options import HERE, Data, Json, Project, Release
 from penstock.errors import PenstockError, StorageError, UsageError
 
@@ -30,6 +30,7 @@ quarantine = typer.Typer(
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(metrics.app, name="metrics")
 app.add_typer(stream.app, name="stream")
+app.add_typer(topics.app, name="topics")
 
 
 def version(value: bool) -> None:

@@ -76,6 +76,30 @@ def stream_state(project: Project = HERE, data_dir: Data = None, as_json: Json =
     _show(read_states(Installation.at(project, data_dir)), as_json=as_json)
 
 
+@app.command("rows")
+def stream_rows(
+    table: Annotated[str, typer.Argument(help="A live table.")],
+    order: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="`COLUMN` or `COLUMN desc`. [default: the key]")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many rows.")] = 20,
+    project: Project = HERE,
+    data_dir: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Show rows of a live table as they are now."""
+    from penstock.runtime.installation import Installation
+    from penstock.runtime.live_rows import live_rows
+
+    rows = live_rows(Installation.at(project, data_dir), table, order=order, limit=limit)
+    if as_json:
+        shown.document(rows)
+    elif rows:
+        shown.table(tuple(rows[0]), [tuple(row.values()) for row in rows])
+    else:
+        shown.line("no rows")
+
+
 def _show(states: Sequence[TopologyState], *, as_json: bool) -> None:
     if as_json:
         shown.document([{**vars(one), "running": one.is_running} for one in states])

@@ -19,13 +19,15 @@ def newest_release(installation: Installation) -> int:
     return UNRELEASED if release is None else release.number
 
 
-def read_reference(installation: Installation, table: str, columns: tuple[str, ...]) -> Reference:
-    """The columns of `layer.name` at the latest release, silver as it is while there is none; no rows before the first
-    run."""
+def read_reference(
+    installation: Installation, table: str, columns: tuple[str, ...], *, release: int | None = None
+) -> Reference:
+    """The columns of `layer.name` at a release, by default the latest; silver as it is now while there is none, and no
+    rows before the first run. UsageError when there is no such release any more."""
     from penstock.release.reader import open_reader
 
     if installation.place.exists:
-        with open_reader(installation.place.root, installation.world) as reader:
+        with open_reader(installation.place.root, installation.world, release=release or None) as reader:
             if table in reader.tables:
                 layer, _, name = table.partition(".")
                 listed = ", ".join(map(quote, columns))

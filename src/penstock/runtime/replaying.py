@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +17,7 @@ from penstock.errors import UsageError
 from penstock.log.protocol import OFFSET, SYSTEM, Log, Part, beginning
 from penstock.runtime.event_log import open_log
 from penstock.runtime.installation import Installation
+from penstock.runtime.reference_table import read_reference
 from penstock.runtime.stream import chosen_graphs
 from penstock.runtime.streams import graphs
 from penstock.runtime.topology import MEMORY, derived_topics, live_shape, make_pipeline
@@ -26,6 +28,7 @@ from penstock.store.live import ENDING, LiveTable
 from penstock.stream.journal import Round
 from penstock.stream.pipeline import Pipeline
 from penstock.stream.plan import Graph
+from penstock.stream.reference import LookupStage
 from penstock.stream.replay import History, replay
 from penstock.stream.schema import PARTITION
 
@@ -67,7 +70,9 @@ def _replayed(installation: Installation, log: Log, graph: Graph) -> Iterable[Re
         pipeline = make_pipeline(installation, graph, connection, texts=texts)
         sinks = [sink for sink in graph.sinks if sink.output.live]
         tables = {sink.output.topic: LiveTable(Path(folder), live_shape(graph, sink)) for sink in sinks}
-        _apply(pipeline, history, rounds, tables)
+        for outcome in replay(pipeline, history, rounds, prepare=partial(_look_up, installation, pipeline)):
+            for topic, table in tables.items():
+                table.apply(outcome.outputs[topic], "replayed")
         for table in tables.values():
             table.close()
         served = installation.place.root / "live"
@@ -92,10 +97,12 @@ def _rounds(installation: Installation, log: Log, graph: Graph) -> list[Round]:
     return rounds
 
 
-def _apply(pipeline: Pipeline, history: History, rounds: Sequence[Round], tables: dict[str, LiveTable]) -> None:
-    for outcome in replay(pipeline, history, rounds):
-        for topic, table in tables.items():
-            table.apply(outcome.outputs[topic], "replayed")
+def _look_up(installation: Installation, pipeline: Pipeline, one: Round) -> None:
+    """Bring looked-up tables to the release that the round had them at."""
+    for name, stage in pipeline.stages.items():
+        if isinstance(stage, LookupStage) and stage.version != one.tables[name]:
+            release = one.tables[name]
+            stage.refresh(read_reference(installation, stage.lookup.table, stage.columns, release=release))
 
 
 def _history(installation: Installation, log: Log, graph: Graph) -> tuple[History, frozenset[str]]:

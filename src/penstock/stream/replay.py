@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +14,6 @@ from penstock.stream.pipeline import Outcome, Pipeline
 from penstock.stream.schema import OFFSET
 from penstock.stream.stage import Moment
 from penstock.stream.watermark import BEGINNING
-
-ROWS_AT_ONCE = 100_000
-END = 1 << 62  # a watermark after every event
 
 
 @dataclass(frozen=True)
@@ -40,20 +37,15 @@ class History:
         return {topic: pa.concat_tables(tables) for topic, tables in found.items()}
 
 
-def replay(pipeline: Pipeline, history: History, rounds: Iterable[Round]) -> Iterator[Outcome]:
-    """Every decision as the journal has it: the same rows in the same order at the same watermark."""
+def replay(
+    pipeline: Pipeline, history: History, rounds: Iterable[Round], *, prepare: Callable[[Round], None]
+) -> Iterator[Outcome]:
+    """Every decision as the journal has it: the same rows in the same order at the same watermark. `prepare` is told of
+    each round before it is taken, to bring looked-up tables to where they were."""
     before = BEGINNING
     for one in rounds:
+        prepare(one)
         after = one.progress.watermark
         came = pipeline.take(history.taken(one.ranges))
         yield pipeline.process(came, Moment(one.now, before, after))
         before = after
-
-
-def as_batch(pipeline: Pipeline, history: History, *, now: int) -> Iterator[Outcome]:
-    """All rows as if they had come at once: partition after partition, nothing late, and in the end all is final."""
-    for (topic, _), table in sorted(history.parts.items(), key=lambda item: item[0]):
-        for first in range(0, table.num_rows, ROWS_AT_ONCE):
-            came = pipeline.take({topic: table.slice(first, ROWS_AT_ONCE)})
-            yield pipeline.process(came, Moment(now, BEGINNING, BEGINNING))
-    yield pipeline.process(pipeline.take({}), Moment(now, BEGINNING, END))

@@ -6,7 +6,8 @@ import duckdb
 import pyarrow as pa
 
 from penstock.errors import DeclarationError
-from penstock.spec.stream import Lookup, Running, Window, WindowKind
+from penstock.spec.stream import Deduplicate, Lookup, Running, Window, WindowKind
+from penstock.stream.deduplicate import DeduplicateStage
 from penstock.stream.plan import Graph, Intake, Node, Select
 from penstock.stream.reference import LookupStage
 from penstock.stream.running import RunningStage
@@ -26,6 +27,8 @@ def make_stages(graph: Graph, connection: duckdb.DuckDBPyConnection) -> dict[str
 
 def _stage(node: Node, rows: pa.Schema, connection: duckdb.DuckDBPyConnection) -> Stage:
     match node.does:
+        case Deduplicate() as deduplicate if node.time is not None:
+            return DeduplicateStage(deduplicate, rows, node.time)
         case Running() as running:
             return RunningStage(running, rows)
         case Window(kind=WindowKind.TUMBLING | WindowKind.SLIDING) as window if node.time is not None:

@@ -1,0 +1,66 @@
+"""`penstock topics`: look into topics, and append to them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from penstock.cli import show as shown
+from penstock.cli.options import HERE, Data, Json, Project
+
+app = typer.Typer(help="Topics of events: list them, look into them, append to them.", no_args_is_help=True)
+
+
+@app.command("list")
+def topics_list(project: Project = HERE, data_dir: Data = None, as_json: Json = False) -> None:
+    """List the topics that exist, with what they hold."""
+    from penstock.runtime.installation import Installation
+    from penstock.runtime.topics import list_topics
+
+    found = list_topics(Installation.at(project, data_dir))
+    if as_json:
+        shown.document([vars(one) for one in found])
+        return
+    rows = [(one.name, one.partitions, one.rows, one.appended) for one in found]
+    shown.table(("topic", "partitions", "rows", "appended"), rows)
+
+
+@app.command("peek")
+def topics_peek(
+    topic: Annotated[str, typer.Argument(help="The topic.")],
+    limit: Annotated[int, typer.Option(min=1, help="How many rows of each partition, the newest.")] = 10,
+    project: Project = HERE,
+    data_dir: Data = None,
+) -> None:
+    """Print the newest rows of a topic as JSON."""
+    from penstock.runtime.installation import Installation
+    from penstock.runtime.topics import peek
+
+    shown.document(peek(Installation.at(project, data_dir), topic, limit=limit))
+
+
+@app.command("append")
+def topics_append(
+    topic: Annotated[str, typer.Argument(help="A declared topic.")],
+    file: Annotated[Path, typer.Argument(help="A file with one JSON object on each line; `-` is standard input.")],
+    project: Project = HERE,
+    data_dir: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Append JSON objects to a topic; they are durable when the command ends."""
+    from penstock.runtime.installation import Installation
+    from penstock.runtime.topics import append_lines
+
+    installation = Installation.at(project, data_dir)
+    if str(file) == "-":
+        count = append_lines(installation, topic, sys.stdin.buffer)
+    else:
+        with file.open("rb") as lines:
+            count = append_lines(installation, topic, lines)
+    if as_json:
+        shown.document({"topic": topic, "rows": count})
+    else:
+        shown.line(f"{count:,} rows appended to {topic}")

@@ -1,0 +1,128 @@
+"""Looking into topics, and appending to them by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from penstock.conform import json_rows
+from penstock.conform.columns import sql_type
+from penstock.errors import UsageError
+from penstock.log.protocol import Log, Position
+from penstock.runtime.event_log import open_log
+from penstock.runtime.installation import Installation
+from penstock.runtime.topology import declared_topic
+from penstock.spec.problems import did_you_mean
+from penstock.spec.stream import Topic, TopicFormat
+from penstock.sql.connection import connect
+from penstock.sql.names import quote
+from penstock.stream.outgoing import records
+
+PRODUCER = "append"
+_LINES_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class TopicInfo:
+    """A topic that exists: how many rows it holds, and what came in all."""
+
+    name: str
+    partitions: int
+    rows: int
+    appended: int
+    incarnation: str
+
+
+def list_topics(installation: Installation) -> tuple[TopicInfo, ...]:
+    """Every topic of the log by name."""
+    with open_log(installation) as log:
+        found = []
+        for name, topic in sorted(log.topics().items()):
+            bounds = log.bounds(name).values()
+            rows, appended = sum(next - first for first, next in bounds), sum(next for _, next in bounds)
+            found.append(TopicInfo(name, topic.spec.partitions, rows, appended, topic.incarnation))
+        return tuple(found)
+
+
+def peek(installation: Installation, topic: str, *, limit: int) -> list[dict[str, Any]]:
+    """The newest rows of a topic, `limit` of each partition, with `_partition` and `_offset`."""
+    with open_log(installation) as log:
+        if topic not in log.topics():
+            raise _no_topic(topic, log.topics())
+        return [row for part in sorted(log.bounds(topic)) for row in _newest(log, topic, part, limit)]
+
+
+def _newest(log: Log, topic: str, partition: int, limit: int) -> Iterator[dict[str, Any]]:
+    first, next = log.bounds(topic)[partition]
+    position = Position(max(first, next - limit), log.topics()[topic].incarnation)
+    with closing(log.reader({(topic, partition): position})) as reader:
+        while chunks := reader.poll(limit, 0.0):
+            for chunk in chunks:
+                for row in chunk.records.to_pylist():
+                    yield {"_partition": partition, **{name: _readable(value) for name, value in row.items()}}
+
+
+def _readable(value: Any) -> Any:
+    """Bytes as text, whatever they hold."""
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
+
+
+def append_lines(installation: Installation, name: str, lines: Iterable[bytes]) -> int:
+    """Append JSON objects, one a line, to a declared topic; how many. Of a typed topic every value must be one.
+
+    Each call appends anew: a program that must not append twice keeps a producer and its sequence.
+    """
+    topics = installation.project.streams.topics
+    if name not in topics:
+        raise _no_topic(name, topics)
+    topic, count = topics[name], 0
+    installation.place.prepare()
+    with open_log(installation) as log, connect(threads=1) as connection:
+        connection.execute("SET preserve_insertion_order = true")
+        log.ensure(declared_topic(installation.project, name))
+        with closing(log.producer(PRODUCER, name)) as producer:
+            remaining = (line.rstrip(b"\r\n") for line in lines)
+            filled = (line for line in remaining if line)
+            while batch := list(islice(filled, _LINES_AT_ONCE)):
+                made = _records(installation, connection, topic, batch)
+                producer.append(made, sequence=producer.last_sequence + 1)
+                count += len(batch)
+    return count
+
+
+def _records(
+    installation: Installation, connection: duckdb.DuckDBPyConnection, topic: Topic, lines: list[bytes]
+) -> pa.RecordBatch:
+    tenant = installation.project.tenant
+    raw = pa.table({json_rows.VALUE: pa.array(lines, pa.binary())})
+    if topic.format is TopicFormat.JSON:
+        return records(raw, tenant=tenant)
+    connection.register("lines", raw)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {json_rows.judged('lines')}")
+    connection.unregister("lines")
+    bad = connection.execute(
+        "SELECT __fault.code, count(*) FROM judged WHERE __fault IS NOT NULL GROUP BY 1"
+    ).fetchall()
+    if bad:
+        raise UsageError("Lines are no JSON objects", found=", ".join(f"{code} ({count})" for code, count in bad))
+    contract = installation.project.contracts[topic.dataset]
+    names = [column.name for column in contract.columns]
+    typed = ", ".join(f"CAST({quote(one.name)} AS {sql_type(one)}) AS {quote(one.name)}" for one in contract.columns)
+    try:
+        rows = connection.sql(f"SELECT {typed} FROM ({json_rows.columns('judged', names, ())})").to_arrow_table()
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError("A line has a value of another type", found=reason, remedy="Correct the line.") from None
+    return records(rows, tenant=tenant, key=topic.key, time=topic.time)
+
+
+def _no_topic(name: str, known: Iterable[str]) -> UsageError:
+    known = sorted(known)
+    remedy = did_you_mean(name, known) or "Declare it under streams/."
+    return UsageError("There is no such topic", expected=", ".join(known) or "none is there", found=name, remedy=remedy)
