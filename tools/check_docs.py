@@ -71,7 +71,8 @@ def unknown(command: str, cli: Mapping[str, AbstractSet[str]], targets: Abstract
         return next((f"make has no target {word}" for word in words[1:2] if word not in targets), None)
     if words[1].startswith("-"):
         return None
-    name = next((name for name in (" ".join(words[1:3]), words[1]) if name in cli), None)
+    named = (" ".join(words[1:3]), words[1], f"{words[1]} run")  # a group may run by default
+    name = next((name for name in named if name in cli), None)
     if name is None:
         groups = {full.split()[0] for full in cli if " " in full}
         return None if words[1:] == [words[1]] and words[1] in groups else f"penstock has no command {words[1]}"
