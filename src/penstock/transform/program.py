@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -38,7 +39,7 @@ class Program:
     sql: Mapping[str, Compiled]
     semantic_manifest: str | None
 
-    @property
+    @cached_property
     def asked(self) -> frozenset[str]:
         """The tables whose changes are read by some node."""
         return asked(text for one in self.sql.values() for text in (one.whole, one.more or ""))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -20,6 +21,7 @@ from penstock.transform.selection import Selection
 from penstock.transform.workspace import Workspace
 from penstock.world import Clock
 
+_AT_A_TIME = 2  # models; each uses all of DuckDB's threads where it can
 Step = str | Callable[[], None]  # a statement, or several and what is made of their results
 
 
@@ -33,22 +35,48 @@ class Runner:
     clock: Clock
 
     def run(self, selection: Selection) -> tuple[Ran, ...]:
-        """Build the models selected; what reads one that failed is skipped. One outcome each, in that order."""
+        """Build the models selected, two at a time; what reads one that failed is skipped. One outcome each, in an
+        order in which they could have been made."""
         there = set(warehouse.relations(self.connection))
         for table in self._told & there:
             changes.no_changes(self.connection, table)
         for schema in {node.schema for node in self.program.graph.models}:
             warehouse.make_schema(self.connection, schema)
+        done = self._each_after_what_it_reads(selection.run, partial(self._make, there=there))
+        return tuple(done[id] for id in in_order(self.program.graph, selection.run) if id in done)
+
+    def _each_after_what_it_reads(
+        self, ids: Collection[str], make: Callable[[Runner, Node, Mapping[str, Ran]], Ran]
+    ) -> Mapping[str, Ran]:
         done: dict[str, Ran] = {}
-        for id in in_order(self.program.graph, selection.run):
-            node = self.program.graph.nodes[id]
-            if not node.stored:
-                continue
-            if any(done[one].status != "success" for one in stored_above(self.program.graph, node) if one in done):
-                done[id] = self._ended(id, "skipped", self.program.sql[id].whole, 0.0)
-            else:
-                done[id] = self._attempt(id, *self._steps(node, there))
-        return tuple(done.values())
+        waiting = _order(self.program.graph, ids)
+        waiting.prepare()
+        running: dict[Future[Ran], str] = {}
+        with ThreadPoolExecutor(_AT_A_TIME) as pool:
+            while waiting.is_active():
+                for id in waiting.get_ready():
+                    node = self.program.graph.nodes[id]
+                    if node.stored:
+                        running[pool.submit(make, self._beside(), node, dict(done))] = id
+                    else:
+                        waiting.done(id)
+                for ended in wait(running, return_when=FIRST_COMPLETED).done if running else ():
+                    id = running.pop(ended)
+                    done[id] = ended.result()
+                    waiting.done(id)
+        return done
+
+    def _beside(self) -> Runner:
+        """The same on a connection that another thread may use."""
+        return replace(self, connection=warehouse.another(self.connection))
+
+    @staticmethod
+    def _make(runner: Runner, node: Node, done: Mapping[str, Ran], *, there: Collection[str]) -> Ran:
+        with runner.connection:
+            above = stored_above(runner.program.graph, node)
+            if any(done[one].status != "success" for one in above if one in done):
+                return runner._ended(node.id, "skipped", runner.program.sql[node.id].whole, 0.0)
+            return runner._attempt(node.id, *runner._steps(node, there))
 
     def test(self, ids: Collection[str], came: Mapping[str, str]) -> tuple[Ran, ...]:
         """Run the tests, whatever the others say; one outcome each.
@@ -140,8 +168,11 @@ class Runner:
 
 def in_order(graph: Graph, ids: Collection[str]) -> tuple[str, ...]:
     """The ids so that each comes after those it reads."""
-    order = TopologicalSorter({id: [one for one in graph.nodes[id].parents if one in ids] for id in sorted(ids)})
-    return tuple(order.static_order())
+    return tuple(_order(graph, ids).static_order())
+
+
+def _order(graph: Graph, ids: Collection[str]) -> TopologicalSorter[str]:
+    return TopologicalSorter({id: [one for one in graph.nodes[id].parents if one in ids] for id in sorted(ids)})
 
 
 def stored_above(graph: Graph, node: Node) -> tuple[str, ...]:

@@ -93,6 +93,14 @@ def opened(
         connection.close()
 
 
+def another(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """A connection to the same databases for another thread, with the same settings."""
+    cursor = connection.cursor()
+    cursor.execute("SET TimeZone = 'UTC'")
+    cursor.execute("SET enable_progress_bar = false")
+    return cursor
+
+
 def read_state(database: Path) -> WarehouseState | None:
     """What the warehouse was built from; None when it is missing, damaged or not one of ours."""
     if not database.exists():
