@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,6 +18,7 @@ from penstock.stream.incoming import REJECTED_SCHEMA, Incoming, payload_schema
 from penstock.stream.outgoing import records
 from penstock.stream.pipeline import LATE_SCHEMA, Pipeline
 from penstock.stream.plan import Graph, make_graphs
+from penstock.stream.reference import Reference, References
 from penstock.stream.runner import Limits, Runner
 from penstock.stream.stages import make_stages
 from penstock.testing.world import ManualClock
@@ -48,6 +49,7 @@ class Desk:
     log: MemoryLog = field(default_factory=MemoryLog)
     clock: ManualClock = field(default_factory=ManualClock)
     limits: Limits = field(default_factory=Limits)
+    tables: Mapping[str, pa.Table] = field(default_factory=dict)  # that are looked up
 
     def __post_init__(self) -> None:
         for name, topic in self.project.streams.topics.items():
@@ -56,12 +58,12 @@ class Desk:
 
     @property
     def graph(self) -> Graph:
-        return make_graphs(self.project, {}.get)[self.name]
+        return make_graphs(self.project, {name: table.schema for name, table in self.tables.items()}.get)[self.name]
 
     def lend(self, rows: Sequence[Row], *, topic: str = "loans_typed", partition: int = 0) -> None:
         schema = self.log.topics()[topic].spec.schema
         table = pa.Table.from_pylist(list(rows), schema=schema)
-        self.log.append(topic, records(table, tenant="default", key=("member",), time="lent"), partition)
+        self.log.append(topic, records(table, tenant="default"), partition)
 
     @contextmanager
     def running(self, *, adopt: bool = False) -> Iterator[Runner]:
@@ -78,7 +80,8 @@ class Desk:
                         connection, intake.declared, intake.contract, tenant="default", pseudonym_key=b"k", domains={}
                     )
             pipeline = Pipeline(graph, connection, incoming, make_stages(graph, connection))
-            runner = Runner(graph, pipeline, self.log, job, self.clock, "default", self.limits)
+            references = References(lambda: 1, lambda name, columns: Reference(1, self.tables[name].select(columns)))
+            runner = Runner(graph, pipeline, self.log, job, self.clock, "default", self.limits, references=references)
             runner.resume(adopt=adopt)
             yield runner
             runner.close()

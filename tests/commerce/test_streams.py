@@ -1,0 +1,122 @@
+"""The shop's payments in motion, held against a plain list of earlier payments."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from penstock.spec.loading import load_project
+from tests.stream.running_topology import Desk
+
+ROOT = Path(__file__).parents[2]
+START = datetime(2020, 1, 1, tzinfo=UTC)
+MONEY = pa.decimal128(18, 4)
+TABLES = {
+    "silver.stores": pa.table({"store_id": ["s"], "base_currency": ["EUR"]}),
+    "silver.fx_rates": pa.table(
+        {
+            "rate_date": [date(2020, 1, 1)],
+            "from_currency": ["USD"],
+            "to_currency": ["EUR"],
+            "rate": pa.array([Decimal("0.90000000")], pa.decimal128(18, 8)),
+        }
+    ),
+    "gold.dim_customer": pa.table(
+        {
+            "store_id": ["s", "s"],
+            "customer_id": ["u0", "u0"],
+            "is_current": [True, False],
+            "region": ["north", "south"],
+            "segment": ["gold", "plain"],
+        }
+    ),
+}
+
+
+def payment(
+    number: int, user: str, amount: str, *, at: int, currency: str = "EUR", status: str = "captured"
+) -> dict[str, Any]:
+    return {
+        "store_id": "s",
+        "payment_id": f"p{number}",
+        "user_id": user,
+        "merchant_id": f"m{number % 3}",
+        "payment_method": "card",
+        "status": status,
+        "amount": Decimal(amount),
+        "currency": currency,
+        "occurred_at": START + timedelta(seconds=at),
+    }
+
+
+@pytest.fixture
+def till() -> Desk:
+    return Desk(load_project(ROOT / "projects" / "commerce", environment={}), "payments_live", tables=TABLES)
+
+
+def test_a_payment_is_scored_against_the_earlier_ones_of_its_user(till: Desk) -> None:
+    amounts = [f"{10 + (7 * number) % 11}.5000" for number in range(40)]
+    amounts[33] = "900.0000"
+    payments = [payment(number, f"u{number % 2}", amount, at=number) for number, amount in enumerate(amounts)]
+    till.lend(payments, topic="transactions")
+    till.finish()
+
+    earlier: dict[str, list[float]] = defaultdict(list)
+    expected = {}
+    for one in payments:
+        before = earlier[one["user_id"]]
+        mean = math.fsum(before) / len(before) if before else None
+        spread = (
+            math.sqrt(math.fsum((x - mean) ** 2 for x in before) / (len(before) - 1)) if len(before) >= 10 else None
+        )
+        score = None if mean is None or spread is None else (float(one["amount"]) - mean) / spread
+        expected[one["payment_id"]] = (len(before), mean, score)
+        before.append(float(one["amount"]))
+
+    found = {row["payment_id"]: row for row in till.rows("transactions_enriched")}
+    assert found.keys() == expected.keys()
+    for name, (count, mean, score) in expected.items():
+        row = found[name]
+        assert row["user_txn_count"] == count
+        assert row["user_running_mean"] == pytest.approx(mean)
+        assert row["z_score"] == pytest.approx(score)
+        assert row["is_anomaly"] == (score is not None and score > 3)
+    assert [row["payment_id"] for row in till.rows("anomalies")] == ["p33"]
+    assert [row["payment_id"] for row in till.rows("live.recent_anomalies")] == ["p33"]
+
+
+def test_an_amount_is_in_base_currency_and_a_user_has_region_and_segment(till: Desk) -> None:
+    payments = [payment(1, "u0", "100.0000", at=0, currency="USD"), payment(2, "u1", "30.0000", at=1)]
+    till.lend(payments, topic="transactions")
+    till.finish()
+
+    rows = till.rows("transactions_enriched")
+
+    assert [(row["base_amount"], row["amount_category"]) for row in rows] == [
+        (Decimal("90.0000"), "medium"),
+        (Decimal("30.0000"), "medium"),
+    ]
+    assert [(row["region"], row["segment"]) for row in rows] == [("north", "gold"), (None, None)]
+
+
+def test_days_of_users_and_merchants_sum_captured_payments_once(till: Desk) -> None:
+    once = payment(1, "u0", "10.0000", at=0)
+    rows = [once, once, payment(2, "u0", "5.0000", at=60), payment(3, "u0", "99.0000", at=61, status="failed")]
+    till.lend(rows, topic="transactions")
+    till.finish()
+
+    users = {row["user_id"]: row for row in till.rows("live.user_days")}
+    merchants = {row["merchant_id"]: row for row in till.rows("live.merchant_days")}
+
+    assert (users["u0"]["payments"], users["u0"]["spent"]) == (2, Decimal("15.0000"))
+    assert {name: (row["taken"], row["payers"]) for name, row in merchants.items()} == {
+        "m1": (Decimal("10.0000"), 1),
+        "m2": (Decimal("5.0000"), 1),
+    }
