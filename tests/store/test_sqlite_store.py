@@ -125,7 +125,8 @@ def test_a_reader_never_meets_two_releases_while_they_are_replaced(tmp_path: Pat
 
     def wanted(release: int) -> None:
         SqliteStore(tmp_path, manual_world(seed=str(release))).refresh(
-            manifest(release, endpoints=other), lambda collection: [Slice(str(release), lambda: [_rows(collection, release)])]
+            manifest(release, endpoints=other),
+            lambda collection: [Slice(str(release), lambda: [_rows(collection, release)])],
         )
 
     wanted(1)

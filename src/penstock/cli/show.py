@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from penstock.runtime.report import RunReport
     from penstock.runtime.served import Served
     from penstock.runtime.status import History, Status
+    from penstock.runtime.topology_state import TopologyState
     from penstock.spec.project import Project
 
 _MARK = {"pass": "[green]pass[/]", "fail": "[red]fail[/]", "error": "[red]error[/]", "pending": "[yellow]pending[/]"}
@@ -241,8 +242,39 @@ def status(read: Status, *, as_json: bool) -> None:
         ("table", "rows", "files", "bytes", "snapshot"),
         ((t.name, t.rows, t.files, t.bytes, str(t.snapshot)) for t in read.tables),
     )
+    if read.topologies:
+        topologies(read.topologies)
+    if read.parts:
+        table(
+            ("part", "running", "process", "restarts", "last exit", "given up"),
+            ((p.part, p.is_running, str(p.process or "-"), p.restarts, p.last_exit, p.given_up) for p in read.parts),
+        )
     for text in read.notes:
         line(text)
+
+
+def topologies(states: Sequence[TopologyState]) -> None:
+    table(
+        ("topology", "running", "round", "rows", "rejected", "late", "lag", "watermark", "remembers"),
+        (
+            (
+                one.topology,
+                one.is_running,
+                one.round,
+                one.counts.get("rows_in", 0),
+                one.counts.get("quarantined", 0),
+                one.counts.get("late", 0),
+                one.lag,
+                _of_micros(one.watermark),
+                ", ".join(f"{name} {size:,}" for name, size in one.keys.items()),
+            )
+            for one in states
+        ),
+    )
+
+
+def _of_micros(micros: int | None) -> str:
+    return "-" if micros is None else f"{datetime.fromtimestamp(micros / 1_000_000, UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
 def history(read: History, *, as_json: bool) -> None:

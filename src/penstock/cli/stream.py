@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +13,7 @@ from penstock.cli.options import HERE, Data, Json, Project
 
 if TYPE_CHECKING:
     from penstock.runtime.installation import Installation
-    from penstock.runtime.stream_state import TopologyState
+    from penstock.runtime.topology_state import TopologyState
 
 
 class _RunByDefault(TyperGroup):
@@ -50,8 +49,11 @@ def stream_run(
         _replay(Installation.at(project, data_dir), names or (), as_json=as_json)
         return
     from penstock.runtime.stream import stream
+    from penstock.runtime.told import until_told
 
-    done = stream(Installation.at(project, data_dir), names or (), until_idle=until_idle, adopt=adopt)
+    installation = Installation.at(project, data_dir)
+    with until_told() as stopped:
+        done = stream(installation, names or (), until_idle=until_idle, adopt=adopt, stopped=stopped)
     _show(done, as_json=as_json)
 
 
@@ -71,7 +73,7 @@ def _replay(installation: Installation, names: Sequence[str], *, as_json: bool) 
 def stream_state(project: Project = HERE, data_dir: Data = None, as_json: Json = False) -> None:
     """Show how far topologies are, and how much each step remembers, as told by the process that runs them."""
     from penstock.runtime.installation import Installation
-    from penstock.runtime.stream_state import read_states
+    from penstock.runtime.topology_state import read_states
 
     _show(read_states(Installation.at(project, data_dir)), as_json=as_json)
 
@@ -104,23 +106,7 @@ def _show(states: Sequence[TopologyState], *, as_json: bool) -> None:
     if as_json:
         shown.document([{**vars(one), "running": one.is_running} for one in states])
         return
-    shown.table(
-        ("topology", "running", "round", "rows", "rejected", "late", "lag", "watermark", "remembers"),
-        [
-            (
-                one.topology,
-                "yes" if one.is_running else "no",
-                one.round,
-                one.counts.get("rows_in", 0),
-                one.counts.get("quarantined", 0),
-                one.counts.get("late", 0),
-                one.lag,
-                _instant(one.watermark),
-                ", ".join(f"{name} {size:,}" for name, size in one.keys.items()),
-            )
-            for one in states
-        ],
-    )
+    shown.topologies(states)
 
 
 def land(
@@ -133,8 +119,11 @@ def land(
     """Take topics into the lake until stopped: bronze with offsets, then silver and quarantine."""
     from penstock.runtime.installation import Installation
     from penstock.runtime.landing import land_topics
+    from penstock.runtime.told import until_told
 
-    done = land_topics(Installation.at(project, data_dir), topics or (), until_idle=until_idle)
+    installation = Installation.at(project, data_dir)
+    with until_told() as stopped:
+        done = land_topics(installation, topics or (), until_idle=until_idle, stopped=stopped)
     if as_json:
         shown.document([vars(one) for one in done])
         return
@@ -142,7 +131,3 @@ def land(
         ("topic", "commits", "rows", "malformed", "accepted", "rejected"),
         [(one.topic, one.commits, one.rows, one.malformed, one.settled, one.quarantined) for one in done],
     )
-
-
-def _instant(micros: int | None) -> str:
-    return "" if micros is None else datetime.fromtimestamp(micros / 1_000_000, UTC).isoformat(timespec="seconds")

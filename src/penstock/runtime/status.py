@@ -12,6 +12,8 @@ from penstock.lake.records import read_heads, read_records, read_table_summary
 from penstock.release.gate import last_gate
 from penstock.release.record import latest_release, releases
 from penstock.runtime.installation import Installation
+from penstock.runtime.parts import PartState, read_parts
+from penstock.runtime.topology_state import TopologyState, read_states
 
 LAYERS = ("bronze", "silver", "quarantine", "gold", "ledger")
 
@@ -29,12 +31,15 @@ class TableStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """Tables by layer and name, the current release, and what the user should know."""
+    """Tables by layer and name, the current release, what the user should know; how far topologies are, and the parts
+    that `up` keeps running, as those processes told last."""
 
     project: str
     release: int | None
     tables: tuple[TableStatus, ...]
     notes: tuple[str, ...]
+    topologies: tuple[TopologyState, ...] = ()
+    parts: tuple[PartState, ...] = ()
 
     def as_record(self) -> dict[str, object]:
         return asdict(self)
@@ -61,6 +66,8 @@ def read_status(installation: Installation) -> Status:
         release=None if release is None else release.number,
         tables=tuple(sorted(tables, key=lambda table: (_layer(table.name), table.name))),
         notes=_notes(root),
+        topologies=read_states(installation),
+        parts=read_parts(installation),
     )
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 
 from penstock.errors import UsageError
 from penstock.runtime.event_log import open_log
 from penstock.runtime.installation import Installation
-from penstock.runtime.stream_state import TopologyState, state_of, tell
 from penstock.runtime.streams import graphs
 from penstock.runtime.topology import Running, open_topology
+from penstock.runtime.topology_state import TopologyState, tell
 from penstock.spec.problems import did_you_mean
 from penstock.stream.plan import Graph
 from penstock.stream.runner import Limits
+from penstock.stream.watermark import BEGINNING
 
 SECONDS_PER_STATE = 1.0
 PAUSE = 0.005  # seconds between two looks at logs that had nothing
@@ -56,10 +58,27 @@ def stream(
 
 
 def _tell(installation: Installation, running: Sequence[Running]) -> tuple[TopologyState, ...]:
-    states = tuple(map(state_of, running))
+    states = tuple(map(_state, running))
     for state in states:
         tell(installation, state)
     return states
+
+
+def _state(running: Running) -> TopologyState:
+    """What a topology is now."""
+    runner, last = running.runner, running.runner.last
+    watermark = BEGINNING if last is None else last.progress.watermark
+    return TopologyState(
+        topology=running.name,
+        process=os.getpid(),
+        at=runner.now(),
+        round=-1 if last is None else last.number,
+        watermark=None if watermark == BEGINNING else watermark,
+        lag=runner.lag(),
+        keys=runner.pipeline.sizes(),
+        counts=dict(running.counts),
+        tables={} if last is None else dict(last.tables),
+    )
 
 
 def chosen_graphs(known: Mapping[str, Graph], names: Sequence[str]) -> list[Graph]:

@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from penstock.runtime.installation import Installation
-from penstock.runtime.topology import Running
-from penstock.stream.watermark import BEGINNING
 
 FOLDER = "streams"
 
@@ -40,23 +38,6 @@ class TopologyState:
         except PermissionError:
             return True
         return True
-
-
-def state_of(running: Running) -> TopologyState:
-    """What a topology is now."""
-    runner, last = running.runner, running.runner.last
-    watermark = BEGINNING if last is None else last.progress.watermark
-    return TopologyState(
-        topology=running.name,
-        process=os.getpid(),
-        at=runner.now(),
-        round=-1 if last is None else last.number,
-        watermark=None if watermark == BEGINNING else watermark,
-        lag=runner.lag(),
-        keys=runner.pipeline.sizes(),
-        counts=dict(running.counts),
-        tables={} if last is None else dict(last.tables),
-    )
 
 
 def tell(installation: Installation, state: TopologyState) -> None:

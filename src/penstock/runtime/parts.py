@@ -1,0 +1,43 @@
+"""The parts that `up` keeps running, as it tells of them in a small file."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+
+from penstock.runtime.installation import Installation
+
+FILE = "up.json"
+
+
+@dataclass(frozen=True)
+class PartState:
+    """A part as its supervisor last told of it; without a process it waits, ended or was given up."""
+
+    part: str
+    process: int | None
+    restarts: int
+    last_exit: int | None
+    given_up: bool
+
+    @property
+    def is_running(self) -> bool:
+        if self.process is None:
+            return False
+        try:
+            os.kill(self.process, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+
+def read_parts(installation: Installation) -> tuple[PartState, ...]:
+    """The parts as `up` last told of them; none where it never ran."""
+    with suppress(OSError, ValueError, TypeError):
+        told = json.loads((installation.place.root / FILE).read_text())
+        return tuple(PartState(**one) for one in told)
+    return ()

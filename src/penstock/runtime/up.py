@@ -1,0 +1,70 @@
+"""Everything of a project at once: streams, topics into the lake, batch runs, the API; each a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from penstock.errors import UsageError
+from penstock.release.record import latest_release
+from penstock.runtime.installation import Installation
+from penstock.runtime.parts import FILE, PartState
+from penstock.runtime.supervisor import Kept, Part, Supervisor
+from penstock.runtime.told import until_told
+
+SECONDS_BETWEEN_RUNS = 300.0
+
+
+def parts_of(
+    installation: Installation, *, every: float = SECONDS_BETWEEN_RUNS, host: str = "127.0.0.1", port: int = 8000
+) -> tuple[Part, ...]:
+    """What the project's declarations ask to be running; UsageError when that is nothing."""
+    project = installation.project
+    where = ("--project", str(project.root), "--data-dir", str(installation.place.root))
+    parts = []
+    if project.streams.topologies:
+        parts.append(Part("stream", _command("stream", "run", *where)))
+    if any(topic.lake for topic in project.streams.topics.values()):
+        parts.append(Part("land", _command("land", *where)))
+    if project.sources or project.models is not None:
+        parts.append(Part("run", _command("run", *where), every=every))
+    if project.endpoints:
+        serve = _command("serve", "--host", host, "--port", str(port), *where)
+        parts.append(Part("serve", serve, ready=lambda: latest_release(installation.place.root) is not None))
+    if not parts:
+        raise UsageError(
+            "The project declares nothing that could run",
+            where=str(project.root),
+            remedy="Declare a source, a topology or an endpoint.",
+        )
+    return tuple(parts)
+
+
+def up(installation: Installation, parts: Sequence[Part], *, say: Callable[[str], None]) -> int:
+    """Keep the parts running until told to end; the exit code: 0, or 2 when every part had to be given up."""
+    installation.place.prepare()
+
+    def tell(words: str, kept: Sequence[Kept]) -> None:
+        say(words)
+        _write(installation.place.root / FILE, kept)
+
+    supervisor = Supervisor(parts, installation.world.clock, tell)
+    with until_told() as stopped:
+        supervisor.run(stopped)
+    return 2 if all(one.given_up for one in supervisor.kept) else 0
+
+
+def _write(path: Path, kept: Sequence[Kept]) -> None:
+    """Where others look; nothing depends on it, so it is not synced."""
+    states = [PartState(one.part.name, one.pid, one.restarts, one.last_exit, one.given_up) for one in kept]
+    draft = path.with_suffix(f".{os.getpid()}")
+    draft.write_text(json.dumps([asdict(state) for state in states]))
+    draft.replace(path)
+
+
+def _command(*arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", "from penstock.cli.main import main; main()", *arguments)
