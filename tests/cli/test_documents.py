@@ -66,7 +66,7 @@ def test_status_lists_every_table_with_its_sizes_and_the_release(library: Librar
 def test_status_and_history_of_a_project_that_never_ran_are_empty(library: Library) -> None:
     place = ("-p", str(library.project), "--data-dir", str(library.folder / "none"))
     status = call("status", "--json", *place).expect(0).document
-    assert status == {"project": "library", "release": None, "tables": [], "notes": []}
+    assert status == {"project": "library", "release": None, "tables": [], "notes": [], "topologies": [], "parts": []}
     assert call("history", "--json", *place).expect(0).document == {"runs": [], "releases": []}
     assert call("quarantine", "list", "--json", *place).expect(0).document == []
     assert not (library.folder / "none").exists()

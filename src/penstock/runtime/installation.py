@@ -38,7 +38,10 @@ class Installation:
 
     def plan(self) -> Plan:
         """The steps that a run would take now, with what changed models cost."""
+        state = read_state(self.project, self.place, self.world)
+        plan = make_plan(self.project, state)
+        if not plan.steps:
+            return plan
         from penstock.runtime.migration import rebuilds
 
-        state = read_state(self.project, self.place, self.world)
         return make_plan(self.project, replace(state, rebuilds=rebuilds(self)))
