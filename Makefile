@@ -14,7 +14,7 @@ export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # the order of `test` is the order of its words
-.PHONY: help setup test lint types rules unit test-faults demo bench docs lock clean
+.PHONY: help setup test lint types rules unit test-faults test-scale demo bench docs lock clean
 
 help:  ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name does; do printf '  make %-12s %s\n' "$$name" "$$does"; done
@@ -47,6 +47,12 @@ unit: $(READY)  ## All tests but the exhaustive fault suites, with coverage
 
 test-faults: $(READY)  ## Crash, tear and drop at every point (long)
 	$(PY) -m pytest -m faults --numprocesses 2 --dist loadfile
+
+test-scale: $(READY)  ## The suites on a real Kafka broker, started and stopped here (needs Java 17 and Maven)
+	@for program in java mvn; do \
+	  command -v $$program > /dev/null || { echo "NOT TESTED: install $$program to run the suites on Kafka" >&2; exit 2; }; \
+	done
+	$(PY) -m pytest tests/scale -m scale
 
 demo: $(READY)  ## A simulated shop: files in, metrics against the truth, then its API (ONCE=1: without the API)
 	@$(VENV)/bin/penstock demo $(if $(ONCE),--once)

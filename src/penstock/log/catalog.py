@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from penstock.log import database
+from penstock.log.columns import another_shape, check_change
 from penstock.log.lock import FolderLock
 from penstock.log.protocol import LogError, Part, Position, Topic, TopicSpec
 from penstock.world import World
@@ -67,7 +68,7 @@ class Catalog:
 
     def ensure(self, spec: TopicSpec, *, job: str | None = None) -> Home:
         """The topic, made when it is not there; of a job when one is named."""
-        _check(spec)
+        check_spec(spec)
         with self._lock, database.storage_errors(self._path), self._connection as transaction:
             transaction.execute("BEGIN IMMEDIATE")
             query = "SELECT name, home, incarnation, partitions, arrow, retention, max_bytes FROM topic WHERE name = ?"
@@ -144,7 +145,7 @@ def _fill(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-def _check(spec: TopicSpec) -> None:
+def check_spec(spec: TopicSpec) -> None:
     check_name(spec.name)
     if spec.partitions < 1:
         raise LogError("A topic has at least one partition", where=spec.name, found=str(spec.partitions))
@@ -161,29 +162,10 @@ def _home(row: tuple[str, str, str, int, bytes, int | None, int | None]) -> Home
 
 
 def _changed(before: Home, spec: TopicSpec, job: str | None) -> Home:
-    old = before.topic.spec
-    if old.partitions != spec.partitions:
-        raise _mismatch(spec.name, f"{old.partitions} partitions", str(spec.partitions))
+    check_change(before.topic.spec, spec)
     if before.folder.startswith("jobs/") != (job is not None) or (job and before.folder != f"jobs/{job}"):
-        raise _mismatch(spec.name, f"the owner {before.folder}", job or "no job")
-    for one in old.schema:
-        if one.name not in spec.schema.names or spec.schema.field(one.name).type != one.type:
-            found = str(spec.schema.field(one.name).type) if one.name in spec.schema.names else "no such column"
-            raise _mismatch(spec.name, f"column {one.name} {one.type}", found)
-    for one in spec.schema:
-        if one.name not in old.schema.names and not one.nullable:
-            raise _mismatch(spec.name, f"a new column {one.name} that may be null", "one that may not")
+        raise another_shape(spec.name, f"the owner {before.folder}", job or "no job")
     return Home(Topic(spec, before.topic.incarnation), before.folder)
-
-
-def _mismatch(topic: str, expected: str, found: str) -> LogError:
-    return LogError(
-        "The topic exists in another shape",
-        where=topic,
-        expected=expected,
-        found=found,
-        remedy="Declare it as it is, or give the new shape a new name.",
-    )
 
 
 def _schema_bytes(home: Home) -> bytes:

@@ -59,3 +59,8 @@ def _finished(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     for factor in _FINISH:
         state = (state ^ (state >> _SHIFT)) * factor
     return state ^ (state >> _SHIFT)
+
+
+def partition_of(key: bytes, count: int) -> int:
+    """The partition of one key."""
+    return int(partitions(pa.array([key]), count, sequence=0)[0])

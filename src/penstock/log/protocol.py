@@ -142,6 +142,7 @@ class Capabilities:
     """In what one log differs from another."""
 
     contiguous: bool  # offsets have no holes
+    immediate: bool  # what was appended can be read when append returns; else it is durable then, and visible soon
     takeover: (
         bool  # a newer producer or job fences one that lives; else the newer is refused (LeaseHeld) while it lives
     )

@@ -5,6 +5,7 @@ Where logs differ, their declared capabilities say so; nothing here asks which l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -160,9 +161,8 @@ class LogSuite:
     def test_equal_keys_share_a_partition(self, place: Place, fresh: Callable[[str], str]) -> None:
         log = place.open()
         topic = self.topic(log, fresh, partitions=4)
-        for sequence, writer in enumerate(("one", "two")):
+        for writer in ("one", "two"):
             log.producer(writer, topic).append(numbered(0, 50), sequence=0)
-            assert sum(next - first for first, next in log.bounds(topic).values()) >= 50 * (sequence + 1)
         chunks = read(log, beginning(log, topic))
         homes: dict[bytes, set[int]] = {}
         for chunk in chunks:
@@ -311,7 +311,7 @@ class LogSuite:
         log = place.open()
         after = log.ensure(spec)
         assert after.incarnation != before.incarnation
-        with pytest.raises(SourceReset, match=before.incarnation) as caught:
+        with pytest.raises(SourceReset, match=re.escape(before.incarnation)) as caught:
             log.reader(positions).poll(10, _PATIENCE)
         assert after.incarnation in str(caught.value)
 
@@ -434,7 +434,7 @@ class LogSuite:
         place.remove(spec.name)
         log = place.open()
         log.ensure(spec)
-        with pytest.raises(SourceReset, match=before.incarnation):
+        with pytest.raises(SourceReset, match=re.escape(before.incarnation)):
             log.job(name, [spec.name], []).positions()
 
     def test_a_job_writes_only_its_own_topics(self, place: Place, fresh: Callable[[str], str]) -> None:

@@ -1,0 +1,142 @@
+"""What a job committed besides its rows, as a topic of its own: one entry for each commit, cut into messages.
+
+An entry ends with the message that holds its positions; parts before it belong to it. After a snapshot everything
+before its entry is deleted from the topic; the journal has a topic of its own, and stays.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
+
+from penstock.log.kafka.client import KafkaSettings, kafka_errors
+from penstock.log.kafka.table import drained
+from penstock.log.kafka.topics import Topics
+from penstock.log.protocol import LogError, Part, Position
+
+_PIECE = 900_000  # bytes of a message; a broker takes a million unless told otherwise
+_FOREVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One commit: all positions as they are after it, and what changed."""
+
+    positions: Mapping[Part, Position]
+    snapshot: bytes | None
+    delta: bytes | None
+    journal: bytes | None
+
+
+@dataclass
+class Changelog:
+    """The entries of a job, as committed."""
+
+    topic: str
+    topics: Topics
+    positions: dict[Part, Position] = field(default_factory=dict)
+    snapshot: bytes | None = None
+    deltas: list[bytes] = field(default_factory=list)
+    journal: list[bytes] = field(default_factory=list)
+    _first: int | None = None
+
+    @classmethod
+    def read(cls, job: str, topics: Topics, settings: KafkaSettings) -> Changelog:
+        """As the last committed transaction left it; to be read after the job's transactional id was taken over."""
+        found = cls(f"penstock.job.{job}", topics)
+        for name in (found.topic, found.journal_topic):
+            topics.make(name, 1, _FOREVER)
+        for key, value in _all(settings, found.topic):
+            found._take(key, value or b"")
+        found.journal = [value or b"" for _, value in _all(settings, found.journal_topic)]
+        return found
+
+    @property
+    def journal_topic(self) -> str:
+        return f"{self.topic}.journal"
+
+    def merged(self, positions: Mapping[Part, Position]) -> dict[Part, Position]:
+        return self.positions | dict(positions)
+
+    def write(self, producer: Producer, entry: Entry) -> None:
+        """Within a transaction."""
+        self._first = None
+        self._parts: dict[str, list[bytes]] = {}
+        for kind, data in (("snapshot", entry.snapshot), ("delta", entry.delta)):
+            for start in range(0, len(data or b""), _PIECE):
+                producer.produce(
+                    self.topic, (data or b"")[start : start + _PIECE], kind.encode(), 0, on_delivery=self._note
+                )
+        facts = {
+            "positions": [[*part, at.offset, at.incarnation] for part, at in entry.positions.items()],
+            "snapshot": _facts(entry.snapshot),
+            "delta": _facts(entry.delta),
+        }
+        producer.produce(self.topic, json.dumps(facts).encode(), b"entry", 0, on_delivery=self._note)
+        if entry.journal is not None:
+            producer.produce(self.journal_topic, entry.journal, b"entry", 0)
+
+    def _note(self, error: object, message: Message) -> None:
+        offset = None if error is not None else message.offset()
+        if offset is not None:
+            self._first = offset if self._first is None else min(self._first, offset)
+
+    def apply(self, entry: Entry) -> None:
+        """After the transaction was committed."""
+        self.positions = dict(entry.positions)
+        if entry.snapshot is not None:
+            self.snapshot, self.deltas = entry.snapshot, []
+            if self._first is not None:
+                self.topics.drop_before(self.topic, self._first)
+        if entry.delta is not None:
+            self.deltas.append(entry.delta)
+        if entry.journal is not None:
+            self.journal.append(entry.journal)
+
+    def _take(self, key: bytes, value: bytes) -> None:
+        """One message of the topic, in order."""
+        if key != b"entry":
+            self._parts.setdefault(key.decode(), []).append(value)
+            return
+        facts = json.loads(value)
+        snapshot = self._whole("snapshot", facts["snapshot"])
+        delta = self._whole("delta", facts["delta"])
+        self.positions = {(topic, part): Position(at, which) for topic, part, at, which in facts["positions"]}
+        if snapshot is not None:
+            self.snapshot, self.deltas = snapshot, []
+        if delta is not None:
+            self.deltas.append(delta)
+        self._parts = {}
+
+    def _whole(self, kind: str, facts: list[int] | None) -> bytes | None:
+        if facts is None:
+            return None
+        data = b"".join(self._parts.get(kind, []))
+        if _facts(data) != facts:
+            raise LogError(
+                "The state of the job is damaged", where=self.topic, expected=str(facts), found=str(_facts(data))
+            )
+        return data
+
+    def __post_init__(self) -> None:
+        self._parts = {}
+
+
+def _facts(data: bytes | None) -> list[int] | None:
+    """Size and checksum."""
+    return None if data is None else [len(data), zlib.crc32(data)]
+
+
+def _all(settings: KafkaSettings, topic: str) -> list[tuple[bytes, bytes | None]]:
+    parts = [TopicPartition(topic, 0, OFFSET_BEGINNING)]
+    with kafka_errors(topic):
+        consumer = Consumer(settings.consumer())
+        try:
+            consumer.assign(parts)
+            return list(drained(consumer, parts, {}))
+        finally:
+            consumer.close()

@@ -1,0 +1,116 @@
+"""Reads partitions of Kafka topics from given positions, committed rows only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import pyarrow as pa
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from penstock.log.kafka.client import KafkaSettings, as_error, kafka_errors
+from penstock.log.kafka.messages import Codec, receive
+from penstock.log.kafka.table import arrived
+from penstock.log.protocol import Chunk, Part, Position, SourceReset, Topic
+from penstock.world import Clock
+
+
+class KafkaReader:
+    """See `protocol.Reader`. `identify` asks the cluster for a topic's incarnation, None when it is gone.
+
+    It is asked after rows were fetched and before they are given away: a topic that was made anew under its old name
+    cannot slip in between.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topics: Mapping[str, tuple[Topic, Codec]],
+        positions: Mapping[Part, Position],
+        identify: Callable[[str], str | None],
+        clock: Clock,
+    ) -> None:
+        self._topics = topics
+        self._positions = dict(positions)
+        self._identify = identify
+        self._clock = clock
+        with kafka_errors("reader"):
+            self._consumer = Consumer(settings.consumer())
+            self._consumer.assign([TopicPartition(*part, at.offset) for part, at in positions.items()])
+
+    def poll(self, max_rows: int, timeout: float) -> list[Chunk]:
+        deadline = self._clock.monotonic() + timeout
+        while self._positions and max_rows > 0:
+            left = max(deadline - self._clock.monotonic(), 0.0)
+            with kafka_errors("reader"):
+                messages = arrived(self._consumer, max_rows, left)
+            chunks = self._read(messages)
+            if chunks or not messages or left == 0:
+                return chunks
+        self._clock.sleep(timeout)
+        return []
+
+    def _read(self, messages: list[Message]) -> list[Chunk]:
+        by_part: dict[Part, list[Message]] = {}
+        ends: dict[Part, int] = {}
+        for message in messages:
+            self._sort(message, by_part, ends)
+        self._check_incarnations({topic for topic, _ in (*by_part, *ends)})
+        return self._chunks(by_part, ends)
+
+    def _sort(self, message: Message, by_part: dict[Part, list[Message]], ends: dict[Part, int]) -> None:
+        part = (message.topic() or "", message.partition() or 0)
+        error = message.error()
+        if error is None:
+            by_part.setdefault(part, []).append(message)
+        elif error.code() == KafkaError._PARTITION_EOF:
+            ends[part] = message.offset() or 0
+        elif error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+            raise reset(part, self._positions[part], "an offset that the topic has", "no such row in Kafka")
+        elif error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
+            raise reset(part, self._positions[part], "the topic", "no such topic")
+        else:
+            raise as_error(error, f"{part[0]}, partition {part[1]}")
+
+    def _chunks(self, by_part: dict[Part, list[Message]], ends: dict[Part, int]) -> list[Chunk]:
+        now = self._clock.now()
+        found = []
+        for part, messages in by_part.items():
+            topic, codec = self._topics[part[0]]
+            chunk = receive(topic.spec, codec, part[1], messages, now)
+            found.append(chunk if part not in ends else _up_to(chunk, ends.pop(part)))
+        for part, end in ends.items():
+            if end > self._positions[part].offset:
+                found.append(_up_to(self._empty(part, now), end))
+        for chunk in found:
+            at = self._positions[chunk.topic, chunk.partition]
+            self._positions[chunk.topic, chunk.partition] = Position(chunk.next, at.incarnation)
+        return found
+
+    def _empty(self, part: Part, now: datetime) -> Chunk:
+        schema = self._topics[part[0]][0].spec.read_schema
+        return Chunk(*part, pa.RecordBatch.from_pylist([], schema), now)
+
+    def _check_incarnations(self, topics: set[str]) -> None:
+        for name in topics:
+            found = self._identify(name)
+            for part, position in self._positions.items():
+                if part[0] == name and position.incarnation != found:
+                    raise reset(part, position, f"incarnation {position.incarnation}", f"incarnation {found}")
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+def _up_to(chunk: Chunk, end: int) -> Chunk:
+    return Chunk(chunk.topic, chunk.partition, chunk.records, chunk.appended_at, chunk.poison, end)
+
+
+def reset(part: Part, position: Position, expected: str, found: str) -> SourceReset:
+    return SourceReset(
+        "The position of a reader is not in the log",
+        where=f"{part[0]}, partition {part[1]}, offset {position.offset}",
+        expected=expected,
+        found=found,
+        remedy="Find out what was lost, then set the reader's position anew.",
+    )

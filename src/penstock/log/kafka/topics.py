@@ -1,0 +1,142 @@
+"""Topics of a Kafka cluster: made, described by their id, and listed with the columns they were declared with."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import pyarrow as pa
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # they are exported, but not declared so
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+)
+
+from penstock.log.columns import check_change
+from penstock.log.kafka.client import PATIENCE, KafkaSettings, as_error, kafka_errors
+from penstock.log.protocol import LogError, LogStorageError, Topic, TopicSpec
+from penstock.world import Clock
+
+T = TypeVar("T")
+LIST = "penstock.topics"
+COMPACTED = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1"}
+_PAUSE = 0.05  # seconds
+
+
+def waited(future: Callable[[float], T], where: str) -> T:
+    """The answer of the admin client."""
+    with kafka_errors(where):
+        return future(PATIENCE)
+
+
+@dataclass(frozen=True)
+class Topics:
+    """What the cluster says of topics. Nothing is remembered."""
+
+    admin: AdminClient
+    settings: KafkaSettings
+    clock: Clock
+
+    def identity(self, topic: str) -> tuple[str, int] | None:
+        """The topic's id and its number of partitions; None when there is no such topic."""
+        future = self.admin.describe_topics(TopicCollection([topic]), request_timeout=PATIENCE)[topic]
+        try:
+            found = future.result(PATIENCE)
+        except KafkaException as error:
+            if error.args[0].code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
+                return None
+            raise as_error(error.args[0], topic) from error
+        return str(found.topic_id), len(found.partitions)
+
+    def make(self, topic: str, partitions: int, config: dict[str, str]) -> tuple[str, int]:
+        """Make it unless it is there, and wait until it can be used."""
+        found = self.identity(topic)
+        while found is None:
+            new = NewTopic(topic, partitions, self.settings.replication, config=config)
+            try:
+                self.admin.create_topics([new], operation_timeout=PATIENCE)[topic].result(PATIENCE)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise as_error(error.args[0], topic) from error
+            found = self._settled(topic, there=True)
+        return found
+
+    def remove(self, topic: str) -> None:
+        waited(self.admin.delete_topics([topic], operation_timeout=PATIENCE)[topic].result, topic)
+        self._settled(topic, there=False)
+
+    def configure(self, topic: str, config: dict[str, str]) -> None:
+        entries = [
+            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in config.items()
+        ]
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=entries)
+        waited(self.admin.incremental_alter_configs([resource])[resource].result, topic)
+
+    def bounds(self, topic: str, partitions: int) -> dict[int, tuple[int, int]]:
+        """By partition: the oldest offset, and the one after the newest that may be read."""
+        ends = []
+        for spec in (OffsetSpec.earliest(), OffsetSpec.latest()):  # type: ignore[no-untyped-call]
+            asked = {TopicPartition(topic, part): spec for part in range(partitions)}
+            answers = self.admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED)
+            ends.append({part.partition: waited(one.result, topic).offset for part, one in answers.items()})
+        return {part: (ends[0][part], ends[1][part]) for part in range(partitions)}
+
+    def drop_before(self, topic: str, offset: int) -> None:
+        future = self.admin.delete_records([TopicPartition(topic, 0, offset)])
+        waited(next(iter(future.values())).result, topic)
+
+    def _settled(self, topic: str, *, there: bool) -> tuple[str, int] | None:
+        for _ in range(int(PATIENCE / _PAUSE)):
+            found = self.identity(topic)
+            if (found is not None) == there:
+                return found
+            self.clock.sleep(_PAUSE)
+        raise LogStorageError("Kafka does not make up its mind about a topic", where=topic)
+
+
+def config_of(spec: TopicSpec) -> dict[str, str]:
+    """Retention as Kafka has it: by age and size it waits for nobody."""
+    age = -1 if spec.retention is None else spec.retention // timedelta(milliseconds=1)
+    size = -1 if spec.max_bytes is None else max(spec.max_bytes // spec.partitions, 1)
+    return {"retention.ms": str(age), "retention.bytes": str(size), "cleanup.policy": "delete"}
+
+
+def as_value(topic: Topic, job: str | None) -> bytes:
+    spec = topic.spec
+    fields = {
+        "incarnation": topic.incarnation,
+        "partitions": spec.partitions,
+        "arrow": base64.b64encode(spec.schema.serialize().to_pybytes()).decode(),
+        "retention": None if spec.retention is None else spec.retention // timedelta(microseconds=1),
+        "max_bytes": spec.max_bytes,
+        "job": job,
+    }
+    return json.dumps(fields).encode()
+
+
+def of_value(name: str, value: bytes) -> tuple[Topic, str | None]:
+    """The topic, and the job that owns it."""
+    fields = json.loads(value)
+    age = None if fields["retention"] is None else timedelta(microseconds=fields["retention"])
+    schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(fields["arrow"])))
+    spec = TopicSpec(name, fields["partitions"], schema, age, fields["max_bytes"])
+    return Topic(spec, fields["incarnation"]), fields["job"]
+
+
+def adopted(before: Topic | None, spec: TopicSpec, identity: tuple[str, int]) -> Topic:
+    """The declared topic in the cluster; LogError when what is there has another shape."""
+    incarnation, partitions = identity
+    if before is not None and before.incarnation == incarnation:
+        check_change(before.spec, spec)
+    elif partitions != spec.partitions:
+        expected, found = f"{partitions} partitions", str(spec.partitions)
+        raise LogError("The topic exists in another shape", where=spec.name, expected=expected, found=found)
+    return Topic(spec, incarnation)
