@@ -14,7 +14,6 @@ import typer
 from penstock import __version__
 from penstock.cli import metrics, show, stream, topics
 from penstock.cli.options import HERE, Data, Json, Project, Release
-from penstock.cli.up import up
 from penstock.errors import PenstockError, StorageError, UsageError
 
 app = typer.Typer(
@@ -192,10 +191,13 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, max=256, help="How many processes answer.")] = 1,
 ) -> None:
     """Serve the declared endpoints over HTTP until stopped; a new release appears by itself."""
-    from penstock.runtime.installation import Installation
-    from penstock.runtime.serving import serve
+    from penstock.runtime.ending import ended_when_told
 
-    serve(Installation.at(project, data_dir), host=host, port=port, workers=workers, ready=show.serving)
+    with ended_when_told():
+        from penstock.runtime.installation import Installation
+        from penstock.runtime.serving import serve
+
+        serve(Installation.at(project, data_dir), host=host, port=port, workers=workers, ready=show.serving)
 
 
 @app.command()
@@ -244,7 +246,6 @@ def demo(
 
 
 app.command("land")(stream.land)
-app.command("up")(up)
 
 
 @quarantine.command("list")

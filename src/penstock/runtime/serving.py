@@ -16,6 +16,7 @@ from penstock.quality.result import CheckResult, Kind, Status
 from penstock.release.reader import Reader, open_reader
 from penstock.release.record import Release, latest_release
 from penstock.release.shape import Personal
+from penstock.runtime.ending import ended_when_told
 from penstock.runtime.installation import Installation
 from penstock.runtime.served import Served, is_served, served, serving_store
 from penstock.serve.agreement import GoldColumn, Tables, early_problems, fitted, judge
@@ -51,8 +52,6 @@ def serve_latest(installation: Installation) -> Manifest | None:
 
 def serve(installation: Installation, *, host: str, port: int, workers: int, ready: Callable[[Served], None]) -> None:
     """Serve the API until the process is told to end. UsageError when nothing was released, or the port is taken."""
-    from penstock.serve.lifetime import ended_when_told
-
     with ended_when_told():
         _serve(installation, host=host, port=port, workers=workers, ready=ready)
 

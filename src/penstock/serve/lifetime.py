@@ -5,10 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Protocol
 
 STOP_SECONDS = 5
@@ -22,17 +19,6 @@ class Interruptible(Protocol):
 
     interrupt_signal: bool
     main_loop_interrupt: threading.Event
-
-
-@contextmanager
-def ended_when_told() -> Iterator[None]:
-    """Before `interrupt_when_told` the word to end just ends this process, with exit code 0."""
-    former = {one: signal.signal(one, lambda *_: sys.exit(0)) for one in _ENDING}
-    try:
-        yield
-    finally:
-        for one, handler in former.items():
-            signal.signal(one, handler)
 
 
 def interrupt_when_told(server: Interruptible) -> None:
