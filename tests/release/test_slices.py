@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -12,12 +12,16 @@ from hypothesis import strategies as st
 from release_shapes import House, Model, ModelColumn, model
 
 from penstock.lake.lake import Lake
-from penstock.lake.table import DataFile
+from penstock.lake.table import DataFile, FieldColumn
 from penstock.release import slices
 from penstock.release.slices import cut, patch, range_of
 
 FIRST = date(2026, 1, 1)
 DAYS = st.integers(0, 40).map(lambda number: FIRST + timedelta(days=number))
+
+
+DAY = FieldColumn(1, "day", "DATE")
+MOMENT = FieldColumn(1, "day", "TIMESTAMP WITH TIME ZONE")
 
 
 def file(number: int, low: date, high: date, rows: int) -> DataFile:
@@ -45,9 +49,9 @@ def test_what_stays_and_what_is_written_are_the_whole_table_once(
 ) -> None:
     files = files_of(Counter(rows))
     wanted = Counter([day for day in rows if day not in moved] + [day for day in other if day in moved])
-    patched = patch(files, "day", moved=moved, rows=wanted)
+    patched = patch(files, DAY, moved=moved, rows=wanted)
     assert patched is not None
-    kept = [range_of(one, "day") for one in files if one not in patched.removed]
+    kept = [range_of(one, DAY) for one in files if one not in patched.removed]
     spans = sorted([*(span for span in kept if span), *patched.ranges])
     for day in wanted:
         assert sum(low <= day <= high for low, high in spans) == 1
@@ -58,11 +62,17 @@ def test_what_stays_and_what_is_written_are_the_whole_table_once(
 @given(rows=st.lists(DAYS, min_size=1, max_size=80))
 def test_where_nothing_moved_nothing_is_written(rows: list[date]) -> None:
     files = files_of(Counter(rows))
-    assert patch(files, "day", moved=(), rows=Counter(rows)) == slices.Patch((), ())
+    assert patch(files, DAY, moved=(), rows=Counter(rows)) == slices.Patch((), ())
 
 
 def test_a_file_that_does_not_tell_its_dates_has_everything_written() -> None:
-    assert patch([DataFile("f", 1, 1)], "day", moved=[FIRST], rows={FIRST: 1}) is None
+    assert patch([DataFile("f", 1, 1)], DAY, moved=[FIRST], rows={FIRST: 1}) is None
+
+
+def test_a_moment_is_of_its_utc_day() -> None:
+    late = int(datetime(1969, 12, 31, 23, 59, tzinfo=UTC).timestamp()) * 1_000_000
+    one = DataFile("f", 2, 1, {"day": (late, late + 60_000_000)})
+    assert range_of(one, MOMENT) == (date(1969, 12, 31), date(1970, 1, 1))
 
 
 def loans(*rows: tuple[int, int], **fields: object) -> Model:

@@ -16,7 +16,7 @@ from penstock.errors import CommitConflict, GateFailed, PenstockError
 from penstock.lake.commit import Commit
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
-from penstock.lake.table import DataFile, FieldColumn, Head
+from penstock.lake.table import DataFile, FieldColumn, Head, Scan
 from penstock.quality.masking import personal_columns
 from penstock.quality.result import CheckResult
 from penstock.quality.verdict import Verdict
@@ -155,7 +155,7 @@ def _stage(
     change = commit.table(head)
     scan = lake.scan_head(head)
     retired = [column.name for column in scan.columns if is_retired(column.name)]
-    removed, parts = _written_anew(candidate, model, scan.files, move)
+    removed, parts = _written_anew(candidate, model, scan, move)
     change.remove(removed)
     written = 0
     for part in parts:
@@ -173,19 +173,20 @@ def _stage(
 
 
 def _written_anew(
-    candidate: Candidate, model: BuiltModel, files: Sequence[DataFile], move: Move
+    candidate: Candidate, model: BuiltModel, scan: Scan, move: Move
 ) -> tuple[Sequence[DataFile], Iterable[AbstractContextManager[pa.RecordBatchReader]]]:
     """The files that go, and the rows that are written, in parts of a file or more."""
-    rows = candidate.rows
+    rows, files = candidate.rows, scan.files
     if move is Move.APPEND:
         return (), [rows.read(model, only_new=True)]
     days = {} if model.slice_by is None else rows.by_day(model)
     dated = {day: count for day, count in days.items() if day is not None}
-    if model.slice_by is None or len(dated) < len(days):
+    if model.slice_by is None or len(dated) < len(days):  # rows without a date are in no range
         return files, [rows.read(model)]
     patched = None
     if move is Move.PATCH and model.moved_slices is not None:
-        patched = patch(files, model.slice_by, moved=model.moved_slices, rows=dated)
+        column = next(column for column in scan.columns if column.name == model.slice_by)
+        patched = patch(files, column, moved=model.moved_slices, rows=dated)
     ranges = cut(dated) if patched is None else patched.ranges
     removed = files if patched is None else patched.removed
     return removed, (rows.slice(model, first, last) for first, last in ranges)

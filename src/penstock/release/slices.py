@@ -9,11 +9,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from penstock.lake.table import DataFile
+from penstock.lake.table import DataFile, FieldColumn
 
 FILE_ROWS = 65_536  # a file is full with these; it holds whole days, so it may have more
 _SMALL = FILE_ROWS // 4  # a file below is written together with its neighbours when anything changes
 _EPOCH = date(1970, 1, 1)
+_DAY = 86_400_000_000  # microseconds
 
 Range = tuple[date, date]  # both included
 
@@ -26,15 +27,18 @@ class Patch:
     ranges: tuple[Range, ...]
 
 
-def range_of(file: DataFile, column: str) -> Range | None:
-    """The dates that a file holds, None where its bounds do not tell."""
-    low, high = file.bounds.get(column, (None, None))
+def range_of(file: DataFile, column: FieldColumn) -> Range | None:
+    """The dates (of moments: their UTC days) that a file holds, None where its bounds do not tell."""
+    low, high = file.bounds.get(column.name, (None, None))
     if not isinstance(low, int) or not isinstance(high, int):
         return None
-    return _EPOCH + timedelta(days=low), _EPOCH + timedelta(days=high)
+    unit = 1 if column.duckdb_type == "DATE" else _DAY
+    return _EPOCH + timedelta(days=low // unit), _EPOCH + timedelta(days=high // unit)
 
 
-def patch(files: Sequence[DataFile], column: str, *, moved: Collection[date], rows: Mapping[date, int]) -> Patch | None:
+def patch(
+    files: Sequence[DataFile], column: FieldColumn, *, moved: Collection[date], rows: Mapping[date, int]
+) -> Patch | None:
     """What to do about the dates `moved`; `rows` counts the rows that the table shall have by date.
 
     None where a file does not tell its dates: then everything must be written.

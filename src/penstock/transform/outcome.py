@@ -119,11 +119,9 @@ def _slices(connection: duckdb.DuckDBPyConnection, node: Node, outcome: Outcome)
         return None
     if node.id not in outcome.selection.run:
         return ()
-    column = quote(node.slice_by)
-    if connection.execute(f"SELECT 1 FROM {warehouse.relation(node.table)} WHERE {column} IS NULL LIMIT 1").fetchall():
-        return None
-    rows = connection.execute(f"SELECT DISTINCT {column} FROM {named(node.table)} ORDER BY ALL").fetchall()
-    return tuple(row[0] for row in rows)
+    sql = f"SELECT DISTINCT CAST({quote(node.slice_by)} AS DATE) FROM {named(node.table)} ORDER BY ALL"
+    days = tuple(row[0] for row in connection.execute(sql).fetchall())
+    return None if None in days else days
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, node: Node) -> tuple[ModelColumn, ...]:

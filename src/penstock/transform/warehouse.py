@@ -215,16 +215,18 @@ class Rows:
     def slice(self, model: ModelResult, first: date, last: date) -> Iterator[pa.RecordBatchReader]:
         """The rows whose date lies in a range, both included."""
         dates = f"date {literal(first.isoformat())} AND date {literal(last.isoformat())}"
-        yield self._select(model, f"{quote(model.slice_by or '')} BETWEEN {dates}")
+        yield self._select(model, f"{_day(model)} BETWEEN {dates}")
 
     def by_day(self, model: ModelResult) -> Mapping[date | None, int]:
         """How many rows there are of each date."""
-        day = quote(model.slice_by or "")
-        return dict(
-            self.connection.execute(f"SELECT {day}, count(*) FROM {relation(model.table)} GROUP BY ALL").fetchall()
-        )
+        sql = f"SELECT {_day(model)}, count(*) FROM {relation(model.table)} GROUP BY ALL"
+        return dict(self.connection.execute(sql).fetchall())
 
     def _select(self, model: ModelResult, condition: str) -> pa.RecordBatchReader:
         names = ", ".join(quote(column.name) for column in model.columns)
         sql = f"SELECT {names} FROM {relation(model.table)} WHERE {condition}"
         return self.connection.sql(sql).to_arrow_reader(100_000)
+
+
+def _day(model: ModelResult) -> str:
+    return f"CAST({quote(model.slice_by or '')} AS DATE)"

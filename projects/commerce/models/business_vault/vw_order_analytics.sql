@@ -1,4 +1,4 @@
-{{ penstock_by_key(['store_id', 'order_id'], affected='changed_orders') }}
+{{ penstock_by_key(['store_id', 'order_id'], affected='changed_orders', slice_by='placed_at') }}
 
 with orders as (
 
