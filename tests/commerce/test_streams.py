@@ -120,3 +120,22 @@ def test_days_of_users_and_merchants_sum_captured_payments_once(till: Desk) -> N
         "m1": (Decimal("10.0000"), 1),
         "m2": (Decimal("5.0000"), 1),
     }
+
+
+def event(name: str, user: str, *, at: int) -> dict[str, Any]:
+    return {"event_id": name, "user_id": user, "event_type": "view", "occurred_at": START + timedelta(seconds=at)}
+
+
+def test_a_payment_stands_beside_the_nearest_event_of_its_user(till: Desk) -> None:
+    till.lend([payment(1, "u0", "10.0000", at=4000), payment(2, "u1", "5.0000", at=4000)], topic="transactions")
+    till.lend([event("early", "u0", at=3000)], topic="customer_events")
+    till.finish()
+    till.lend(
+        [event("b", "u0", at=4500), event("a", "u0", at=4500), event("far", "u1", at=9000)], topic="customer_events"
+    )
+    till.finish()
+
+    latest = {row["payment_id"]: row for row in till.rows("live.real_time_enriched_dataset")}
+
+    assert {name: row["event_id"] for name, row in latest.items()} == {"p1": "a", "p2": None}
+    assert latest["p1"]["version"] > 1

@@ -222,6 +222,12 @@ class _Planning:
                 return window, window_schema(window, rows), reads
             case Join() as join:
                 other = nodes[join.other]
+                if other.time is None or other.corrected:
+                    raise DeclarationError(
+                        f"The rows of `{other.name}` cannot be joined in time",
+                        where=step.place,
+                        expected="rows that are not corrected later, with the column of event time",
+                    )
                 for mine, theirs in join.on:
                     _require_same(rows.field(mine).type, other.schema.field(theirs).type, mine, theirs, step.place)
                 return join, _with(rows, join_fields(join, other.schema)), (step.source, join.other)

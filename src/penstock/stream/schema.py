@@ -12,7 +12,7 @@ from penstock.spec.stream import FINAL, VERSION, WINDOW_END, WINDOW_START, Aggre
 
 INSTANT = pa.timestamp("us", tz="UTC")
 PARTITION, OFFSET = "_partition", "_offset"
-SYSTEM = (pa.field(PARTITION, pa.int32(), nullable=False), pa.field(OFFSET, pa.int64(), nullable=False))
+SYSTEM = (pa.field(PARTITION, pa.int32()), pa.field(OFFSET, pa.int64()))
 
 _TYPES: Mapping[LogicalType, pa.DataType] = {
     LogicalType.STRING: pa.string(),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import duckdb
-import pyarrow as pa
 
 from penstock.errors import DeclarationError
-from penstock.spec.stream import Deduplicate, Lookup, Running, Window, WindowKind
+from penstock.spec.stream import Deduplicate, Join, Lookup, Running, Window, WindowKind
 from penstock.stream.deduplicate import DeduplicateStage
+from penstock.stream.join import JoinStage
 from penstock.stream.plan import Graph, Intake, Node, Select
 from penstock.stream.reference import LookupStage
 from penstock.stream.running import RunningStage
@@ -17,20 +19,23 @@ from penstock.stream.window import WindowStage
 
 def make_stages(graph: Graph, connection: duckdb.DuckDBPyConnection) -> dict[str, Stage]:
     """A stage with empty state for every node that is more than SQL over a row."""
-    schemas = {node.name: node.schema for node in graph.nodes}
+    nodes = {node.name: node for node in graph.nodes}
     return {
-        node.name: _stage(node, schemas[node.reads[0]], connection)
+        node.name: _stage(node, [nodes[name] for name in node.reads], connection)
         for node in graph.nodes
         if not isinstance(node.does, Intake | Select)
     }
 
 
-def _stage(node: Node, rows: pa.Schema, connection: duckdb.DuckDBPyConnection) -> Stage:
+def _stage(node: Node, reads: Sequence[Node], connection: duckdb.DuckDBPyConnection) -> Stage:
+    rows = reads[0].schema
     match node.does:
         case Deduplicate() as deduplicate if node.time is not None:
             return DeduplicateStage(deduplicate, rows, node.time)
         case Running() as running:
             return RunningStage(running, rows)
+        case Join() as join if node.time is not None and reads[1].time is not None:
+            return JoinStage(join, rows, reads[1].schema, time=node.time, other_time=reads[1].time)
         case Window(kind=WindowKind.TUMBLING | WindowKind.SLIDING) as window if node.time is not None:
             return WindowStage(window, rows, node.time)
         case Lookup() as lookup:
