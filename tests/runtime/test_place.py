@@ -96,3 +96,10 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_the_projects_of_the_repository_load_without_any_data() -> None:
     for name in ("library", "online_retail"):
         assert Installation.at(ROOT / "projects" / name).project.name == name
+
+
+def test_logs_may_quote_values_so_only_their_owner_may_open_them(tmp_path: Path) -> None:
+    place = DataDirectory(tmp_path / "data")
+    place.prepare()
+    place.prepare()
+    assert place.logs.stat().st_mode & 0o777 == 0o700

@@ -125,11 +125,37 @@ def test_a_run_that_finds_its_work_done_by_another_has_nothing_new(
     assert (report.outcome, report.verdict) == ("nothing new", "Nothing new: release 2 is up to date.")
 
 
+@pytest.mark.parametrize("failing", ["keep_up", "serve_latest"])
+def test_a_release_stands_where_what_follows_it_fails_and_the_next_run_mends_it(
+    library: Library, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    library.loans("tuesday", loan(6))
+    target = running if failing == "keep_up" else running._Running
+    with monkeypatch.context() as patched:
+        patched.setattr(target, failing, refuse)
+        report = library.run(1)
+
+    assert (report["outcome"], report["release"]) == ("released", 2)
+    [notice] = report["notices"]
+    assert (notice["kind"], "next run tries again: The disk refused" in notice["text"]) == ("unfinished", True)
+    assert library.call("history", "--json").document["runs"][0]["outcome"] == "released"
+    assert library.run()["outcome"] == "nothing new"
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise StorageError("The disk refused to write a file of the lake")
+
+
+def test_what_follows_a_release_and_fails_is_said_last(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "keep_up", refuse)
+    library.loans("tuesday", loan(6))
+    done = library.call("run").expect(1)
+    assert "Release 2 is out." in done.out
+    assert done.err.splitlines()[-1].startswith("error: The upkeep was not done; the next run tries again: The disk")
+
+
 def test_an_error_is_told_also_where_it_cannot_be_recorded(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     library.loans("tuesday", loan(6))
-
-    def refuse(*_: object, **__: object) -> None:
-        raise StorageError("The disk refused to write a file of the lake")
 
     def broken(*_: object, **__: object) -> None:
         monkeypatch.setattr(running, "put_record", lambda *_, **__: refuse_record())

@@ -207,12 +207,17 @@ def run(report: RunReport, *, as_json: bool) -> None:
         line("gold: " + ", ".join(f"{name} {rows:,}" for name, rows in sorted(report.gold.items())))
     _checks(report)
     line(f"{report.verdict} ({report.seconds:.1f} s)")
+    for notice in report.notices:
+        if notice.kind == "unfinished":
+            error_line(f"error: {notice.text}")
 
 
 def _notices(report: RunReport) -> None:
     """Each kind of notice of each source, the first few in full."""
     kinds: dict[tuple[str, str], list[str]] = {}
     for notice in report.notices:
+        if notice.kind == "unfinished":
+            continue  # it comes last
         kinds.setdefault((notice.kind, notice.source), []).append(notice.text)
     for (kind, source), texts in kinds.items():
         for text in texts if len(texts) <= SHOWN_NOTICES + 1 else texts[:SHOWN_NOTICES]:

@@ -14,6 +14,7 @@ from penstock.world import Ids
 
 PSEUDONYM_KEY_VARIABLE = "PENSTOCK_PSEUDONYM_KEY"
 KEY_LENGTH = 64
+OWNER_ONLY = 0o700
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class DataDirectory:
 
     @property
     def logs(self) -> Path:
+        """Whoever runs alone may read them: messages of the database may quote values."""
         return self.root / "logs"
 
     @property
@@ -59,8 +61,9 @@ class DataDirectory:
     def prepare(self) -> None:
         """Make the folders; a folder that cannot be written is named."""
         try:
-            for folder in (self.root, self.cache, self.logs):
+            for folder in (self.root, self.cache):
                 folder.mkdir(parents=True, exist_ok=True)
+            self.logs.mkdir(mode=OWNER_ONLY, exist_ok=True)
         except OSError as error:
             raise StorageError(
                 "The data directory cannot be made",
@@ -93,7 +96,7 @@ class DataDirectory:
 
 def _make_key(path: Path, ids: Ids) -> None:
     """Write a new key whole and durably, or leave the one that another process made meanwhile."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=OWNER_ONLY)
     draft = path.with_name(f"{ids.new()}.draft")
     try:
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

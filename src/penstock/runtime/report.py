@@ -27,9 +27,10 @@ class DatasetResult:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something about the inputs that the user should know: a refused, vanished or unsettled file."""
+    """Something that the user should know: a refused, vanished or unsettled file, or what could not be done after
+    the last commit."""
 
-    kind: str  # refused | vanished | unsettled | identical
+    kind: str  # refused | vanished | unsettled | identical | unfinished
     source: str
     text: str
 

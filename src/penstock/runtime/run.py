@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,7 +39,7 @@ def run(installation: Installation, watch: Watch) -> RunReport:
     running = _Running(installation, watch, started)
     if not make_plan(installation.project, state).steps and not is_due(installation):
         running.note_files(state)
-        running.serve_latest()
+        running.afterwards("The serving store is not at the latest release", running.serve_latest)
         return running.finished("nothing new", release=state.release, previous=state.release)
     from penstock.lake.lake import Lake
 
@@ -63,6 +63,7 @@ class _Running:
     gold: Mapping[str, int] = field(default_factory=dict)
     verdict: str = ""
     refused: bool = False
+    unfinished: bool = False
 
     def __post_init__(self) -> None:
         self.clock = self.installation.world.clock
@@ -99,9 +100,18 @@ class _Running:
                         prepared.finish()
                         outcome, release = self._release(lake, lease, release)
         if outcome != "gate failed":
-            self.serve_latest()
-        keep_up(self.installation, lake, lease)
+            self.afterwards("The serving store is not at the latest release", self.serve_latest)
+        self.afterwards("The upkeep was not done", lambda: keep_up(self.installation, lake, lease))
         return self.finished(outcome, release=release, previous=state.release)
+
+    def afterwards(self, undone: str, work: Callable[[], None]) -> None:
+        """Do what follows the last commit. Where it fails the commit stands all the same: that is told, and the next
+        run does it."""
+        try:
+            work()
+        except (PenstockError, OSError) as error:
+            self.unfinished = True
+            self._notice("unfinished", "", f"{undone}; the next run tries again: {error}")
 
     def serve_latest(self) -> None:
         """Bring the serving store to the latest release; it may lag when a run was killed after its release."""
@@ -221,7 +231,7 @@ class _Running:
             gold=self.gold,
             verdict=sentences[outcome],
             seconds=round(self.clock.monotonic() - self.began, 3),
-            exit_code=1 if outcome == "gate failed" or self.refused else 0,
+            exit_code=1 if outcome == "gate failed" or self.refused or self.unfinished else 0,
         )
         if self.installation.place.exists:
             self._record(outcome, release)

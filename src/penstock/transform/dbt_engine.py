@@ -173,13 +173,15 @@ def release_database() -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    level = logging.root.level
+    level, complains = logging.root.level, logging.raiseExceptions
+    logging.raiseExceptions = False  # or a log on a full disk prints a traceback
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             yield
         finally:
             logging.root.setLevel(level)
+            logging.raiseExceptions = complains
 
 
 @contextmanager
