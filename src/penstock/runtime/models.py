@@ -13,7 +13,8 @@ def read_models(installation: Installation) -> Graph:
     """The graph of models and tests; an empty one without models.
 
     DeclarationError when dbt cannot read them, or when they read a dataset that the project does not have. The
-    workspace is one of its own, so a run beside it is not disturbed; where there is no data yet, or none may be written, it leaves nothing.
+    workspace is one of its own, so a run beside it is not disturbed; where there is no data yet, or none may be
+    written, it leaves nothing.
     """
     return read_declared(installation)[0]
 

@@ -27,10 +27,9 @@ class DatasetResult:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that the user should know: a refused, vanished or unsettled file, or what could not be done after
-    the last commit."""
+    """Something about the inputs that the user should know: a refused, vanished or unsettled file."""
 
-    kind: str  # refused | vanished | unsettled | identical | unfinished
+    kind: str  # refused | vanished | unsettled | identical
     source: str
     text: str
 

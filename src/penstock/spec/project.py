@@ -47,8 +47,9 @@ class Check:
 @dataclass(frozen=True)
 class Retention:
     """How long things stay readable. A release is dropped when it is both older than `releases_for` and not
-    among the last `releases_keep`; a snapshot when no release, reader or `snapshots_for` needs it; the record of a run, a batch, a refusal of the gate
-    or an expired release when it is older than `records_for` and nothing rests on it."""
+    among the last `releases_keep`; a snapshot when no release, reader or `snapshots_for` needs it; the record of a
+    run, a batch, a refusal of the gate or an expired release when it is older than `records_for` and nothing rests
+    on it."""
 
     releases_keep: int = 30
     releases_for: timedelta = timedelta(days=30)
