@@ -125,3 +125,5 @@ def test_where_rows_went_what_only_appends_is_made_from_nothing() -> None:
     selection = select(graph, {"a": Change.MIXED, "b": Change.NONE}, built)
     assert selection.rebuild == {"appends"}
     assert selection.run == set(graph.nodes)
+    changes = {"a": Change.MIXED, "b": Change.NONE}
+    assert select(graph, changes, built, {"gold.appends"}).rebuild == {"appends", "reads"}

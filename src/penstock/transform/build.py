@@ -64,7 +64,7 @@ def build(
     check_changes(graph, program.asked, workspace)
     built = _start(base, target)
     changes = {name: change_of(given, built.inputs.get(name) if built else None) for name, given in inputs.items()}
-    selection = select(graph, changes, built)
+    selection = select(graph, changes, built, program.asked)
     selection = selection if program.sql else without_keys(selection, graph)
     held, moving = _make_ready(target, program, selection, inputs, changes, limits)
     came = _came(program, selection, built, changes, held, moving)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -48,12 +48,14 @@ def signature(given: ModelInput) -> str:
     return ", ".join(f"{column.name} {column.duckdb_type}" for column in given.scan.columns)
 
 
-def select(graph: Graph, changes: Mapping[str, Change], built: WarehouseState | None) -> Selection:
+def select(
+    graph: Graph, changes: Mapping[str, Change], built: WarehouseState | None, asked: Collection[str] = ()
+) -> Selection:
     """What to run, given how each dataset changed and what the base holds.
 
     A node whose code changed is made from nothing, and so is all that reads it or a dataset of which one cannot tell
     what came and went. What reads a dataset with more rows is run; where rows went, what only appends is made from
-    nothing. A test is run when one of the nodes it reads is, or when it changed.
+    nothing, and what reads that too if it is among the tables `asked` for their changes. A test is run when one of the nodes it reads is, or when it changed.
     """
     known = {} if built is None else built.nodes
     changed = {node.id for node in graph.nodes.values() if node.id not in known or known[node.id].code != node.code}
@@ -62,7 +64,8 @@ def select(graph: Graph, changes: Mapping[str, Change], built: WarehouseState | 
     more = {source for source, dataset in graph.sources.items() if changes[dataset] is Change.ADDED}
     rebuild = graph.downstream({id for id in changed if graph.nodes[id].type is not NodeType.TEST} | lost)
     run = rebuild | graph.downstream(more | mixed)
-    rebuild |= {id for id in graph.downstream(mixed) if id in graph.nodes and _only_appends(graph.nodes[id])}
+    again = {id for id in graph.downstream(mixed) if id in graph.nodes and _only_appends(graph.nodes[id])}
+    rebuild |= again | graph.downstream({id for id in again if graph.nodes[id].table in asked})
     tests = {test.id for test in graph.tests if test.id in changed or any(parent in run for parent in test.parents)}
     return Selection(
         run=frozenset(id for id in run if id in graph.nodes),
