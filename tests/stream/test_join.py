@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.spec.stream import Direction, Join
+from penstock.stream import time_runs
 from penstock.stream.join import JoinStage
 from penstock.stream.schema import SYSTEM
 from penstock.stream.stage import Moment
@@ -101,8 +102,13 @@ class Clocked:
         return {row["loan"]: (row["visit"], row["at_desk"], row["version"] - 2) for row in rows}
 
 
+@pytest.mark.parametrize("largest", [1, 1000], ids=["many runs", "few runs"])
 @pytest.mark.parametrize("direction", EVERYWHERE)
-def test_final_rows_are_those_of_a_look_at_every_pair_in_any_order_and_cut(direction: Direction) -> None:
+def test_final_rows_are_those_of_a_look_at_every_pair_in_any_order_and_cut(
+    direction: Direction, largest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time_runs, "_LARGEST", largest)
+
     @settings(max_examples=80)
     @given(HISTORY, CUTS, st.randoms(use_true_random=False))
     def holds(history: list[Event], cuts: list[int], random: Any) -> None:
@@ -190,6 +196,15 @@ def test_ties_go_to_the_earlier_then_to_the_lower(visits: list[tuple[str, int]],
     apart.take([], until=60)
 
     assert together.finals()[0][0] == apart.finals()[0][0] == best
+
+
+@pytest.mark.parametrize("direction", EVERYWHERE)
+def test_without_tolerance_only_rows_of_the_same_time_match(direction: Direction) -> None:
+    clocked = Clocked(stage(direction, tolerance=0))
+
+    clocked.take([visit(1, "v2", 9), visit(2, "v1", 10), visit(3, "v3", 11), loan(0, 10)], until=60)
+
+    assert clocked.finals()[0] == ("v1", "a", 1)
 
 
 def test_rows_that_nothing_can_become_of_are_late() -> None:

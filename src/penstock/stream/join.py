@@ -15,7 +15,7 @@ from penstock.stream.number import Flags
 from penstock.stream.schema import OFFSET, PARTITION, SYSTEM, join_fields
 from penstock.stream.stage import Moment, Produced
 from penstock.stream.state import about, pack, unpack
-from penstock.stream.time_runs import Run, TimeRuns, lower
+from penstock.stream.time_runs import Run, TimeRuns, Wanted, lower
 from penstock.stream.watermark import BEGINNING
 from penstock.stream.window import micros, timely
 from penstock.stream.word_index import Ints, Rows
@@ -85,6 +85,7 @@ class JoinStage:
         self._backward, self._forward = (
             join.direction in (one, Direction.NEAREST) for one in (Direction.BACKWARD, Direction.FORWARD)
         )
+        self._reach = (-self._tolerance if self._backward else 0, self._tolerance if self._forward else 0)
         self._ties = tuple(dict.fromkeys([*join.ties, *(theirs for _, theirs in join.columns)]))
         self._on = (tuple(mine for mine, _ in join.on), tuple(theirs for _, theirs in join.on))
         self._begin()
@@ -124,9 +125,11 @@ class JoinStage:
         self._log[1].append(rows.select(self._others.schema.names))
         keys = self._keys.slots(row_keys(rows, self._on[1]))
         self._others.add(keys, times, rows)
-        first = np.maximum(times - (self._tolerance if self._forward else 0), limit)
-        next = np.maximum(times + (self._tolerance if self._backward else 0) + 1, first)
-        return [_within(run, run.at_or_after(keys, first), run.at_or_after(keys, next)) for run in self._these.runs]
+        order = np.argsort(keys, kind="stable")
+        wanted = Wanted.of(keys[order], times[order])
+        first = np.maximum(-self._tolerance if self._forward else 0, limit - wanted.time)
+        next = np.maximum(1 + (self._tolerance if self._backward else 0), first)
+        return [_within(run, *(run.at_or_after(wanted, shift) for shift in (first, next))) for run in self._these.runs]
 
     def _add_these(self, rows: pa.Table) -> list[Rows]:
         rows, times, _ = timely(rows, self._times[0])
@@ -159,33 +162,46 @@ class JoinStage:
         return pa.table([*columns, pa.array(version), final_rows], schema=self._schema)
 
     def _match(self, asked: Asked) -> Found:
-        """The best match of each row, run by run of the other side."""
+        """The best match of each row, run by run of the other side, the latest first: most rows have theirs then, and
+        of the other runs they need no more than the number of rows in reach."""
         keys, times = (asked.of_each(self._these.runs, one) for one in (lambda run: run.key, lambda run: run.time))
         order = np.argsort(keys, kind="stable")  # neighbours are searched for in turn
         keys, times = keys[order], times[order]
+        first, last = (times + shift for shift in self._reach)
         best = Found.nothing(len(keys))
-        for number, run in enumerate(self._others.runs):
-            lower_bound = run.at_or_after(keys, times - self._tolerance if self._backward else times)
-            upper_bound = run.at_or_after(keys, times + 1 + (self._tolerance if self._forward else 0))
-            best.reach[:] += upper_bound - lower_bound
-            middle = upper_bound if not self._forward else lower_bound
-            if self._backward and self._forward:
-                middle = run.at_or_after(keys, times + 1)
-            if self._backward:
-                mine = np.flatnonzero(middle > lower_bound)
-                self._challenge(best, times, mine, number, run.first_of(middle[mine] - 1))
-            if self._forward:
-                mine = np.flatnonzero(upper_bound > middle)
-                self._challenge(best, times, mine, number, middle[mine])
+        for number, run in reversed(list(enumerate(self._others.runs))):
+            earliest, latest = run.times[0], run.times[-1]
+            near = (latest >= first) & (earliest <= last)
+            whole = (earliest >= first) & (latest <= last)
+            distance = np.maximum(np.maximum(times - latest, earliest - times), 0)
+            better = near & ((best.run < 0) | (distance <= np.abs(best.time - times)))
+            counted = np.flatnonzero(whole & ~better)
+            best.reach[counted] += run.count(keys[counted])
+            searched = np.flatnonzero(better | (near & ~whole))
+            self._search(best, searched, number, Wanted.of(keys[searched], times[searched]))
         back = np.empty(len(order), dtype=np.intp)
         back[order] = np.arange(len(order))
         return Found(*(one[back] for one in (best.run, best.place, best.time, best.id, best.reach)))
+
+    def _search(self, best: Found, rows: Rows, number: int, wanted: Wanted) -> None:
+        """Look for better matches of `rows` in a run."""
+        run = self._others.runs[number]
+        first, last = self._reach
+        begin, end = run.at_or_after(wanted, first), run.at_or_after(wanted, last + 1)
+        best.reach[rows] += end - begin
+        middle = end if not self._forward else begin if not self._backward else run.at_or_after(wanted, 1)
+        if self._backward:
+            mine = np.flatnonzero(middle > begin)
+            self._challenge(best, wanted.time[mine], rows[mine], number, run.first_of(middle[mine] - 1))
+        if self._forward:
+            mine = np.flatnonzero(end > middle)
+            self._challenge(best, wanted.time[mine], rows[mine], number, middle[mine])
 
     def _challenge(self, best: Found, times: Ints, rows: Rows, number: int, places: Rows) -> None:
         """Let rows of a run be the match of `rows` where they are better."""
         run = self._others.runs[number]
         theirs, held = run.time[places], best.time[rows]
-        far, held_far = np.abs(theirs - times[rows]), np.abs(held - times[rows])
+        far, held_far = np.abs(theirs - times), np.abs(held - times)
         better = (best.run[rows] < 0) | (far < held_far) | ((far == held_far) & (theirs < held))
         equal = np.flatnonzero((best.run[rows] >= 0) & (theirs == held))
         if len(equal):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,32 @@ from penstock.stream.word_index import Ints, Rows
 
 _LARGEST = 1 << 20  # rows of a run that is merged no further
 _RATIO = 4  # a run is merged with the one before it unless that is so much larger
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Keys, best in ascending order, and times to look for; `by_time` puts them by time. Who looks for neighbours in
+    turn finds them in the cache."""
+
+    key: Ints
+    time: Ints
+    by_time: Rows
+
+    @classmethod
+    def of(cls, key: Ints, time: Ints) -> Wanted:
+        return cls(key, time, np.argsort(time, kind="stable"))
+
+
+@dataclass(frozen=True)
+class Unsorted:
+    """Rows to make a run of. `by_time` puts them in some order in which their times are nearly sorted."""
+
+    key: Ints
+    time: Ints
+    id: Ints
+    rows: pa.Table
+    numbers: dict[str, Ints]
+    by_time: Rows
 
 
 @dataclass(frozen=True)
@@ -35,25 +62,51 @@ class Run:
     tied: bool  # whether two rows have the same key and time
 
     @classmethod
-    def of(
-        cls, key: Ints, time: Ints, id: Ints, rows: pa.Table, *, ties: Sequence[str], numbers: dict[str, Ints]
-    ) -> Run:
-        order = _order(key, time, rows, ties)
-        key, time = key[order], time[order]
-        by_time = np.argsort(time, kind="stable")
-        times = time[by_time]
-        rows = rows.take(pa.array(order)).combine_chunks()
-        moved = {name: one[order] for name, one in numbers.items()}
-        words = _words(key, np.searchsorted(times, time), times)
-        tied = bool((words[1:] == words[:-1]).any())
-        return cls(key, time, id[order], rows, moved, by_time, times, words, tied)
+    def of(cls, rows: Unsorted, ties: Sequence[str]) -> Run:
+        """Stable sorts, which are quick where a good part is in order already, as where two runs are merged."""
+        by_time = rows.by_time[np.argsort(rows.time[rows.by_time], kind="stable")]
+        times = rows.time[by_time]
+        places = np.empty(len(times), dtype=np.int64)
+        places[by_time] = _firsts(times)
+        words = _words(rows.key, places, times)
+        order = np.argsort(words, kind="stable")
+        words = words[order]
+        same = words[1:] == words[:-1]
+        tied = bool(same.any())
+        if tied:
+            _order_ties(order, words, same, rows.rows, ties)
+        back = np.empty(len(order), dtype=np.intp)
+        back[order] = np.arange(len(order))
+        return cls(
+            key=rows.key[order],
+            time=rows.time[order],
+            id=rows.id[order],
+            rows=rows.rows.take(pa.array(order)).combine_chunks(),
+            numbers={name: one[order] for name, one in rows.numbers.items()},
+            by_time=back[by_time],
+            times=times,
+            words=words,
+            tied=tied,
+        )
 
     def __len__(self) -> int:
         return len(self.key)
 
-    def at_or_after(self, keys: Ints, times: Ints) -> Rows:
-        """For each key the first place whose time is not before the given one."""
-        return np.searchsorted(self.words, _words(keys, np.searchsorted(self.times, times), self.times))
+    def at_or_after(self, wanted: Wanted, shift: int | Ints = 0) -> Rows:
+        """For each wanted row the first place of its key whose time is not before its time and `shift`."""
+        places = np.empty(len(wanted.key), dtype=np.int64)
+        places[wanted.by_time] = np.searchsorted(self.times, (wanted.time + shift)[wanted.by_time])
+        return np.searchsorted(self.words, _words(wanted.key, places, self.times))
+
+    @cached_property
+    def of_key(self) -> Ints:
+        """How many rows there are of each key, up to the highest."""
+        return np.bincount(self.key)
+
+    def count(self, keys: Ints) -> Ints:
+        """How many rows there are of each wanted key."""
+        known = np.minimum(keys, len(self.of_key) - 1)
+        return np.where(known == keys, self.of_key[known], 0)
 
     def first_of(self, places: Rows) -> Rows:
         """The first place with the key and time of each place."""
@@ -76,7 +129,8 @@ class Run:
     def taken(self, places: Rows, ties: Sequence[str]) -> Run:
         numbers = {name: one[places] for name, one in self.numbers.items()}
         rows = self.rows.take(pa.array(places))
-        return Run.of(self.key[places], self.time[places], self.id[places], rows, ties=ties, numbers=numbers)
+        kept = Unsorted(self.key[places], self.time[places], self.id[places], rows, numbers, np.arange(len(places)))
+        return Run.of(kept, ties)
 
 
 class TimeRuns:
@@ -96,7 +150,8 @@ class TimeRuns:
         self._next_id += len(keys)
         if len(keys):
             numbers = {name: np.zeros(len(keys), dtype=np.int64) for name in self._numbers}
-            self.runs.append(Run.of(keys, times, ids, rows.select(self.schema.names), ties=self._ties, numbers=numbers))
+            came = Unsorted(keys, times, ids, rows.select(self.schema.names), numbers, np.arange(len(keys)))
+            self.runs.append(Run.of(came, self._ties))
         return ids
 
     def merge(self) -> None:
@@ -135,8 +190,9 @@ class TimeRuns:
         pairs = ((first.key, second.key), (first.time, second.time), (first.id, second.id))
         keys, times, ids = (np.concatenate(pair) for pair in pairs)
         numbers = {name: np.concatenate([first.numbers[name], second.numbers[name]]) for name in first.numbers}
+        by_time = np.concatenate([first.by_time, second.by_time + len(first)])
         rows = pa.concat_tables([first.rows, second.rows])
-        return Run.of(keys, times, ids, rows, ties=self._ties, numbers=numbers)
+        return Run.of(Unsorted(keys, times, ids, rows, numbers, by_time), self._ties)
 
 
 def lower(first: pa.Table, second: pa.Table, ties: Sequence[str]) -> np.ndarray:
@@ -151,19 +207,22 @@ def lower(first: pa.Table, second: pa.Table, ties: Sequence[str]) -> np.ndarray:
     return less
 
 
-def _order(key: Ints, time: Ints, rows: pa.Table, ties: Sequence[str]) -> Rows:
-    """By key and time; by the ties only where there are some."""
-    order = np.lexsort([time, key])
-    keys, times = key[order], time[order]
-    same = np.zeros(len(order) + 1, dtype=bool)
-    same[1:-1] = (keys[1:] == keys[:-1]) & (times[1:] == times[:-1])
-    tied = np.flatnonzero(same[1:] | same[:-1])
-    if len(tied) and ties:
-        mine = order[tied]
-        few = rows.select(list(ties)).take(pa.array(mine))
-        ranks = [np.asarray(pc.rank(few[name], tiebreaker="dense")) for name in reversed(ties)]
-        order[tied] = mine[np.lexsort([*ranks, times[tied], keys[tied]])]
-    return order
+def _order_ties(order: Rows, words: Ints, same: np.ndarray, rows: pa.Table, ties: Sequence[str]) -> None:
+    """Bring rows of one key and time into the order of the ties; the others stay where they are."""
+    edges = np.concatenate([[False], same, [False]])
+    tied = np.flatnonzero(edges[1:] | edges[:-1])
+    mine = order[tied]
+    few = rows.select(list(ties)).take(pa.array(mine))
+    ranks = [np.asarray(pc.rank(few[name], tiebreaker="dense")) for name in reversed(ties)]
+    order[tied] = mine[np.lexsort([*ranks, words[tied]])]
+
+
+def _firsts(times: Ints) -> Ints:
+    """The first place of each time in sorted times."""
+    begins = np.zeros(len(times), dtype=np.int64)
+    new = np.flatnonzero(times[1:] != times[:-1]) + 1
+    begins[new] = new
+    return np.maximum.accumulate(begins)
 
 
 def _words(keys: Ints, places: Ints, times: Ints) -> Ints:
