@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,7 +23,6 @@ from penstock.errors import StorageError
 
 DELETED = "_deleted"  # of a change: the row of this key is there no longer
 ENDING = ".live"
-_LARGEST = (1 << 63) - 1
 _PAGE_CACHE_KIB = 32 * 1024
 
 
@@ -85,16 +85,21 @@ def stored(column: pa.ChunkedArray) -> list[Any]:
     elif pa.types.is_boolean(kind):
         column = column.cast(pa.int8())
     elif pa.types.is_decimal(kind):
-        return [None if one is None else _whole(int(one.scaleb(kind.scale))) for one in column.to_pylist()]
+        column = _whole_numbers(column)
     elif pa.types.is_list(kind):
         return [None if one is None else json.dumps(one, default=str, ensure_ascii=False) for one in column.to_pylist()]
     return column.to_pylist()  # type: ignore[no-any-return]
 
 
-def _whole(value: int) -> int:
-    if abs(value) > _LARGEST:
-        raise StorageError("A decimal is too large for a live table", expected="at most 18 digits", found=str(value))
-    return value
+def _whole_numbers(column: pa.ChunkedArray) -> pa.Array:
+    """Decimals as whole numbers of their last digit: the lower half of each, where the upper half is only its sign."""
+    array = pa.concat_arrays(column.cast(pa.decimal128(38, column.type.scale)).chunks or [pa.array([], column.type)])
+    data = array.buffers()[1]
+    halves = np.frombuffer(data or b"", dtype="<i8").reshape(-1, 2)[array.offset : array.offset + len(array)]
+    valid = np.asarray(array.is_valid(), dtype=bool)
+    if (halves[valid, 1] != halves[valid, 0] >> 63).any():
+        raise StorageError("A decimal is too large for a live table", expected="at most 18 digits")
+    return pa.array(halves[:, 0], mask=~valid)
 
 
 class LiveTable:

@@ -116,7 +116,7 @@ class Incoming:
         rejected = self._rejected(plan, typed) if bad.any() else _EMPTY
         if bad.any() or left_out.any():
             typed = typed.filter(pa.array(~(bad | left_out)))
-        rows = typed.append_column(PARTITION, pc.cast(typed["_file_id"], pa.int32()))
+        rows = typed.append_column(PARTITION, pc.cast(typed["_batch"], pa.int32()))
         rows = rows.rename_columns([OFFSET if name == "_line" else name for name in rows.column_names])
         counts = Counts(filtered=int(left_out.sum()))
         return Taken(rows.select(self.schema.names).cast(self.schema), rejected, counts)
@@ -134,11 +134,11 @@ class Incoming:
         return self._plans[names]
 
     def _with_origin(self, relation: str, names: Sequence[str]) -> str:
-        """The system columns of rows of files: a partition stands for the file, an offset for the line."""
+        """The system columns of rows of files: a partition stands for file and batch, an offset for the line."""
         origin = (
             f"{literal(self._tenant)} AS _tenant, {literal(self.topic.name)} AS _source, '' AS _file,"
             f" {OFFSET} AS _line, CAST({PARTITION} AS VARCHAR) AS _file_id, {_INSTANT} AS _ingested_at,"
-            f" CAST(0 AS BIGINT) AS _batch"
+            f" CAST({PARTITION} AS BIGINT) AS _batch"
         )
         return f"SELECT {', '.join(map(quote, names))}, {origin} FROM ({relation})"
 
