@@ -69,6 +69,10 @@ class KafkaGroup:
         """Those that this member has now."""
         return frozenset(self._held)
 
+    def incarnation(self, topic: str) -> str:
+        """What a position of the topic counts in."""
+        return self._inputs[topic][0].incarnation
+
     def poll(self, max_rows: int, timeout: float) -> list[Chunk]:
         """Rows of its partitions after those that it read; SourceReset when a topic was made anew."""
         with kafka_errors(self._name):
