@@ -1,0 +1,101 @@
+"""Topics on their way into the lake: once, whatever ends the process, and never from another topic of the same name."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from penstock.lake.lake import Lake
+from penstock.log.embedded import EmbeddedLog
+from penstock.log.protocol import SourceReset
+from penstock.runtime.installation import Installation
+from penstock.runtime.landing import land_topics
+from penstock.runtime.stream import stream
+from penstock.runtime.topics import append_lines
+from penstock.sql.connection import connect
+from penstock.sql.scan import read_scan
+from tests.stream.lending import lending
+
+COPY = "  - {name: copy, input: loans_typed, outputs: [{topic: copied}]}\n"
+LAND = """
+import sys
+from pathlib import Path
+import penstock.runtime.landing as landing
+from penstock.runtime.installation import Installation
+
+landing._ROWS_PER_POLL, landing.ROWS_PER_COMMIT = 300, 300
+
+def told() -> bool:
+    sys.stdout.write(".\\n")
+    sys.stdout.flush()
+    return False
+
+landing.land_topics(Installation.at(Path(sys.argv[1])), ["loans_typed"], until_idle=True, stopped=told)
+"""
+
+
+def lines(count: int, first: int = 0) -> list[bytes]:
+    return [
+        b'{"loan": "L%d", "member": "m%d", "fee": 1.5, "lent": "2026-03-01T00:00:00Z"}' % (number, number % 7)
+        for number in range(first, first + count)
+    ]
+
+
+def bronze(installation: Installation) -> list[tuple[str, ...]]:
+    with Lake.open(installation.place.root, installation.world) as lake, connect() as connection:
+        scan = lake.scan("bronze.loans_typed")
+        read = read_scan([file.path for file in scan.files], scan.columns)
+        return connection.execute(f"SELECT loan FROM ({read}) ORDER BY loan").fetchall()
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Installation:
+    lending(tmp_path, COPY)
+    return Installation.at(tmp_path)
+
+
+def test_a_killed_landing_loses_and_doubles_nothing(installation: Installation) -> None:
+    append_lines(installation, "loans_typed", lines(2000))
+
+    for rounds in (6, 3):
+        process = subprocess.Popen(
+            [sys.executable, "-c", LAND, installation.project.root], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        for _ in range(rounds):
+            process.stdout.readline()
+        process.kill()
+        process.stdout.close()
+        process.wait()
+    (landed,) = land_topics(installation, ["loans_typed"], until_idle=True)
+
+    assert bronze(installation) == sorted((f"L{number}",) for number in range(2000))
+    assert landed.rows < 2000
+
+
+def test_landing_goes_on_where_it_was(installation: Installation) -> None:
+    append_lines(installation, "loans_typed", lines(10))
+    land_topics(installation, until_idle=True)
+    append_lines(installation, "loans_typed", lines(5, 10))
+
+    landed = {one.topic: one.rows for one in land_topics(installation, until_idle=True)}
+
+    assert landed == {"loans_json": 0, "loans_typed": 5}
+    assert len(bronze(installation)) == 15
+
+
+def test_a_topic_that_was_made_anew_stops_landing_and_stream(installation: Installation) -> None:
+    append_lines(installation, "loans_typed", lines(10))
+    land_topics(installation, until_idle=True)
+    stream(installation, until_idle=True)
+    with EmbeddedLog.open(installation.place.root / "log", installation.world) as log:
+        log.remove("loans_typed")
+    append_lines(installation, "loans_typed", lines(20))
+
+    with pytest.raises(SourceReset):
+        land_topics(installation, until_idle=True)
+    with pytest.raises(SourceReset):
+        stream(installation, until_idle=True)
