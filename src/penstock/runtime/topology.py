@@ -21,9 +21,10 @@ from penstock.sql.connection import connect
 from penstock.store.live import LiveShape
 from penstock.stream.incoming import REJECTED_SCHEMA, Incoming, payload_schema
 from penstock.stream.pipeline import LATE_SCHEMA, Pipeline
-from penstock.stream.plan import DELETED, Graph, Sink
+from penstock.stream.plan import Graph, Sink
 from penstock.stream.reference import References
 from penstock.stream.runner import Limits, Runner
+from penstock.stream.schema import DELETED
 from penstock.stream.stages import make_stages
 
 MEMORY = "512MB"

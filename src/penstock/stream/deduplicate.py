@@ -96,11 +96,7 @@ class DeduplicateStage:
 
 def _latest(segments: Segments, times: Ints, state: Ints) -> tuple[Ints, Ints]:
     """The latest time of each row's key, without and with the row itself."""
-    ranks = np.argsort(np.argsort(times, kind="stable"), kind="stable")
-    step = segments.first * len(times)  # a key that comes after another begins above it
-    highest = np.maximum.accumulate(ranks + step) - step
-    own = np.sort(times)[highest]
-    with_own = np.maximum(own, state[segments.slots])
+    with_own = np.maximum(segments.highest(times), state[segments.slots])
     before = state[segments.slots].copy()
     inner = np.flatnonzero(segments.first < np.arange(len(times)))
     before[inner] = with_own[inner - 1]

@@ -33,9 +33,8 @@ from penstock.spec.stream import (
 from penstock.sql.connection import connect
 from penstock.sql.expression import row_expression
 from penstock.sql.names import quote
-from penstock.stream.schema import SYSTEM, contract_schema, join_fields, running_fields, window_schema
+from penstock.stream.schema import DELETED, SYSTEM, contract_schema, join_fields, running_fields, window_schema
 
-DELETED = "_deleted"  # of a change of a live table: the row of this key is there no longer
 ROWS = "rows"  # the relation that the SQL of a node reads
 Describe = Callable[[str], pa.Schema | None]
 """The columns of a table `layer.name` that may be looked up; None when there is none."""
@@ -270,9 +269,11 @@ class _Planning:
         where = "TRUE"
         if output.where is not None:
             where = condition(output.where, node.schema, kind="condition", where=output.place)
-        listed = ", ".join(quote(name) for name in names)
-        if output.live and node.corrected and output.where is not None:  # a corrected row may leave the table
-            listed, where = f"{listed}, NOT {where} AS {DELETED}", "TRUE"
+        taken_back = DELETED in node.schema.names  # a row of it takes back what was told under this key
+        listed = ", ".join(quote(name) for name in names if not (output.live and name == DELETED))
+        if output.live and (taken_back or (node.corrected and output.where is not None)):  # it may leave the table
+            gone = f"NOT {where} OR coalesce({DELETED}, FALSE)" if taken_back else f"NOT {where}"
+            listed, where = f"{listed}, {gone} AS {DELETED}", "TRUE"
         if output.live:
             where = " AND ".join([where, *(f"{quote(name)} IS NOT NULL" for name in output.key)])
         sql = f"SELECT {listed} FROM {ROWS} WHERE {where}"

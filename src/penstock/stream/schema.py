@@ -8,10 +8,22 @@ import pyarrow as pa
 
 from penstock.conform.columns import decimal_size
 from penstock.spec.contract import Column, Contract, LogicalType
-from penstock.spec.stream import FINAL, VERSION, WINDOW_END, WINDOW_START, Aggregate, Join, Measure, Running, Window
+from penstock.spec.stream import (
+    FINAL,
+    VERSION,
+    WINDOW_END,
+    WINDOW_START,
+    Aggregate,
+    Join,
+    Measure,
+    Running,
+    Window,
+    WindowKind,
+)
 
 INSTANT = pa.timestamp("us", tz="UTC")
 PARTITION, OFFSET = "_partition", "_offset"
+DELETED = "_deleted"  # of a change of a live table: the row of this key is there no longer
 SYSTEM = (pa.field(PARTITION, pa.int32()), pa.field(OFFSET, pa.int64()))
 
 _TYPES: Mapping[LogicalType, pa.DataType] = {
@@ -66,6 +78,7 @@ def window_schema(window: Window, rows: pa.Schema) -> pa.Schema:
             *(pa.field(one.name, _measured(one, rows)) for one in window.aggregates),
             pa.field(VERSION, pa.int64()),
             pa.field(FINAL, pa.bool_()),
+            *([pa.field(DELETED, pa.bool_())] if window.kind is WindowKind.SESSION else []),
         ]
     )
 

@@ -35,6 +35,14 @@ class Segments:
         exclusive = np.cumsum(values) - values
         return exclusive - exclusive[self.first]
 
+    def highest(self, values: Ints) -> Ints:
+        """The largest value of the row and the earlier rows of the same key."""
+        if len(values) == 0:
+            return values
+        distinct, ranks = np.unique(values, return_inverse=True)
+        step = self.first * len(distinct)  # a key that comes after another begins above it
+        return distinct[np.maximum.accumulate(ranks + step) - step]
+
 
 def stable_order(slots: Ints) -> Rows:
     """The rows by slot (below 2^31, or -1), ties as they came: one plain sort of slot and row in one word."""

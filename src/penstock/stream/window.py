@@ -13,7 +13,7 @@ from penstock.spec.stream import FINAL, VERSION, WINDOW_END, WINDOW_START, Windo
 from penstock.stream.cells import Cells
 from penstock.stream.measure import Folding, Ranges, ranged
 from penstock.stream.number import Flags, one_array
-from penstock.stream.schema import INSTANT, window_schema
+from penstock.stream.schema import DELETED, INSTANT, window_schema
 from penstock.stream.segment import Segments
 from penstock.stream.stage import Moment, Produced
 from penstock.stream.word_index import Ints, Keys, WordIndex
@@ -178,8 +178,10 @@ def told(
     start, end = (pa.array(bound).view(INSTANT) for bound in bounds)
     finals = pa.array(np.broadcast_to(np.asarray(final), version.shape))
     columns = [*cells.by(keyed).columns, *(measure.over(ranges) for measure in cells.measures)]
-    names = {WINDOW_START, WINDOW_END, VERSION, FINAL}
+    names = {WINDOW_START, WINDOW_END, VERSION, FINAL, DELETED}
     own = dict(zip((name for name in schema.names if name not in names), columns, strict=False))
+    if DELETED in schema.names:
+        own[DELETED] = pa.repeat(pa.scalar(False), len(version))
     own |= {WINDOW_START: start, WINDOW_END: end, VERSION: pa.array(version), FINAL: finals}
     return pa.table([own[name] for name in schema.names], schema=schema)
 
