@@ -122,6 +122,13 @@ def test_days_of_users_and_merchants_sum_captured_payments_once(till: Desk) -> N
     }
 
 
+def test_a_topology_that_looks_tables_up_may_begin_with_nothing(till: Desk) -> None:
+    with till.running() as runner:
+        till.clock.sleep(3600)
+
+        assert runner.turn() is None
+
+
 def event(name: str, user: str, *, at: int) -> dict[str, Any]:
     return {"event_id": name, "user_id": user, "event_type": "view", "occurred_at": START + timedelta(seconds=at)}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,15 +11,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from penstock.log.protocol import TopicSpec
+from penstock.log.protocol import OFFSET, TopicSpec
 from penstock.spec.project import Project
 from penstock.sql.connection import connect
 from penstock.stream.incoming import REJECTED_SCHEMA, Incoming, payload_schema
+from penstock.stream.journal import Round
 from penstock.stream.outgoing import records
 from penstock.stream.pipeline import LATE_SCHEMA, Pipeline
 from penstock.stream.plan import Graph, make_graphs
 from penstock.stream.reference import Reference, References
+from penstock.stream.replay import History, replay
 from penstock.stream.runner import Limits, Runner
+from penstock.stream.schema import PARTITION
 from penstock.stream.stages import make_stages
 from penstock.testing.world import ManualClock
 from tests.stream.memory_log import MemoryLog
@@ -71,6 +74,15 @@ class Desk:
         outputs = [TopicSpec(sink.output.topic, 1, sink.schema) for sink in graph.sinks]
         outputs += [TopicSpec(graph.rejected, 1, REJECTED_SCHEMA), TopicSpec(graph.late, 1, LATE_SCHEMA)]
         job = self.log.job(self.name, list(graph.topology.inputs()), outputs)
+        with self._pipeline(graph) as pipeline:
+            references = References(lambda: 1, lambda name, columns: Reference(1, self.tables[name].select(columns)))
+            runner = Runner(graph, pipeline, self.log, job, self.clock, "default", self.limits, references=references)
+            runner.resume(adopt=adopt)
+            yield runner
+            runner.close()
+
+    @contextmanager
+    def _pipeline(self, graph: Graph) -> Iterator[Pipeline]:
         with connect(threads=1) as connection:
             connection.execute("SET preserve_insertion_order = true")
             incoming = {}
@@ -79,12 +91,26 @@ class Desk:
                     incoming[node.name] = Incoming(
                         connection, intake.declared, intake.contract, tenant="default", pseudonym_key=b"k", domains={}
                     )
-            pipeline = Pipeline(graph, connection, incoming, make_stages(graph, connection))
-            references = References(lambda: 1, lambda name, columns: Reference(1, self.tables[name].select(columns)))
-            runner = Runner(graph, pipeline, self.log, job, self.clock, "default", self.limits, references=references)
-            runner.resume(adopt=adopt)
-            yield runner
-            runner.close()
+            yield Pipeline(graph, connection, incoming, make_stages(graph, connection))
+
+    def replayed(self, topics: Collection[str]) -> dict[str, list[Row]]:
+        """What the rounds of the journal make when they are taken again."""
+        graph = self.graph
+        rounds = [Round.of_bytes(entry) for entry in self.log.jobs[self.name].journal()]
+        parts = {}
+        for (topic, part), batches in self.log.parts.items():
+            if topic in graph.topology.inputs():
+                schema = pa.schema([*self.log.topics()[topic].spec.schema, pa.field(OFFSET, pa.int64())])
+                rows = pa.Table.from_batches([one.select(schema.names) for one in batches], schema)
+                parts[topic, part] = rows.append_column(
+                    PARTITION, pa.repeat(pa.scalar(part, pa.int32()), rows.num_rows)
+                )
+        made: dict[str, list[Row]] = {topic: [] for topic in topics}
+        with self._pipeline(graph) as pipeline:
+            for outcome in replay(pipeline, History(parts), rounds, prepare=lambda _: None):
+                for topic, found in made.items():
+                    found += outcome.outputs[topic].to_pylist()
+        return made
 
     def finish(self) -> None:
         """Run until nothing is left."""

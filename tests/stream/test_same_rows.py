@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -114,7 +115,7 @@ def oracle_scores(rows: Sequence[Row]) -> list[tuple[int, float | None, float | 
     return found
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(events, cuts, st.integers(1, 4))
 def test_windows_and_statistics_are_those_of_plain_dictionaries(
     history: list[tuple[str, int, int]], cut: int, restart_every: int
@@ -136,13 +137,13 @@ def test_windows_and_statistics_are_those_of_plain_dictionaries(
         assert score is None or math.isclose(row["oddness"], score, rel_tol=1e-6, abs_tol=1e-9)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(events, cuts, st.integers(1, 4), st.randoms(use_true_random=False))
 def test_any_order_within_the_lateness_ends_in_the_same_rows(
-    history: list[tuple[str, int, int]], cut: int, restart_every: int, chance: object
+    history: list[tuple[str, int, int]], cut: int, restart_every: int, chance: Any
 ) -> None:
     rows = rows_of(history)
-    shuffled = sorted(rows, key=lambda row: row["lent"] + timedelta(minutes=chance.uniform(0, 9)))  # type: ignore[attr-defined]
+    shuffled = sorted(rows, key=lambda row: row["lent"] + timedelta(minutes=chance.uniform(0, 9)))
 
     here, there = run(rows, cut=cut), run(shuffled, cut=5, restart_every=restart_every)
 
@@ -173,3 +174,25 @@ def test_a_row_behind_the_watermark_is_told_and_changes_nothing() -> None:
     hours = final(desk.rows("hourly"), "member", "window_start")
     assert [row["loans"] for row in hours.values()] == [1, 1]
     assert {(row["step"], row["offset"]) for row in desk.rows("watch.late")} == {("hours", 2), ("halves", 2)}
+
+
+@settings(max_examples=10, deadline=None)
+@given(events, cuts, st.integers(1, 4), st.randoms(use_true_random=False))
+def test_a_replay_takes_the_same_decisions(
+    history: list[tuple[str, int, int]], cut: int, restart_every: int, chance: Any
+) -> None:
+    """Rows in any order at all, so that some are late."""
+    desk = Desk(PROJECT, "watch", limits=replace(Limits(), rows=cut))
+    desk.clock.sleep(400 * MINUTES)
+    rows = rows_of(history)
+    chance.shuffle(rows)
+    for row in rows:
+        desk.lend([row], partition=chance.randrange(2))
+        desk.clock.sleep(chance.choice([0, 6, 900]))
+        with desk.running() as runner:
+            for _ in range(restart_every):
+                runner.turn()
+
+    live = {topic: desk.rows(topic) for topic in ("scored", "hourly", "halfly", "watch.late")}
+
+    assert desk.replayed(live) == live

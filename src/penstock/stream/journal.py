@@ -28,6 +28,7 @@ class Round:
     number: int
     now: int
     ranges: tuple[Range, ...]
+    before: int  # the watermark that decided what was late
     progress: Progress
     topology: str  # fingerprint
     tables: Mapping[str, int] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class Round:
             "number": self.number,
             "now": self.now,
             "ranges": [[one.topic, one.partition, one.first, one.next] for one in self.ranges],
+            "before": self.before,
             "progress": self.progress.as_record(),
             "topology": self.topology,
             "tables": dict(self.tables),
@@ -53,6 +55,7 @@ class Round:
             number=record["number"],
             now=record["now"],
             ranges=tuple(Range(*one) for one in record["ranges"]),
+            before=record["before"],
             progress=Progress.of_record(record["progress"]),
             topology=record["topology"],
             tables=record["tables"],

@@ -9,8 +9,9 @@ import duckdb
 import pyarrow as pa
 
 from penstock.conform.counts import Counts
+from penstock.spec.stream import Lookup, Score
 from penstock.stream.incoming import REJECTED_SCHEMA, Incoming
-from penstock.stream.plan import ROWS, Graph, Intake, Select, Sink
+from penstock.stream.plan import ROWS, Graph, Intake, Node, Select, Sink
 from penstock.stream.schema import OFFSET, PARTITION, SYSTEM
 from penstock.stream.stage import KeyedStage, Moment, Stage
 from penstock.stream.state import pack, unpack
@@ -81,6 +82,9 @@ class Pipeline:
             if isinstance(node.does, Intake):
                 continue
             inputs = tuple(rows[name] for name in node.reads)
+            if isinstance(node.does, Select | Lookup | Score) and inputs[0].num_rows == 0:
+                rows[node.name] = _nothing(node)
+                continue
             if isinstance(node.does, Select):
                 rows[node.name] = self._sql(node.does.sql, inputs[0])
                 continue
@@ -123,6 +127,11 @@ class Pipeline:
             return self.connection.sql(sql).to_arrow_table()
         finally:
             self.connection.unregister(ROWS)
+
+
+def _nothing(node: Node) -> pa.Table:
+    """No rows of a node that looks at single rows."""
+    return pa.schema([*SYSTEM, *node.schema]).empty_table()
 
 
 def _late_rows(step: str, late: pa.Table, moment: Moment) -> pa.Table:

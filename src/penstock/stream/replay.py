@@ -13,7 +13,6 @@ from penstock.stream.journal import Range, Round
 from penstock.stream.pipeline import Outcome, Pipeline
 from penstock.stream.schema import OFFSET
 from penstock.stream.stage import Moment
-from penstock.stream.watermark import BEGINNING
 
 
 @dataclass(frozen=True)
@@ -42,10 +41,7 @@ def replay(
 ) -> Iterator[Outcome]:
     """Every decision as the journal has it: the same rows in the same order at the same watermark. `prepare` is told of
     each round before it is taken, to bring looked-up tables to where they were."""
-    before = BEGINNING
     for one in rounds:
         prepare(one)
-        after = one.progress.watermark
         came = pipeline.take(history.taken(one.ranges))
-        yield pipeline.process(came, Moment(one.now, before, after))
-        before = after
+        yield pipeline.process(came, Moment(one.now, one.before, one.progress.watermark))

@@ -30,6 +30,9 @@ from penstock.world import Clock
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+MICROS_PER_TICK = 50_000  # how far event time goes, while nothing comes, before windows are asked
+
+
 @dataclass(frozen=True)
 class Limits:
     """How many rows a round takes, and after how many rounds the whole state is written."""
@@ -95,7 +98,7 @@ class Runner:
         progress = advanced(
             self._progress, self.graph.topology.time, self._events(came, now), now, behind=self._behind(positions)
         )
-        if not chunks and progress.watermark == self._progress.watermark:
+        if not chunks and progress.watermark < self._progress.watermark + MICROS_PER_TICK:
             return None
         outcome = self.pipeline.process(came, Moment(now, self._progress.watermark, progress.watermark))
         if not chunks and not any(rows.num_rows for rows in outcome.outputs.values()):
@@ -110,6 +113,7 @@ class Runner:
             number=0 if self.last is None else self.last.number + 1,
             now=now,
             ranges=ranges,
+            before=self._progress.watermark,
             progress=progress,
             topology=self.graph.topology.fingerprint,
             tables={name: stage.version or 0 for name, stage in self._lookups.items()},
