@@ -123,6 +123,23 @@ class Library:
         return self.folder.with_name(self.folder.name + ".saved")
 
 
+class CardOffice(Library):
+    """The library with two more deliveries: lists of all cards, and moves of titles in any order."""
+
+    @classmethod
+    def found(cls, folder: Path) -> Self:
+        library = super().found(folder)
+        shutil.copytree(Path(__file__).parent / "card_office", library.project, dirs_exist_ok=True)
+        return library
+
+    def cards(self, day: int, *lines: str) -> Path:
+        """Deliver the list of a day in January."""
+        return self.deliver(f"cards_202401{day:02}.csv", "member_id,card", *lines)
+
+    def moves(self, name: str, *lines: str) -> Path:
+        return self.deliver(f"moves_{name}.csv", "title,shelf,moved_at", *lines)
+
+
 class Retail(Library):
     """The shop of online_retail, with an inbox of its own."""
 

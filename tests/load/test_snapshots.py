@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from penstock.load.bronze import Refused
 from penstock.spec.contract import Contract, LogicalType
 from penstock.spec.source import Delivery, DeliveryMode, Reading
 from tests.load.load_shapes import COLUMNS, Road, column, contract, road
@@ -135,3 +136,77 @@ def test_of_one_version_the_content_decides_whichever_came_first(tmp_path: Path)
             way.assert_conserved()
     assert found[0] == found[1]
     assert len(found[0]) == 1
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Road]:
+    """At most half of the keys may go from one list to the next."""
+    with road(tmp_path, lists_of_loans(), {"delivery": replace(BY_NAME, max_deleted=0.5)}) as made:
+        yield made
+
+
+def deliver(way: Road, day: int, *loans: int) -> Path:
+    return way.deliver(f"list_2024-01-0{day}.csv", *(f"{loan},Dune,," for loan in loans))
+
+
+def refused(way: Road) -> list[str]:
+    """Names of the files that were not taken, then everything that waits is conformed."""
+    found = [Path(one.path).name for one in way.take() if isinstance(one, Refused)]
+    way.settle()
+    return found
+
+
+def test_a_list_that_misses_too_many_keys_is_refused_by_name_and_nothing_of_it_is_taken(guarded: Road) -> None:
+    deliver(guarded, 1, 1, 2, 3, 4)
+    guarded.run()
+    path = deliver(guarded, 2)
+    (result,) = guarded.take()
+    assert isinstance(result, Refused)
+    assert str(result.error) == (
+        f"{path}: The snapshot misses too many keys, which would all be deleted: expected at most 0.5 of the 4 keys of"
+        " list_2024-01-01.csv missing from list_2024-01-02.csv, found 4 missing. Have it delivered again, or raise"
+        " `delivery.max_deleted`. Nothing of it was taken."
+    )
+    assert (guarded.settle(), len(guarded.rows("ledger.desk"))) == ([], 1)
+
+
+def test_half_of_the_keys_may_go(guarded: Road) -> None:
+    deliver(guarded, 1, 1, 2, 3, 4)
+    deliver(guarded, 2, 3, 4)
+    assert refused(guarded) == []
+
+
+def test_other_keys_do_not_make_up_for_those_that_are_missing(guarded: Road) -> None:
+    deliver(guarded, 1, 1, 2, 3, 4)
+    deliver(guarded, 2, 5, 6, 7, 8)
+    assert refused(guarded) == ["list_2024-01-02.csv"]
+
+
+def test_a_list_is_held_against_the_one_that_follows_too(guarded: Road) -> None:
+    deliver(guarded, 2, 1)
+    guarded.run()
+    deliver(guarded, 1, 1, 2, 3, 4)
+    assert refused(guarded) == ["list_2024-01-01.csv"]
+
+
+def test_a_refused_list_is_taken_once_the_one_between_has_come(guarded: Road) -> None:
+    deliver(guarded, 1, 1, 2, 3, 4)
+    deliver(guarded, 3, 4)
+    assert refused(guarded) == ["list_2024-01-03.csv"]
+    deliver(guarded, 2, 3, 4)
+    assert refused(guarded) == []
+    assert {moment for moment, _, _ in held(guarded)} == {"2024-01-01", "2024-01-02", "2024-01-03"}
+
+
+def test_parts_of_one_moment_count_together(guarded: Road) -> None:
+    deliver(guarded, 1, 1, 2, 3, 4)
+    guarded.run()
+    guarded.deliver("a/list_2024-01-02.csv", "1,Dune,,", "2,Dune,,")
+    guarded.deliver("b/list_2024-01-02.csv", "3,Dune,,")
+    assert refused(guarded) == []
+
+
+def test_a_file_with_rows_of_several_moments_is_no_snapshot(tmp_path: Path) -> None:
+    with road(tmp_path, lists_of_loans(), {"delivery": BY_COLUMN}) as way:
+        way.deliver("a.csv", "1,Dune,,,2024-01-01", "2,Dune,,,2024-01-02", header=DATED)
+        assert refused(way) == ["a.csv"]

@@ -18,22 +18,23 @@ from penstock.conform.counts import Counts
 from penstock.errors import SourceError
 from penstock.ingest.batch import LINE, Batch
 from penstock.ingest.discovery import Discovery
-from penstock.ingest.file import FoundFile
+from penstock.ingest.file import FoundFile, KnownFile
 from penstock.ingest.parallel import read_files
 from penstock.ingest.reading import header
 from penstock.lake.change import TableChange
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
 from penstock.lake.ledger import ledger_spec
-from penstock.lake.table import TableSpec
+from penstock.lake.table import Scan, TableSpec
 from penstock.load.conservation import check_conserved
 from penstock.load.header import check_frozen, renamed, source_columns, spelled
-from penstock.load.ledger import Entry, entry_table, files_in, highest_version, version_columns
+from penstock.load.ledger import Entry, as_declared, entry_table, files_in, highest_version, version_columns
 from penstock.load.origin import Origin
+from penstock.load.shrinking import Shrinking
 from penstock.load.tables import arrow_schema, bronze_name, bronze_spec, quarantine_spec
 from penstock.spec.contract import Contract
 from penstock.spec.project import Project
-from penstock.spec.source import Source
+from penstock.spec.source import DeliveryMode, Source
 from penstock.world import World
 
 BYTES_PER_COMMIT = 512 * 1024 * 1024
@@ -101,7 +102,7 @@ def _take_group(taking: _Taking, group: list[FoundFile]) -> Iterator[Taken | Ref
             return
         except _Unreadable as unreadable:
             yield Refused(unreadable.file.path, unreadable.error)
-            group = [file for file in group if file is not unreadable.file]
+            group = [file for file in group if file.file_id != unreadable.file.file_id]
 
 
 class _Unreadable(Exception):
@@ -144,6 +145,7 @@ class _Taking:
     read: int = 0
     malformed: int = 0
     done: list[Entry] = field(default_factory=list)
+    shrinking: Shrinking | None = None
 
     def __post_init__(self) -> None:
         self.contract = self.project.contracts[self.source.dataset]
@@ -155,9 +157,11 @@ class _Taking:
         started = self.world.clock.monotonic()
         self.read = self.malformed = 0
         self.done = []
+        self.shrinking = Shrinking.watch(self.source, self.contract, self.schema.names)
         bronze, quarantine, ledger = (self.lake.ensure(spec, lease=self.lease) for spec in self.specs)
-        known = {file.file_id for file in files_in(self.lake.scan_head(ledger))}
-        files = [file for file in files if file.file_id not in known]
+        known = files_in(self.lake.scan_head(ledger))
+        taken = {file.file_id for file in known}
+        files = [file for file in files if file.file_id not in taken]
         if not files:
             return None
         batch = int(self.lake.position(bronze, self.source.name) or 0) + 1
@@ -166,6 +170,7 @@ class _Taking:
             change = commit.table(bronze)
             rows = self._rows(files, commit.table(quarantine), batch, ingested_at)
             written = change.append(pa.RecordBatchReader.from_batches(self.schema, rows))
+            self._refuse_shrunken(known, self.lake.scan_head(bronze))
             ledger_change = commit.table(ledger)
             ledger_change.append(entry_table(self.done, batch=batch, ingested_at=ingested_at))
             for moved in (change, ledger_change):
@@ -193,21 +198,47 @@ class _Taking:
             for _, part in parts:
                 rows += part.rows.num_rows
                 malformed += part.malformed.num_rows
-                version = self._version(version, part.rows)
+                version = self._version(file, version, part.rows)
                 if part.malformed.num_rows:
                     quarantine.append(origin.refused(part.malformed, self.source, _names(part.rows)))
-                yield from origin.complete(renamed(part.rows, self.schema.names), self.schema).to_batches()
+                complete = origin.complete(renamed(part.rows, self.schema.names), self.schema)
+                if self.shrinking is not None:
+                    self.shrinking.note(complete)
+                yield from complete.to_batches()
                 self.observe(part.rows.num_rows + part.malformed.num_rows, 0)
             self.observe(0, file.size)
             self.read += rows + malformed
             self.malformed += malformed
             self.done.append(Entry(replace(file, version=version), rows, malformed))
 
-    def _version(self, version: str | None, rows: pa.Table) -> str | None:
+    def _version(self, file: FoundFile, version: str | None, rows: pa.Table) -> str | None:
         """The version so far, or a higher one among the rows."""
         columns = version_columns(self.source, self.contract, _names(rows))
         values = [value for name in columns for value in pc.unique(rows[name]).to_pylist()]
+        if self.source.delivery.mode is DeliveryMode.SNAPSHOT:
+            values = [value for value in values if value not in (None, *self.source.reading.null_values)]
+            if len({*values, *([] if version is None else [version])}) > 1:
+                raise _Unreadable(file, _of_several_moments(file, self.contract, values))
         return highest_version([version, *values])
+
+    def _refuse_shrunken(self, known: Sequence[KnownFile], bronze: Scan) -> None:
+        """Stop at a snapshot that would delete too much; what was written of the group is thrown away."""
+        if self.shrinking is None:
+            return
+        known = as_declared(self.source, known, bronze, self.contract)
+        refused = self.shrinking.refused([entry.file for entry in self.done], known, bronze)
+        if refused is not None:
+            raise _Unreadable(*refused)
+
+
+def _of_several_moments(file: FoundFile, contract: Contract, values: Sequence[str]) -> SourceError:
+    return SourceError(
+        "The rows of the snapshot are of several moments",
+        where=str(file.absolute),
+        expected=f"one value of `{contract.history}` in the whole file",
+        found=", ".join(sorted(set(values))[:3]),
+        remedy="Deliver each snapshot in a file of its own, or declare the delivery `upsert`. Nothing of it was taken.",
+    )
 
 
 def _batches(source: Source, files: Sequence[FoundFile]) -> Iterator[tuple[FoundFile, Batch]]:

@@ -27,9 +27,10 @@ class DatasetResult:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something about the inputs that the user should know: a refused, vanished or unsettled file."""
+    """Something about the inputs that the user should know: a refused, vanished or unsettled file, a snapshot that
+    is not whole."""
 
-    kind: str  # refused | vanished | unsettled | identical
+    kind: str  # refused | vanished | unsettled | identical | held
     source: str
     text: str
 

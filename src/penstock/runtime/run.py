@@ -170,6 +170,7 @@ class _Running:
         settings = Settings(pseudonym_key(place, self.installation.world), place.cache / "spill")
         self.watch.begin(f"conform {step.dataset}")
         accepted = 0
+        held: tuple[str, ...] = ()
         for done in settle(
             lake,
             project,
@@ -191,7 +192,13 @@ class _Running:
                 filtered=counts.filtered,
                 replaced=done.replaced,
             )
+            held = done.held
             self.watch.advance(counts.rows_in, 0)
+        if held:
+            text = (
+                f"{step.dataset}: a row of the snapshot of {', '.join(held)} could not be read, so it deletes nothing"
+            )
+            self._notice("held", step.dataset, text)
         self.watch.end(f"{counted(accepted, 'row')} accepted")
 
     def _release(self, lake: Lake, lease: Lease, previous: int | None) -> tuple[str, int | None]:

@@ -1,0 +1,1 @@
+{{ vault_deletions(ref('card_lists'), key='member_hk') }}
