@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -216,16 +217,19 @@ def test_only_slices_in_which_something_changed_are_written(tmp_path: Path) -> N
     assert len(keys(store)) == 4
 
 
-def test_many_files_are_searched_where_nobody_waits(tmp_path: Path) -> None:
+def test_several_files_have_a_moment_together(tmp_path: Path) -> None:
     store = sqlite(tmp_path)
-    store.refresh(manifest(1), rows([(key, "north", 1) for key in "abcdef"], cuts=[1, 2, 3, 4, 5]))
+    many = [[(f"{part}.{n}", "{}", "north", n) for n in range(6_000)] for part in range(10)]
+    store.refresh(manifest(), lambda _: [Slice(str(part[0]), partial(iter, [part])) for part in many])
     view = store.open()
-    books, north = view.manifest.collections[0], [Condition("shelf", Compare.EQUAL, "north")]
+    books = view.manifest.collections[0]
+    few, all_ = Condition("pages", Compare.EQUAL, 7), Condition("pages", Compare.AT_LEAST, 0)
 
+    for _ in range(200):
+        assert len(view.page(books, [few], skip=5, limit=100, at_once=True)) == 5
     with pytest.raises(TakesLong):
-        view.page(books, north, skip=0, limit=1, at_once=True)
-    assert view.page(books, (), skip=4, limit=1, at_once=True) == [b'{"isbn":"e"}']
-    assert (view.count(books, north), view.document(books, "f")) == (6, b'{"isbn":"f"}')
+        view.count(books, [all_], at_once=True)
+    assert view.count(books, [all_]) == 60_000
 
 
 def test_a_file_that_is_gone_is_made_anew(tmp_path: Path) -> None:

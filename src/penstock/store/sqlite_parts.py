@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
-from penstock.store.protocol import Condition, TakesLong
-from penstock.store.sqlite_rows import RowFile
-
-_FEW = 4  # files that can be searched within a moment
+from penstock.store.protocol import Condition
+from penstock.store.sqlite_rows import RowFile, moment
 
 
 class RowFiles:
@@ -27,29 +26,27 @@ class RowFiles:
         return None
 
     def page(self, conditions: Sequence[Condition], *, skip: int, limit: int, at_once: bool) -> list[bytes]:
-        self._give_up_early(conditions, at_once)
         found: list[bytes] = []
-        for file in self._files:
-            if len(found) == limit:
-                break
-            if skip:
-                there = file.count(conditions, at_once=at_once)
-                if skip >= there:
-                    skip -= there
-                    continue
-            found += file.page(conditions, skip=skip, limit=limit - len(found), at_once=at_once)
-            skip = 0
+        with self._in_time(at_once):
+            for file in self._files:
+                if len(found) == limit:
+                    break
+                if skip:
+                    there = file.count(conditions, at_once=at_once)
+                    if skip >= there:
+                        skip -= there
+                        continue
+                found += file.page(conditions, skip=skip, limit=limit - len(found), at_once=at_once)
+                skip = 0
         return found
 
     def count(self, conditions: Sequence[Condition], *, at_once: bool) -> int:
-        self._give_up_early(conditions, at_once)
-        return sum(file.count(conditions, at_once=at_once) for file in self._files)
+        with self._in_time(at_once):
+            return sum(file.count(conditions, at_once=at_once) for file in self._files)
 
     def close(self) -> None:
         for file in self._files:
             file.close()
 
-    def _give_up_early(self, conditions: Sequence[Condition], at_once: bool) -> None:
-        """Each file gives up in time by itself; many together would not."""
-        if at_once and conditions and len(self._files) > _FEW:
-            raise TakesLong
+    def _in_time(self, at_once: bool) -> AbstractContextManager[None]:
+        return moment(len(self._files)) if at_once else nullcontext()

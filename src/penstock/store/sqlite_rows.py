@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,7 +21,8 @@ from penstock.store.protocol import Condition, Row, TakesLong
 _MAPPED = 1 << 30  # bytes of a file that are read through the page cache without copying
 _TOTALS = 4096  # remembered numbers of rows
 _LARGEST = (1 << 63) - 1
-_MOMENT = 25_000  # steps of SQLite's machine, about half a millisecond
+_TICK = 2_500  # steps of SQLite's machine, about 50 microseconds
+_MOMENT = 10  # ticks
 
 
 def write_rows(path: Path, collection: Collection, batches: Iterable[Sequence[Row]]) -> int:
@@ -75,6 +76,35 @@ def fault(path: Path, rows: int) -> str | None:
     return None if count == rows else f"{path} holds {count:,} rows, not {rows:,}"
 
 
+class _Patience(threading.local):
+    """How many ticks the answer that this thread makes may still take; None: as many as it needs."""
+
+    left: int | None = None
+
+
+_patience = _Patience()
+
+
+@contextmanager
+def moment(files: int) -> Iterator[None]:
+    """Inside, what this thread asks `at_once` of so many files is given up with TakesLong after half a millisecond.
+
+    SQLite counts steps on from one statement to the next, so each file may begin with a tick of its former answers.
+    """
+    _patience.left = _MOMENT + files
+    try:
+        yield
+    finally:
+        _patience.left = None
+
+
+def _out_of_time() -> bool:
+    if _patience.left is None:
+        return False
+    _patience.left -= 1
+    return _patience.left < 0
+
+
 class RowFile:
     """A finished file, open for reading by any thread."""
 
@@ -82,12 +112,11 @@ class RowFile:
         self._collection = collection
         self._rows = rows
         self._lock, self._quick_lock = threading.Lock(), threading.Lock()
-        self._moments: int | None = None
         self._totals: dict[tuple[Condition, ...], int] = {(): rows}
         try:
             # Nobody changes the file, so it is read without locks, and goes on when it is removed.
             self._quick = _connect(path)  # for the thread that everybody waits for: it gives up early
-            self._quick.set_progress_handler(self._out_of_time, _MOMENT)
+            self._quick.set_progress_handler(_out_of_time, _TICK)
             self._slow = _connect(path)
         except sqlite3.Error as error:
             raise StorageError(
@@ -127,23 +156,12 @@ class RowFile:
             with self._lock:
                 return self._slow.execute(sql, values).fetchall()
         with self._quick_lock:
-            self._moments = 0
             try:
                 return self._quick.execute(sql, values).fetchall()
             except sqlite3.OperationalError as error:
-                if self._moments > 1:
+                if _patience.left is not None and _patience.left < 0:
                     raise TakesLong from error
                 raise
-            finally:
-                self._moments = None
-
-    def _out_of_time(self) -> bool:
-        """Called by SQLite after every `_MOMENT` steps of a statement, steps of its former uses included: so the
-        first call says nothing, and the second that a whole moment has passed."""
-        if self._moments is None:
-            return False
-        self._moments += 1
-        return self._moments > 1
 
     def close(self) -> None:
         self._quick.close()
