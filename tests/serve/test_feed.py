@@ -74,6 +74,19 @@ def test_only_the_slice_of_a_row_that_changed_is_another(days: list[date | None]
         assert changed.count(True) == 1
 
 
+def test_a_slice_is_another_when_only_its_order_changed() -> None:
+    with visits([date(2024, 1, 1)] * 2) as connection:
+        wanted = replace(collection(connection), order=("came", "rank desc", "visit"))
+        versions = set()
+        for rank in ("visit", "-visit", "visit"):
+            connection.execute(
+                f"CREATE OR REPLACE TABLE gold.visits AS SELECT visit, came, desk, {rank} AS rank FROM gold.visits"
+            )
+            versions |= {one.version for one in slices(connection, wanted, sliced_from=1)}
+
+        assert len(versions) == 2
+
+
 @pytest.mark.parametrize(("span", "expected"), [(30, 30), (40, 10), (60, 14), (200, 16), (3000, 1)])
 def test_the_longer_the_time_the_longer_its_slices(span: int, expected: int) -> None:
     """Weeks, months, quarters or years, whichever are fewer than 32; else all at once."""

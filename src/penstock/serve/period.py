@@ -66,7 +66,9 @@ def _grouped(days: Sequence[_Day], begin: Callable[[date], date]) -> list[list[_
 
 def _days(connection: duckdb.DuckDBPyConnection, collection: Collection, column: str) -> list[_Day] | None:
     """None where a day is none of the calendar that can be counted in."""
-    name, used = quote(column), ", ".join(quote(field.name) for field in collection.fields)
+    ordering = (one.partition(" ")[0] for one in collection.order)  # it may be by what is not shown
+    used = ", ".join(map(quote, dict.fromkeys([*(field.name for field in collection.fields), *ordering])))
+    name = quote(column)
     proper = f"isfinite({name}) AND {name} >= DATE '0001-01-01' AND {name} < DATE '9999-01-01'"
     found = connection.execute(
         f"SELECT CASE WHEN {proper} THEN CAST({name} AS DATE) END, count(*), sum(CAST(hash({used}) AS HUGEINT)), "
