@@ -265,15 +265,16 @@ class _Planning:
         return _with(rows, [pa.field(name, table.field(theirs).type) for name, theirs in lookup.columns])
 
     def _sink(self, output: Output, node: Node) -> Sink:
-        names = output.columns or tuple(node.schema.names)
+        names = output.columns or tuple(name for name in node.schema.names if name != DELETED)
+        taken_back = f"coalesce({DELETED}, FALSE)" if DELETED in node.schema.names else "FALSE"
         where = "TRUE"
         if output.where is not None:
             where = condition(output.where, node.schema, kind="condition", where=output.place)
-        taken_back = DELETED in node.schema.names  # a row of it takes back what was told under this key
-        listed = ", ".join(quote(name) for name in names if not (output.live and name == DELETED))
-        if output.live and (taken_back or (node.corrected and output.where is not None)):  # it may leave the table
-            gone = f"NOT {where} OR coalesce({DELETED}, FALSE)" if taken_back else f"NOT {where}"
-            listed, where = f"{listed}, {gone} AS {DELETED}", "TRUE"
+        listed = ", ".join(quote(name) for name in names)
+        if taken_back != "FALSE" or (output.live and node.corrected and output.where is not None):
+            # what is taken back, and in a live table what a correction let leave it, goes out as such
+            listed = f"{listed}, {taken_back} OR NOT {where} AS {DELETED}"
+            where = "TRUE" if output.live else f"({where} OR {taken_back})"
         if output.live:
             where = " AND ".join([where, *(f"{quote(name)} IS NOT NULL" for name in output.key)])
         sql = f"SELECT {listed} FROM {ROWS} WHERE {where}"
