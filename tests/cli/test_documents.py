@@ -20,6 +20,7 @@ TABLES = {
     "gold.loans_by_status": 2,
     "ledger.loans": 1,
     "ledger.members": 1,
+    "quality.results": 12,
 }
 SELECT = "SELECT status, loans FROM gold.loans_by_status ORDER BY status"
 

@@ -94,3 +94,25 @@ def test_a_declared_warning_does_not_refuse(library: Library) -> None:
     report = library.run()
     failed = {check["name"] for check in report["checks"] if check["status"] == "fail"}
     assert (report["release"], "few_loans_are_refused" in failed) == (2, True)
+
+
+def test_what_the_gate_found_is_a_table_for_releases_and_refusals_alike(library: Library) -> None:
+    refuse(library)
+    library.members("south", 2, "m3,cy@example.org,2022-02-02")
+    library.run()
+
+    found = library.query(
+        "SELECT release, released, status FROM quality.results WHERE name = 'members_are_listed_once' ORDER BY judged_at"
+    )
+    scores = library.query(
+        "SELECT dataset, score FROM quality.results WHERE kind = 'score' AND release = 1 ORDER BY dataset NULLS LAST"
+    )
+
+    assert [(row["release"], row["released"], row["status"]) for row in found] == [
+        (2, False, "fail"),
+        (2, True, "pass"),
+    ]
+    assert [row["dataset"] for row in scores] == ["loans", "members", None]
+    assert scores[1]["score"] == 100
+    assert scores[0]["score"] < scores[2]["score"] < 100
+    assert library.count("quality.results", release=1) == library.count("quality.results")

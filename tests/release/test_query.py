@@ -62,7 +62,9 @@ def test_a_query_may_be_asked_while_another_is_read(reader):
     "sql", ["SELECT * FROM fact_loans", "SELECT * FROM gold.fact_loan", "SELECT * FROM gold.fact_lonas"]
 )
 def test_a_table_spelled_wrongly_is_suggested_and_all_are_listed(reader, sql):
-    with pytest.raises(UsageError, match=r"Did you mean gold.fact_loans\? Tables: gold.fact_loans, silver.loans"):
+    with pytest.raises(
+        UsageError, match=r"Did you mean gold.fact_loans\? Tables: gold.fact_loans, quality.results, silver.loans"
+    ):
         query(reader, sql)
 
 

@@ -128,7 +128,7 @@ def history(
 
 @app.command()
 def query(
-    sql: Annotated[str, typer.Argument(help="One SELECT over bronze.*, silver.*, quarantine.* and gold.*.")],
+    sql: Annotated[str, typer.Argument(help="One SELECT over bronze.*, silver.*, quarantine.*, gold.* and quality.*.")],
     project: Project = HERE,
     data_dir: Data = None,
     release: Release = None,

@@ -13,7 +13,7 @@ from penstock.release.views import qualified
 from penstock.world import World
 
 ENDINGS = {".csv": "csv", ".parquet": "parquet", ".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson"}
-_LAYERS = ("gold", "silver", "quarantine", "bronze")
+_LAYERS = ("gold", "silver", "quarantine", "bronze", "quality")
 
 
 def export(reader: Reader, dataset: str, to: Path, *, world: World, overwrite: bool = False) -> int:

@@ -19,7 +19,9 @@ from penstock.lake.lease import Lease
 from penstock.lake.table import DataFile, FieldColumn, Head, Scan
 from penstock.quality.masking import personal_columns
 from penstock.quality.result import CheckResult
-from penstock.quality.verdict import Verdict
+from penstock.quality.results import SPEC as RESULTS_SPEC
+from penstock.quality.results import result_rows
+from penstock.quality.verdict import ModelTest, Verdict
 from penstock.release.gate import remember_refusal
 from penstock.release.model import BuiltModel, BuiltRows, gold_name
 from penstock.release.record import KIND, GoldTable, Release, latest_release
@@ -61,9 +63,11 @@ def publish(
     checks: Sequence[CheckResult],
     verdict: Verdict,
     lease: Lease,
+    tests: Sequence[ModelTest] = (),
     counts: Mapping[str, Any] | None = None,
 ) -> Release:
-    """Release the candidate when the verdict lets it; GateFailed otherwise, and the refusal is remembered.
+    """Release the candidate when the verdict lets it; GateFailed otherwise, and the refusal is remembered. What the gate
+    found becomes rows of `quality.results` in either case.
 
     A table is kept when its content is what it was, grows when rows only came to it, is patched when it is
     known where rows came and went, and is replaced as a whole in every other case. Schemas are prepared before the commit (other readers of the catalogue may see
@@ -73,8 +77,13 @@ def publish(
     heads = lake.heads("gold")  # before the last release is read: a head that moved since makes a conflict
     last = latest_release(lake.root)
     number = 1 if last is None else last.number + 1
+    clock = lake.world.clock
+    found = result_rows(checks, tests, release=number, released=verdict.passed, judged_at=clock.now())
+    results = lake.ensure(RESULTS_SPEC, lease=lease)
     if not verdict.passed:
-        clock = lake.world.clock
+        with lake.stage(lease=lease, token=f"{_token(number, project, candidate)}:{clock.now().isoformat()}") as commit:
+            commit.table(results).append(found)
+            commit.apply()
         remember_refusal(lake.root, project, verdict, number=number, silver=candidate.silver, clock=clock)
         raise GateFailed(verdict.sentence(), where=verdict.blocking[0].where, remedy=_REFUSED)
     trusted = last is not None and candidate.built_on == last.number
@@ -95,7 +104,7 @@ def publish(
                 tables[name] = _stage(lake, commit, candidate, model, head, moves[name], number)
         release = Release(
             number=number,
-            committed_at=lake.world.clock.now(),
+            committed_at=clock.now(),
             project=project.fingerprint,
             models=project.models_fingerprint,
             silver=dict(candidate.silver),
@@ -104,6 +113,7 @@ def publish(
             checks=tuple(check.as_record() for check in checks),
             counts=counts or {},
         )
+        commit.table(results).append(found)
         commit.record(KIND, release.key, release.as_record())
         commit.apply()
     return release

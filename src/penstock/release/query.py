@@ -16,7 +16,7 @@ from penstock.release.views import unreadable
 from penstock.sql.guard import check_query
 
 _BATCH_ROWS = 50_000
-_LAYERS = {"gold": 0, "silver": 1, "quarantine": 2, "bronze": 3}
+_LAYERS = {"gold": 0, "silver": 1, "quarantine": 2, "bronze": 3, "quality": 4}
 _MISSING_TABLE = re.compile(r"Table with name \"?([^\s\"]+)\"? does not exist|There is no table '([^']+)'")
 _SHOW_TABLES = re.compile(r"\s*show\s+tables\s*;?\s*", re.IGNORECASE)
 _TABLES = (

@@ -21,7 +21,7 @@ from penstock.sql.connection import connect
 from penstock.sql.guard import lock_down
 from penstock.world import World
 
-_LIVE = ("bronze", "silver", "quarantine")
+_LIVE = ("bronze", "silver", "quarantine", "quality")
 
 
 @dataclass

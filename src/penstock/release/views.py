@@ -11,7 +11,7 @@ from penstock.lake.table import Scan
 from penstock.sql.names import quote
 from penstock.sql.scan import read_scan
 
-SCHEMAS = ("bronze", "silver", "quarantine", "gold")
+SCHEMAS = ("bronze", "silver", "quarantine", "gold", "quality")
 
 
 def define_views(

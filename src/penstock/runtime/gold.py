@@ -71,6 +71,7 @@ def release_gold(
                     silver={f"silver.{dataset}": given.scan.snapshot_id for dataset, given in inputs.items()},
                 ),
                 checks=checks,
+                tests=built.tests,
                 verdict=verdict,
                 lease=lease,
                 counts={**counts, **({} if metrics is None else {COUNTED: metrics})},

@@ -15,7 +15,7 @@ from penstock.runtime.installation import Installation
 from penstock.runtime.parts import PartState, read_parts
 from penstock.runtime.topology_state import TopologyState, read_states
 
-LAYERS = ("bronze", "silver", "quarantine", "gold", "ledger")
+LAYERS = ("bronze", "silver", "quarantine", "gold", "quality", "ledger")
 
 
 @dataclass(frozen=True)
