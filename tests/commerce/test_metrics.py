@@ -6,7 +6,7 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -20,8 +20,14 @@ from penstock.release.reader import open_reader
 from penstock.runtime.installation import Installation
 from penstock.runtime.metrics import read_metrics
 from penstock.runtime.run import run
+from penstock.runtime.served import serving_store
 from penstock.runtime.watch import Unwatched
+from penstock.serve.app import make_app
+from penstock.serve.metrics import metric_routes
+from penstock.serve.numbers import ReleasedNumbers
+from penstock.serve.site import Current
 from tests.commerce.conftest import COMMERCE
+from tests.serve.asgi_client import Client
 
 # Long enough for refunds of deliveries that are thirty days old.
 SMALL = ["--customers", "80", "--products", "20", "--orders", "400", "--days", "90", "--cut", "all"]
@@ -37,6 +43,8 @@ class Shop:
     answers: Answers
     metrics: Metrics
     truth: dict[str, Any]
+    client: Client  # of the API
+    rows: Mapping[str, int]  # of gold tables, by name
 
     def ask(self, metric: str, *by: str, grain: str | None = None) -> dict[tuple[Any, ...], Any]:
         """Value by period and dimensions."""
@@ -64,9 +72,21 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     installation = Installation.at(COMMERCE, place / "data", environment={"COMMERCE_INBOX": str(inbox)})
     report = run(installation, Unwatched())
     assert report.outcome == "released", report.verdict
-    _, metrics = read_metrics(installation)
+    release, metrics = read_metrics(installation)
     with open_reader(installation.place.root, installation.world) as reader:
-        yield Shop(Answers(reader.connection, metrics), metrics, json.loads(truth.read_text())["metrics"])
+        yield Shop(
+            Answers(reader.connection, metrics),
+            metrics,
+            json.loads(truth.read_text())["metrics"],
+            _api(installation),
+            {name: table.rows for name, table in release.gold.items()},
+        )
+
+
+def _api(installation: Installation) -> Client:
+    current, root = Current(serving_store(installation)), installation.place.root
+    numbers = ReleasedNumbers(root, installation.world)
+    return Client(make_app(current, root, routers=[metric_routes(current, numbers)]))
 
 
 @pytest.mark.parametrize("metric", MONEY + COUNTS)
@@ -131,3 +151,35 @@ def test_a_ratio_can_be_cut_by_what_both_its_parts_have(shop: Shop, metric: str)
 def test_what_is_no_product_is_in_no_category(shop: Shop) -> None:
     for metric in ("gross_sales", "net_sales", "cost_of_goods", "gross_profit"):
         assert ("none",) not in shop.ask(metric, "category")
+
+
+@pytest.mark.parametrize(
+    ("path", "table"),
+    [("/customers", "vw_customer_360"), ("/products", "vw_product_analytics"), ("/orders", "vw_order_analytics")],
+)
+def test_the_api_lists_every_row_once(shop: Shop, path: str, table: str) -> None:
+    page = shop.client.get(path, limit=1000).json
+    keys = {next(iter(row.values())) for row in page["items"]}
+
+    assert page["total"] == len(keys) == shop.rows[f"gold.{table}"] > 0
+    assert shop.client.get(f"{path}/{min(keys)}").json in page["items"]
+
+
+def test_the_orders_below_all_customers_are_those_that_name_one(shop: Shop) -> None:
+    customers = [row["customer_hk"] for row in shop.client.get("/customers", limit=1000).json["items"]]
+    orders = shop.client.get("/orders", limit=1000).json["items"]
+    below = [order for key in customers for order in shop.client.get(f"/customers/{key}/orders").json["items"]]
+
+    assert {order["order_hk"] for order in below} == {
+        order["order_hk"] for order in orders if order["customer_hk"] in customers
+    }
+    assert len(below) > len(orders) / 2
+
+
+@pytest.mark.parametrize("metric", MONEY + COUNTS)
+def test_the_api_gives_metrics_with_all_their_digits(shop: Shop, metric: str) -> None:
+    rows = shop.client.get(f"/metrics/{metric}", by="store").json["items"]
+
+    assert {row["store"]: Decimal(row[metric]) for row in rows} == {
+        store: Decimal(value) for store, value in shop.truth[metric]["stores"].items()
+    }
