@@ -61,10 +61,9 @@ def stream(reader: Reader, sql: str) -> pa.RecordBatchReader:
         statement = _TABLES if shown else check_query(cursor, sql).strip().removesuffix(";")
         rows = cursor.sql(statement).to_arrow_reader(_BATCH_ROWS)
     except UsageError as error:
-        cause = error.__cause__
-        raise _helpful(error if cause is None else None, str(cause or error), reader) from error
+        raise as_usage_error(error, reader.tables) from error
     except (duckdb.BinderException, duckdb.CatalogException) as error:
-        raise _helpful(None, _located(cursor, statement, error), reader) from error
+        raise _helpful(None, _located(cursor, statement, error), reader.tables) from error
     except duckdb.Error as error:
         raise _as_error(error, reader) from error
     return pa.RecordBatchReader.from_batches(rows.schema, _guarded(rows, cursor, reader))
@@ -95,16 +94,23 @@ def _as_error(error: Exception, reader: Reader) -> UsageError | StorageError:
         return unreadable(error)
     if "Out of Memory" in message:
         return UsageError("The query needs more memory than it may take", found=message.splitlines()[0])
-    return _helpful(None, message, reader)
+    return _helpful(None, message, reader.tables)
 
 
-def _helpful(error: UsageError | None, message: str, reader: Reader) -> UsageError:
-    """The database's message with the place in the SQL, and the tables that come near."""
+def as_usage_error(error: Exception, tables: Iterable[str]) -> UsageError:
+    """What the database, or the guard, says of SQL, with the place in it and the tables that come near."""
+    cause = error.__cause__
+    if not isinstance(error, UsageError):
+        return _helpful(None, str(error), tables)
+    return _helpful(error if cause is None else None, str(cause or error), tables)
+
+
+def _helpful(error: UsageError | None, message: str, tables: Iterable[str]) -> UsageError:
     match = _MISSING_TABLE.search(message)
     if match is None:
         return error if error is not None else UsageError("The query cannot be run", found=_with_place(message))
     name = next(group for group in match.groups() if group is not None)
-    return UsageError(f"There is no table {name}", remedy=_suggest(name, reader.tables))
+    return UsageError(f"There is no table {name}", remedy=_suggest(name, tables))
 
 
 def _with_place(message: str) -> str:

@@ -11,10 +11,10 @@ from penstock.spec.project import Project
 
 
 def validate(project: Path, data_dir: Path | None) -> Project:
-    """Load the project, compile every contract for every source that feeds it, let dbt read the models, and
-    MetricFlow the metrics.
+    """Load the project, compile every contract for every source that feeds it, let dbt read the models and
+    MetricFlow the metrics, and rehearse models and checks over tables without rows.
 
-    Raises DeclarationError with every problem found. Nothing is run and no data is read.
+    Raises DeclarationError with every problem found. No data is read and nothing of it is changed.
     """
     installation = Installation.at(project, data_dir)
     problems = tuple(_problems(installation))
@@ -28,27 +28,32 @@ def _problems(installation: Installation) -> Iterator[PenstockError]:
     from penstock.runtime.streams import problems_of_streams
     from penstock.sql.connection import connect
 
+    wrong = 0
     with connect() as connection:
         for contract in installation.project.contracts.values():
             sources = installation.project.sources_of(contract.dataset)
             found = (problems(connection, contract, source.reading) for source in sources)
-            yield from {str(problem): problem for several in found for problem in several}.values()
+            of_contract = {str(problem): problem for several in found for problem in several}
+            wrong += len(of_contract)
+            yield from of_contract.values()
     yield from problems_of_streams(installation)
-    yield from _model_problems(installation)
+    yield from _model_problems(installation, rehearse=wrong == 0)
 
 
-def _model_problems(installation: Installation) -> Iterator[PenstockError]:
-    from penstock.runtime.models import read_declared
+def _model_problems(installation: Installation, *, rehearse: bool) -> Iterator[PenstockError]:
+    from penstock.runtime import rehearsal
+    from penstock.runtime.serving import problems_of_endpoints
 
-    try:
-        graph, metrics = read_declared(installation)
-    except DeclarationError as error:
-        yield from error.problems or (error,)
-    else:
-        from penstock.runtime.serving import problems_of_endpoints
-
-        yield from problems_of_endpoints(installation.project, graph)
-        yield from _metric_problems(installation, metrics)
+    with rehearsal.stage(installation) as folder:
+        try:
+            program = rehearsal.read_models(installation.project, folder)
+        except DeclarationError as error:
+            yield from error.problems or (error,)
+            return
+        yield from problems_of_endpoints(installation.project, program.graph)
+        yield from _metric_problems(installation, program.semantic_manifest)
+        if rehearse:
+            yield from rehearsal.problems(installation, program, folder)
 
 
 def _metric_problems(installation: Installation, manifest: str | None) -> Iterator[PenstockError]:

@@ -62,6 +62,7 @@ def _check(fields: Fields, path: Path, problems: Problems) -> Check | None:
         description=fields[CHECK_DESCRIPTION],
         path=path,
         fingerprint=fingerprint("check", meaning),
+        places=tuple(str(fields.place(key)) for key in (SQL, AGAINST) if fields.given(key)),
     )
 
 

@@ -42,6 +42,7 @@ class Check:
     description: str
     path: Path
     fingerprint: str
+    places: tuple[str, ...] = ()  # file:line:column of its queries
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,126 @@
+"""A rehearsal: the models built and the checks asked over tables without rows, so that wrong SQL is found before a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+
+from penstock.errors import DeclarationError, PenstockError, TransformFailed
+from penstock.lake.table import FieldColumn, Scan, TableSpec
+from penstock.lake.types import duckdb_type, iceberg_type
+from penstock.load.tables import quarantine_spec, silver_spec, snapshots_spec
+from penstock.release.candidate import define_candidate
+from penstock.release.query import as_usage_error
+from penstock.runtime.installation import Installation
+from penstock.spec.project import Check, Project
+from penstock.sql.guard import check_query
+from penstock.transform import warehouse
+from penstock.transform.build import build, read_program
+from penstock.transform.failure import check_sources
+from penstock.transform.graph import Graph
+from penstock.transform.program import Program
+from penstock.transform.result import Build, ModelInput
+from penstock.transform.workspace import Limits, prepare
+
+_WRONG_SQL = ("Parser Error", "Binder Error", "Catalog Error")  # no row can mend what these tell
+
+
+@contextmanager
+def stage(installation: Installation) -> Iterator[Path]:
+    """The folder of the rehearsals of a data directory; one that is gone afterwards where nothing may be written."""
+    if installation.place.exists and installation.place.is_writable:
+        yield installation.place.cache / "rehearsal"
+        return
+    with TemporaryDirectory(prefix="penstock-") as folder:
+        yield Path(folder)
+
+
+def read_models(project: Project, folder: Path) -> Program:
+    """The models compiled; DeclarationError when dbt cannot read them or when they read what the project has not."""
+    if project.models is None:
+        return Program("", Graph({}, {}), {}, None)
+    workspace = prepare(folder / "dbt", models=project.models, database=_database(folder), limits=Limits())
+    program = read_program(workspace, log=folder)
+    check_sources(program.graph, project.silver_tables, workspace)
+    return program
+
+
+def problems(installation: Installation, program: Program, folder: Path) -> Iterator[PenstockError]:
+    """Wrong SQL in models and, where all of them can be built, in checks; models that are more than SQL are not tried."""
+    project = installation.project
+    silver, quarantine = _silver(project), _quarantine(project)
+    inputs = {name.removeprefix("silver."): ModelInput(scan) for name, scan in silver.items()}
+    if project.models is not None and not program.sql:
+        return
+    try:
+        built = build(
+            project, inputs=inputs, base=None, target=_database(folder), clock=installation.world.clock, log=folder
+        )
+        yield from _checks(project, {**silver, **quarantine}, built)
+    except DeclarationError as error:
+        yield from error.problems or (error,)
+    except TransformFailed as error:
+        if str(error.found).startswith(_WRONG_SQL):
+            yield DeclarationError(error.what, where=error.where, found=error.found, remedy="Correct it.")
+    finally:
+        warehouse.discard(_database(folder))
+
+
+def _database(folder: Path) -> Path:
+    return folder / f"rehearsal-{os.getpid()}.duckdb"
+
+
+def _silver(project: Project) -> Mapping[str, Scan]:
+    contracts = project.contracts
+    specs = [silver_spec(contract, contracts) for contract in contracts.values()]
+    specs += [snapshots_spec(contracts[name], contracts) for name in contracts if project.has_snapshots(name)]
+    return {spec.name: _empty(spec) for spec in specs}
+
+
+def _quarantine(project: Project) -> Mapping[str, Scan]:
+    return {spec.name: _empty(spec) for spec in map(quarantine_spec, project.contracts)}
+
+
+def _empty(spec: TableSpec) -> Scan:
+    columns = (
+        FieldColumn(number, column.name, duckdb_type(iceberg_type(column.type, where=spec.name)))
+        for number, column in enumerate(spec.columns, 1)
+    )
+    return Scan(spec.name, None, (), tuple(columns))
+
+
+def _checks(project: Project, scans: Mapping[str, Scan], built: Build) -> Iterator[PenstockError]:
+    with warehouse.opened(built.database, read_only=True) as connection:
+        define_candidate(connection, scans=scans, models=built.gold)
+        tables = (*scans, *(f"gold.{model.name}" for model in built.gold))
+        for check in project.checks:
+            for sql, place in _queries(check):
+                error = _wrong(connection, sql)
+                if error is not None:
+                    told = as_usage_error(error, tables)
+                    what = f"The SQL of check `{check.name}` is wrong"
+                    found = told.what if told.found is None else told.found
+                    yield DeclarationError(what, where=place, expected=told.expected, found=found, remedy=told.remedy)
+
+
+def _queries(check: Check) -> Iterator[tuple[str, str]]:
+    places = iter(check.places or (str(check.path),) * 2)
+    yield check.sql, next(places)
+    if check.against is not None:
+        yield check.against, next(places)
+
+
+def _wrong(connection: duckdb.DuckDBPyConnection, sql: str) -> Exception | None:
+    """What the database says of the SQL, other than about values."""
+    try:
+        connection.execute(check_query(connection, sql)).fetchall()
+    except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, PenstockError) as error:
+        return error
+    except duckdb.Error:
+        return None
+    return None
