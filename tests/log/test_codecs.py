@@ -31,10 +31,13 @@ SCHEMA = pa.schema(
         "yes": pa.bool_(),
         "day": pa.date32(),
         "moment": pa.timestamp("us", tz="UTC"),
+        "tags": pa.list_(pa.string()),
+        "top": pa.list_(pa.struct({"value": pa.decimal128(9, 2), "count": pa.int64()})),
     }
 )
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOMENTS = st.integers(-(10**15), 7 * 10**15).map(lambda one: EPOCH + timedelta(microseconds=one))
+TOP = st.fixed_dictionaries({"value": st.none() | st.decimals(-99, 99, places=2), "count": st.integers(0, 9)})
 ROWS = st.lists(
     st.fixed_dictionaries(
         {
@@ -46,6 +49,8 @@ ROWS = st.lists(
             "yes": st.none() | st.booleans(),
             "day": st.none() | st.dates(date(1900, 1, 1), date(2200, 1, 1)),
             "moment": st.none() | MOMENTS,
+            "tags": st.none() | st.lists(st.none() | st.text(st.characters(codec="utf-8"), max_size=5), max_size=3),
+            "top": st.none() | st.lists(TOP, max_size=3),
         }
     ),
     max_size=8,
@@ -68,6 +73,9 @@ POISON = [
     b'{"money": "1.234.5"}',
     b'{"moment": "yesterday"}',
     b'{"bytes": "???"}',
+    b'{"tags": "a"}',
+    b'{"tags": [1]}',
+    b'{"top": [{"value": "x"}]}',
     b"[" * 100_000,
     None,
 ]
@@ -108,7 +116,7 @@ def test_a_missing_column_is_null() -> None:
 
 def test_a_type_without_a_form_is_refused() -> None:
     with pytest.raises(LogError, match="no form in JSON"):
-        JsonCodec(pa.schema({"tags": pa.list_(pa.string())}))
+        JsonCodec(pa.schema({"tags": pa.map_(pa.string(), pa.string())}))
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import os
+
+from penstock.errors import UsageError
 from penstock.log.protocol import Log
 from penstock.runtime.installation import Installation
 
+KAFKA = "PENSTOCK_KAFKA"  # host:port, by comma: the log is that of a Kafka cluster
+ENCODING = "PENSTOCK_KAFKA_ENCODING"  # json or avro
+REGISTRY = "PENSTOCK_SCHEMA_REGISTRY"  # its address, for Avro
+
 
 def open_log(installation: Installation) -> Log:
-    """The log of the data directory."""
+    """The log of the data directory, or of the Kafka cluster that the environment names."""
+    servers = os.environ.get(KAFKA)
+    if servers:
+        return _open_kafka(installation, servers)
     from penstock.log.embedded import EmbeddedLog
 
     return EmbeddedLog.open(installation.place.root / "log", installation.world)
+
+
+def _open_kafka(installation: Installation, servers: str) -> Log:
+    try:
+        from penstock.log.kafka.client import KafkaSettings
+        from penstock.log.kafka.kafka_log import KafkaLog
+    except ModuleNotFoundError as error:
+        remedy = "Install it: pip install 'penstock[kafka]'."
+        raise UsageError(f"{KAFKA} is set, but the client of Kafka is missing", remedy=remedy) from error
+    encoding, registry = os.environ.get(ENCODING, "json"), os.environ.get(REGISTRY)
+    return KafkaLog.open(KafkaSettings(servers, encoding=encoding, registry=registry), installation.world)

@@ -32,13 +32,21 @@ _SIMPLE = {
 
 def avro_schema(name: str, schema: pa.Schema) -> dict[str, Any]:
     """The record of a topic: every column may be null, in the order of the topic."""
-    fields = [{"name": one.name, "type": ["null", _type(one)], "default": None} for one in schema]
-    return {"type": "record", "name": re.sub(r"[^A-Za-z0-9_]", "_", f"T{name}"), "fields": fields}
+    own = re.sub(r"[^A-Za-z0-9_]", "_", f"T{name}")
+    return {"type": "record", "name": own, "fields": [_field(one, own) for one in schema]}
 
 
-def _type(one: pa.Field) -> object:
+def _field(one: pa.Field, within: str) -> dict[str, Any]:
     if not _NAME.fullmatch(one.name):
         raise LogError("Avro does not allow this name of a column", found=one.name)
+    return {"name": one.name, "type": ["null", _type(one, f"{within}_{one.name}")], "default": None}
+
+
+def _type(one: pa.Field, path: str) -> object:
+    if pa.types.is_list(one.type):
+        return {"type": "array", "items": ["null", _type(one.type.value_field, f"{path}_item")]}
+    if pa.types.is_struct(one.type):
+        return {"type": "record", "name": path, "fields": [_field(inner, path) for inner in one.type.fields]}
     if pa.types.is_decimal(one.type):
         scale = {"precision": one.type.precision, "scale": one.type.scale}
         return {"type": "bytes", "logicalType": "decimal", **scale}

@@ -29,6 +29,7 @@ _MOVED = {
 }
 _DAMAGED = {KafkaError._BAD_MSG, KafkaError._BAD_COMPRESSION, KafkaError.INVALID_MSG}
 _LOGGER = logging.getLogger("penstock.kafka")
+_LOGGER.addHandler(logging.NullHandler())  # who wants to see what the client says, adds a handler
 
 
 def _told_elsewhere(error: KafkaError) -> None:

@@ -1,7 +1,8 @@
 """A row as one JSON object: whole columns at a time, row by row only for those that are not as they should be.
 
 Whole numbers, floats and booleans are JSON's own; decimals, dates (ISO 8601) and UTC times (ISO 8601, microseconds) are
-strings; bytes are Base64; NaN and infinities are the strings NaN, Infinity and -Infinity.
+strings; bytes are Base64; NaN and infinities are the strings NaN, Infinity and -Infinity. Lists are arrays, structs
+objects, of the same.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import io
 import json
 import math
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -98,7 +99,7 @@ class JsonCodec:
                 parse_options=pj.ParseOptions(explicit_schema=self._read, unexpected_field_behavior="ignore"),
             )
             columns = [_typed(table[one.name], one.type) for one in self._schema]
-        except (pa.ArrowInvalid, UnicodeDecodeError, ValueError):
+        except (pa.ArrowInvalid, TypeError, InvalidOperation, ValueError):
             return None
         if table.num_rows != len(values) or any(_has_nan(column) for column in columns):
             return None
@@ -111,19 +112,30 @@ class JsonCodec:
 
 
 def _known(type: pa.DataType) -> bool:
+    if pa.types.is_list(type):
+        return _known(type.value_type)
+    if pa.types.is_struct(type):
+        return all(_known(one.type) for one in type.fields)
     tests = (pa.types.is_integer, pa.types.is_boolean, pa.types.is_string, pa.types.is_binary, pa.types.is_decimal)
     return type in (pa.float64(), pa.date32(), pa.timestamp("us", tz="UTC")) or any(test(type) for test in tests)
 
 
 def _read_type(type: pa.DataType) -> pa.DataType:
     own = pa.types.is_integer(type) or pa.types.is_floating(type) or pa.types.is_boolean(type)
+    if pa.types.is_list(type):
+        return pa.list_(_read_type(type.value_type))
+    if pa.types.is_struct(type):
+        return pa.struct([(one.name, _read_type(one.type)) for one in type.fields])
     return type if own else pa.string()
 
 
 def _texts(column: pa.Array) -> pa.Array:
     """Each value as JSON text, null as null."""
     type = column.type
-    if pa.types.is_string(type):
+    if pa.types.is_nested(type):
+        plain = [None if one is None else json.dumps(_plain(one), ensure_ascii=False) for one in column.to_pylist()]
+        texts = pa.array(plain, pa.string())
+    elif pa.types.is_string(type):
         texts = _quoted(column)
     elif pa.types.is_binary(type):
         encoded = [None if one is None else base64.b64encode(one).decode() for one in column.to_pylist()]
@@ -137,6 +149,21 @@ def _texts(column: pa.Array) -> pa.Array:
     else:
         texts = _between_quotes(pc.cast(column, pa.string()))
     return pc.fill_null(texts, "null")
+
+
+def _plain(value: Any) -> Any:
+    """A value within a list or a struct as JSON has it."""
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return str(value) if isinstance(value, date | Decimal) else value
 
 
 def _not_finite(column: pa.Array) -> pa.Array:
@@ -164,6 +191,8 @@ def _typed(column: pa.ChunkedArray, type: pa.DataType) -> pa.Array:
     if pa.types.is_binary(type):
         found = [None if one is None else base64.b64decode(one, validate=True) for one in whole.to_pylist()]
         return pa.array(found, type)
+    if pa.types.is_nested(type) and whole.type != type:
+        return pa.array([_converted(one, type) for one in whole.to_pylist()], type)
     return whole if whole.type == type else pc.cast(whole, type)
 
 
@@ -214,6 +243,14 @@ def _value(value: Any, field: pa.Field) -> Any:
 
 
 def _converted(value: Any, wanted: pa.DataType) -> Any:
+    if value is None:
+        return None
+    if pa.types.is_list(wanted):
+        return [_converted(one, wanted.value_type) for one in value] if isinstance(value, list) else _no(value)
+    if pa.types.is_struct(wanted):
+        if not isinstance(value, dict):
+            return _no(value)
+        return {one.name: _converted(value.get(one.name), one.type) for one in wanted.fields}
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if pa.types.is_floating(wanted):
         if number and math.isfinite(value):

@@ -45,7 +45,6 @@ class KafkaGroup:
     ) -> None:
         self._inputs, self._outputs = inputs, outputs
         self._identify = identify
-        self._clock = world.clock
         self._held: set[Part] = set()
         self._wrong: PenstockError | None = None
         self._count = 0
@@ -86,11 +85,10 @@ class KafkaGroup:
                 by_part.setdefault(part, []).append(message)
             elif error.code() != KafkaError._PARTITION_EOF:
                 raise as_error(error, f"{part[0]}, partition {part[1]}")
-        now = self._clock.now()
         for topic in {topic for topic, _ in by_part}:
             self._check(topic, self._inputs[topic][0].incarnation)
         return [
-            receive(self._inputs[part[0]][0].spec, self._inputs[part[0]][1], part[1], of_part, now)
+            receive(self._inputs[part[0]][0].spec, self._inputs[part[0]][1], part[1], of_part)
             for part, of_part in by_part.items()
             if part in self._held
         ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 
 import pyarrow as pa
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
@@ -13,6 +12,8 @@ from penstock.log.kafka.messages import Codec, receive
 from penstock.log.kafka.table import arrived
 from penstock.log.protocol import Chunk, Part, Position, SourceReset, Topic
 from penstock.world import Clock
+
+_ON_ITS_WAY = 10.0  # seconds that a fetch may take
 
 
 class KafkaReader:
@@ -32,6 +33,7 @@ class KafkaReader:
     ) -> None:
         self._topics = topics
         self._positions = dict(positions)
+        self._at_end: set[Part] = set()
         self._identify = identify
         self._clock = clock
         with kafka_errors("reader"):
@@ -39,16 +41,19 @@ class KafkaReader:
             self._consumer.assign([TopicPartition(*part, at.offset) for part, at in positions.items()])
 
     def poll(self, max_rows: int, timeout: float) -> list[Chunk]:
-        deadline = self._clock.monotonic() + timeout
-        while self._positions and max_rows > 0:
-            left = max(deadline - self._clock.monotonic(), 0.0)
+        """Longer than `timeout` it waits for rows that the cluster has and that are still on their way."""
+        if not self._positions or max_rows <= 0:
+            self._clock.sleep(timeout)
+            return []
+        begun = self._clock.monotonic()
+        while True:
+            wanted = timeout if self._at_end >= set(self._positions) else max(timeout, _ON_ITS_WAY)
+            left = begun + wanted - self._clock.monotonic()
             with kafka_errors("reader"):
-                messages = arrived(self._consumer, max_rows, left)
+                messages = arrived(self._consumer, max_rows, max(left, 0.0))
             chunks = self._read(messages)
-            if chunks or not messages or left == 0:
+            if chunks or left <= 0:
                 return chunks
-        self._clock.sleep(timeout)
-        return []
 
     def _read(self, messages: list[Message]) -> list[Chunk]:
         by_part: dict[Part, list[Message]] = {}
@@ -63,8 +68,10 @@ class KafkaReader:
         error = message.error()
         if error is None:
             by_part.setdefault(part, []).append(message)
+            self._at_end.discard(part)
         elif error.code() == KafkaError._PARTITION_EOF:
             ends[part] = message.offset() or 0
+            self._at_end.add(part)
         elif error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
             raise reset(part, self._positions[part], "an offset that the topic has", "no such row in Kafka")
         elif error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
@@ -73,23 +80,22 @@ class KafkaReader:
             raise as_error(error, f"{part[0]}, partition {part[1]}")
 
     def _chunks(self, by_part: dict[Part, list[Message]], ends: dict[Part, int]) -> list[Chunk]:
-        now = self._clock.now()
         found = []
         for part, messages in by_part.items():
             topic, codec = self._topics[part[0]]
-            chunk = receive(topic.spec, codec, part[1], messages, now)
+            chunk = receive(topic.spec, codec, part[1], messages)
             found.append(chunk if part not in ends else _up_to(chunk, ends.pop(part)))
         for part, end in ends.items():
             if end > self._positions[part].offset:
-                found.append(_up_to(self._empty(part, now), end))
+                found.append(_up_to(self._empty(part), end))
         for chunk in found:
             at = self._positions[chunk.topic, chunk.partition]
             self._positions[chunk.topic, chunk.partition] = Position(chunk.next, at.incarnation)
         return found
 
-    def _empty(self, part: Part, now: datetime) -> Chunk:
+    def _empty(self, part: Part) -> Chunk:
         schema = self._topics[part[0]][0].spec.read_schema
-        return Chunk(*part, pa.RecordBatch.from_pylist([], schema), now)
+        return Chunk(*part, pa.RecordBatch.from_pylist([], schema), self._clock.now())
 
     def _check_incarnations(self, topics: set[str]) -> None:
         for name in topics:

@@ -1,17 +1,16 @@
 """Rows as messages and messages as rows.
 
-A message has the row's key, its headers and, in milliseconds, its time; what milliseconds cannot say stands in the
-header `penstock.us`. This is one of the few places with a loop over rows: the client takes and gives single messages.
+A message has the row's key and its headers; the time of the row stands in the header `penstock.us`, for the message's
+own time is that of appending, from which retention counts. This is one of the few places with a loop over rows: the client takes and gives single messages.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from confluent_kafka import Message, Producer
@@ -21,8 +20,9 @@ from penstock.log.kafka.client import PATIENCE
 from penstock.log.kafka.json_codec import JsonCodec, NotReadable
 from penstock.log.protocol import OFFSET, POISON, RAW, SYSTEM, Chunk, LogStorageError, TopicSpec
 
-MICROS = "penstock.us"  # microseconds of the time since 1970, where the message's own time is not all of it
+MICROS = "penstock.us"  # microseconds since 1970; of a message without it, the time of appending counts
 _NO_TIME = b"none"
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class Codec(Protocol):
@@ -90,22 +90,25 @@ def send(
     for part, rows in split(spec, conforming(spec, records), sequence=sequence, partition=partition):
         values = codec.encode(rows.select(spec.schema.names))
         keys = rows.column(0).to_pylist()
-        times, headers = _times_and_headers(rows)
         last = rows.num_rows - 1
-        for number, value in enumerate(values):
-            more: dict[str, Any] = {} if headers is None else {"headers": headers[number]}
-            if number in (0, last):
-                more["on_delivery"] = sent.note
-            _produce(producer, spec.name, value, keys[number], part, times[number], more)
+        for number, (value, key, headers) in enumerate(zip(values, keys, _headers(rows), strict=True)):
+            more: dict[str, Any] = {"on_delivery": sent.note} if number in (0, last) else {}
+            _produce(producer, spec.name, value, key, part, headers, more)
     return sent
 
 
 def _produce(
-    producer: Producer, topic: str, value: bytes, key: bytes | None, part: int, time: int, more: dict[str, Any]
+    producer: Producer,
+    topic: str,
+    value: bytes,
+    key: bytes | None,
+    part: int,
+    headers: list[tuple[str, str | bytes | None]],
+    more: dict[str, Any],
 ) -> None:
     for _ in range(int(PATIENCE * 10)):
         try:
-            producer.produce(topic, value, key, part, timestamp=time, **more)
+            producer.produce(topic, value, key, part, headers=headers, **more)
         except BufferError:
             producer.poll(0.1)
         else:
@@ -113,23 +116,17 @@ def _produce(
     raise LogStorageError("Kafka takes no more rows", where=topic, remedy="It is tried again.")
 
 
-def _times_and_headers(rows: pa.RecordBatch) -> tuple[list[int], list[list[tuple[str, bytes]]] | None]:
-    """Milliseconds for each row, and headers for each when one has any."""
-    micros = pc.cast(rows.column(1), pa.int64())
-    known = pc.fill_null(micros, 0).to_numpy(zero_copy_only=False)
-    millis = np.maximum(known // 1000, 1)
-    exact = (millis * 1000 == known) & pc.is_valid(micros).to_numpy(zero_copy_only=False)
+def _headers(rows: pa.RecordBatch) -> list[list[tuple[str, str | bytes | None]]]:
+    """The headers of each row, and its time."""
+    micros = pc.fill_null(pc.cast(pc.cast(rows.column(1), pa.int64()), pa.string()), _NO_TIME.decode())
+    times = [(MICROS, one) for one in pc.cast(micros, pa.binary()).to_pylist()]
     given = rows.column(2)
-    if exact.all() and given.null_count == len(given):
-        return millis.tolist(), None
-    headers = []
-    for own, is_exact, at in zip(given.to_pylist(), exact.tolist(), micros.to_pylist(), strict=True):
-        time = [] if is_exact else [(MICROS, _NO_TIME if at is None else str(at).encode())]
-        headers.append([*(own or []), *time])
-    return millis.tolist(), headers
+    if given.null_count == len(given):
+        return [[time] for time in times]
+    return [[*(own or []), time] for own, time in zip(given.to_pylist(), times, strict=True)]
 
 
-def receive(spec: TopicSpec, codec: Codec, partition: int, messages: Sequence[Message], at: datetime) -> Chunk:
+def receive(spec: TopicSpec, codec: Codec, partition: int, messages: Sequence[Message]) -> Chunk:
     """Messages of one partition, ascending by offset, as rows; those that cannot be read as poison."""
     values = [message.value() for message in messages]
     offsets = [message.offset() for message in messages]
@@ -137,25 +134,24 @@ def receive(spec: TopicSpec, codec: Codec, partition: int, messages: Sequence[Me
     good = [message for number, message in enumerate(messages) if number not in bad] if bad else list(messages)
     columns = [*_system(good), *rows.columns, pa.array([message.offset() for message in good], pa.int64())]
     records = pa.RecordBatch.from_arrays(columns, schema=spec.read_schema)
+    at = _EPOCH + timedelta(milliseconds=messages[0].timestamp()[1])
     after = None if offsets[-1] is None else offsets[-1] + 1
     return Chunk(spec.name, partition, records, at, _poison(bad, values, offsets), after)
 
 
 def _system(messages: Sequence[Message]) -> list[pa.Array]:
-    times = np.fromiter((message.timestamp()[1] for message in messages), np.int64, len(messages)) * 1000
-    headers: list[Any] = [message.headers() for message in messages]
-    micros = pa.array(times)
-    own: list[list[tuple[str, bytes]] | None] = [None] * len(messages)
-    if any(one is not None for one in headers):
-        exact: list[int | None] = times.tolist()
-        for number, one in enumerate(headers):
-            for name, value in one or []:
-                if name == MICROS:
-                    exact[number] = None if value == _NO_TIME else int(value)
-            own[number] = [pair for pair in one or [] if pair[0] != MICROS] or None
-        micros = pa.array(exact, pa.int64())
+    headers: list[Any] = [message.headers() or () for message in messages]
+    times = [_time(one, message) for one, message in zip(headers, messages, strict=True)]
+    own = [[pair for pair in one if pair[0] != MICROS] or None for one in headers]
     keys = pa.array([message.key() for message in messages], SYSTEM.types[0])
-    return [keys, pc.cast(micros, SYSTEM.types[1]), pa.array(own, SYSTEM.types[2])]
+    return [keys, pc.cast(pa.array(times, pa.int64()), SYSTEM.types[1]), pa.array(own, SYSTEM.types[2])]
+
+
+def _time(headers: Sequence[tuple[str, bytes]], message: Message) -> int | None:
+    for name, value in headers:
+        if name == MICROS:
+            return None if value == _NO_TIME else int(value)
+    return int(message.timestamp()[1]) * 1000
 
 
 def _poison(
