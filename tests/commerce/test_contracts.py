@@ -14,7 +14,7 @@ from penstock.spec.project import Project
 from penstock.spec.source import DeliveryMode, FileFormat
 from tests.commerce.conftest import COMMERCE
 
-PLAIN = {"plain_customers", "plain_products", "plain_transactions", "stream_events", "payment_events"}
+PLAIN = {"plain_products", "plain_transactions", "stream_events", "payment_events"}
 KINDS = {
     Kind.NUMBER: LogicalType.INTEGER,
     Kind.ID: LogicalType.STRING,
@@ -76,7 +76,6 @@ def test_what_names_a_person_is_personal(project: Project) -> None:
     names = {"email", "first_name", "last_name", "phone", "city"}
 
     assert personal == {("customers", name) for name in names} | {
-        *(("plain_customers", name) for name in ("name", "email")),
         *((dataset, "location") for dataset in ("payments", "payment_events")),
     }
 

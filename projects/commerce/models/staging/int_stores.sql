@@ -24,7 +24,7 @@ plain as (
         '{{ var("plain_store") }}' not in (select store_id from declared)
         and (
             exists (select 1 from {{ ref('stg_plain_transactions') }})
-            or exists (select 1 from {{ ref('stg_plain_customers') }})
+            or exists (select 1 from {{ ref('stg_customers') }} where store_id = '{{ var("plain_store") }}')
             or exists (select 1 from {{ ref('stg_payment_events') }})
         )
 

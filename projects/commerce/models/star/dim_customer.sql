@@ -1,4 +1,4 @@
-with delivered as (
+with versions as (
 
     select
         store_id,
@@ -12,38 +12,6 @@ with delivered as (
         created_at,
         is_deleted
     from {{ ref('stg_customers') }}
-
-),
-
-plain as (
-
-    select
-        '{{ var("plain_store") }}' as store_id,
-        customer_id,
-        created_at as applied_at,
-        cast(null as varchar) as country,
-        region,
-        cast(null as varchar) as segment,
-        false as is_member,
-        false as marketing_consent,
-        created_at,
-        false as is_deleted
-    from {{ ref('stg_plain_customers') }}
-    where customer_id not in (select customer_id from delivered where store_id = '{{ var("plain_store") }}')
-
-),
-
-versions as (
-
-    select
-        store_id, customer_id, applied_at, country, region, segment, is_member, marketing_consent, created_at,
-        is_deleted
-    from delivered
-    union all
-    select
-        store_id, customer_id, applied_at, country, region, segment, is_member, marketing_consent, created_at,
-        is_deleted
-    from plain
 
 ),
 
