@@ -13,6 +13,8 @@ from penstock.log.embedded import EmbeddedLog
 from penstock.log.protocol import SourceReset
 from penstock.runtime.installation import Installation
 from penstock.runtime.landing import land_topics
+from penstock.runtime.live_rows import live_rows
+from penstock.runtime.replaying import replay_topologies
 from penstock.runtime.stream import stream
 from penstock.runtime.topics import append_lines
 from penstock.sql.connection import connect
@@ -99,3 +101,25 @@ def test_a_topic_that_was_made_anew_stops_landing_and_stream(installation: Insta
         land_topics(installation, until_idle=True)
     with pytest.raises(SourceReset):
         stream(installation, until_idle=True)
+
+
+def test_rows_of_the_lake_are_looked_up_while_events_come(tmp_path: Path) -> None:
+    beside = """\
+  - name: beside
+    input: loans_json
+    steps:
+      - lookup: {table: silver.loans, on: {loan: loan}, columns: {first_member: member}}
+    outputs:
+      - {live: seen, key: [loan], columns: [loan, first_member]}
+"""
+    lending(tmp_path, beside)
+    installation = Installation.at(tmp_path)
+    append_lines(installation, "loans_typed", lines(3))
+    land_topics(installation, ["loans_typed"], until_idle=True)
+    append_lines(installation, "loans_json", lines(2, 2))
+
+    stream(installation, until_idle=True)
+
+    seen = live_rows(installation, "seen", order=None, limit=9)
+    assert seen == [{"loan": "L2", "first_member": "m2"}, {"loan": "L3", "first_member": None}]
+    assert [one.different for one in replay_topologies(installation)] == [0]

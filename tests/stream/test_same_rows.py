@@ -31,7 +31,9 @@ WATCH = """\
       - {name: fees, running: {key: [member], value: fee, count: earlier, mean: usual, score: oddness, flag: odd, minimum: 2, threshold: 1}}
       - {name: hours, window: {size: PT1H, by: [member], aggregates: {loans: count, paid: sum(fee), dearest: max(fee)}}}
       - {name: halves, from: fees, window: {size: PT1H, slide: PT30M, aggregates: {loans: count, readers: distinct(member)}}}
+      - {name: visits, from: fees, window: {gap: PT20M, by: [member], aggregates: {loans: count, paid: sum(fee)}}}
     outputs:
+      - {topic: visited, from: visits}
       - {topic: scored, from: fees}
       - {topic: hourly, from: hours}
       - {topic: halfly, from: halves}
@@ -82,6 +84,17 @@ def final(rows: Sequence[Row], *key: str) -> dict[tuple[object, ...], Row]:
     return found
 
 
+def standing(rows: Sequence[Row]) -> dict[tuple[object, ...], tuple[int, Decimal]]:
+    """The sessions that were not taken back."""
+    found = {}
+    for row in rows:
+        key = (row["member"], row["window_start"])
+        found[key] = (row["loans"], row["paid"])
+        if row["_deleted"]:
+            del found[key]
+    return found
+
+
 def oracle_hours(rows: Sequence[Row]) -> dict[tuple[object, ...], tuple[int, Decimal, Decimal]]:
     fees: dict[tuple[object, ...], list[Decimal]] = defaultdict(list)
     for row in rows:
@@ -97,6 +110,19 @@ def oracle_halves(rows: Sequence[Row]) -> dict[tuple[object, ...], tuple[int, in
         for start in (half - 1, half):
             readers[(START + timedelta(minutes=30 * start),)].append(row["member"])
     return {key: (len(found), len(set(found))) for key, found in readers.items()}
+
+
+def oracle_visits(rows: Sequence[Row]) -> dict[tuple[object, ...], tuple[int, Decimal]]:
+    """Loans of a member that follow each other by less than twenty minutes."""
+    found: dict[tuple[object, ...], list[Row]] = {}
+    last: dict[str, tuple[object, ...]] = {}
+    for row in sorted(rows, key=lambda one: one["lent"]):
+        member, key = row["member"], last.get(row["member"])
+        if key is None or row["lent"] - found[key][-1]["lent"] >= timedelta(minutes=20):
+            key = last[member] = (member, row["lent"])
+            found[key] = []
+        found[key].append(row)
+    return {key: (len(visit), sum((one["fee"] for one in visit), Decimal(0))) for key, visit in found.items()}
 
 
 def oracle_scores(rows: Sequence[Row]) -> list[tuple[int, float | None, float | None]]:
@@ -129,6 +155,7 @@ def test_windows_and_statistics_are_those_of_plain_dictionaries(
     halves = final(desk.rows("halfly"), "window_start")
     assert {key: (row["loans"], row["readers"]) for key, row in halves.items()} == oracle_halves(rows)
     assert all(row["final"] for row in [*hours.values(), *halves.values()])
+    assert standing(desk.rows("visited")) == oracle_visits(rows)
     for row, (count, mean, score) in zip(desk.rows("scored"), oracle_scores(rows), strict=True):
         assert row["earlier"] == count
         assert (row["usual"] is None) == (mean is None)
@@ -149,6 +176,7 @@ def test_any_order_within_the_lateness_ends_in_the_same_rows(
 
     for topic, key in (("hourly", ("member", "window_start")), ("halfly", ("window_start",))):
         assert final(here.rows(topic), *key) == final(there.rows(topic), *key)
+    assert standing(here.rows("visited")) == standing(there.rows("visited")) == oracle_visits(rows)
     assert there.rows("watch.late") == []
 
 
@@ -173,7 +201,11 @@ def test_a_row_behind_the_watermark_is_told_and_changes_nothing() -> None:
 
     hours = final(desk.rows("hourly"), "member", "window_start")
     assert [row["loans"] for row in hours.values()] == [1, 1]
-    assert {(row["step"], row["offset"]) for row in desk.rows("watch.late")} == {("hours", 2), ("halves", 2)}
+    assert {(row["step"], row["offset"]) for row in desk.rows("watch.late")} == {
+        ("hours", 2),
+        ("halves", 2),
+        ("visits", 2),
+    }
 
 
 @settings(max_examples=10, deadline=None)
@@ -193,6 +225,6 @@ def test_a_replay_takes_the_same_decisions(
             for _ in range(restart_every):
                 runner.turn()
 
-    live = {topic: desk.rows(topic) for topic in ("scored", "hourly", "halfly", "watch.late")}
+    live = {topic: desk.rows(topic) for topic in ("scored", "hourly", "halfly", "visited", "watch.late")}
 
     assert desk.replayed(live) == live
