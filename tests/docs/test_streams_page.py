@@ -65,7 +65,7 @@ def test_what_was_landed_is_replayed_to_the_same_rows(library: Installation) -> 
 def test_every_command_of_the_page_is_one() -> None:
     from penstock.cli.main import app
 
-    known = {"stream": {"run", "rows", "state"}, "topics": {"list", "peek", "append"}}
+    known = {"stream": {"run", "rows", "state"}, "topics": {"list", "peek", "tail", "append"}}
     for group in app.registered_groups:
         if group.name in known and group.typer_instance is not None:
             commands: Any = group.typer_instance.registered_commands

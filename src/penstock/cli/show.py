@@ -58,6 +58,13 @@ def document(value: object) -> None:
     sys.stdout.write(json.dumps(value, indent=2, default=_plain, ensure_ascii=not unicode) + "\n")
 
 
+def document_line(value: object) -> None:
+    """Print one JSON document on one line, at once."""
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=not unicode) + "\n")
+    sys.stdout.flush()
+
+
 def _plain(value: object) -> object:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)

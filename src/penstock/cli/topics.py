@@ -42,6 +42,23 @@ def topics_peek(
     shown.document(peek(Installation.at(project, data_dir), topic, limit=limit))
 
 
+@app.command("tail")
+def topics_tail(
+    topic: Annotated[str, typer.Argument(help="The topic.")],
+    last: Annotated[int, typer.Option(min=0, help="How many rows of each partition that are there already.")] = 0,
+    project: Project = HERE,
+    data_dir: Data = None,
+) -> None:
+    """Print rows of a topic as they come, one JSON object on each line, until stopped."""
+    from penstock.runtime.installation import Installation
+    from penstock.runtime.told import until_told
+    from penstock.runtime.topics import tail
+
+    with until_told() as stopped:
+        for row in tail(Installation.at(project, data_dir), topic, last=last, stopped=stopped):
+            shown.document_line(row)
+
+
 @app.command("append")
 def topics_append(
     topic: Annotated[str, typer.Argument(help="A declared topic.")],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -14,7 +14,7 @@ import pyarrow as pa
 from penstock.conform import json_rows
 from penstock.conform.columns import sql_type
 from penstock.errors import UsageError
-from penstock.log.protocol import Log, Position
+from penstock.log.protocol import Chunk, Log, Part, Position
 from penstock.runtime.event_log import open_log
 from penstock.runtime.installation import Installation
 from penstock.runtime.topology import declared_topic
@@ -26,6 +26,8 @@ from penstock.stream.outgoing import records
 
 PRODUCER = "append"
 _LINES_AT_ONCE = 10_000
+_ROWS_AT_ONCE = 1_000
+_LOOK = 0.2  # seconds to wait for rows before looking whether to stop
 
 
 @dataclass(frozen=True)
@@ -53,19 +55,40 @@ def list_topics(installation: Installation) -> tuple[TopicInfo, ...]:
 def peek(installation: Installation, topic: str, *, limit: int) -> list[dict[str, Any]]:
     """The newest rows of a topic, `limit` of each partition, with `_partition` and `_offset`."""
     with open_log(installation) as log:
-        if topic not in log.topics():
-            raise _no_topic(topic, log.topics())
-        return [row for part in sorted(log.bounds(topic)) for row in _newest(log, topic, part, limit)]
+        positions = _newest(log, topic, limit)
+        bounds = log.bounds(topic)
+        found: list[dict[str, Any]] = []
+        for part, position in positions.items():
+            with closing(log.reader({part: position})) as reader:
+                while position.offset < bounds[part[1]][1] and (chunks := reader.poll(limit, 0.0)):
+                    position = Position(chunks[-1].next, position.incarnation)
+                    found += [row for chunk in chunks for row in _rows(chunk)]
+        return found
 
 
-def _newest(log: Log, topic: str, partition: int, limit: int) -> Iterator[dict[str, Any]]:
-    first, next = log.bounds(topic)[partition]
-    position = Position(max(first, next - limit), log.topics()[topic].incarnation)
-    with closing(log.reader({(topic, partition): position})) as reader:
-        while chunks := reader.poll(limit, 0.0):
-            for chunk in chunks:
-                for row in chunk.records.to_pylist():
-                    yield {"_partition": partition, **{name: _readable(value) for name, value in row.items()}}
+def tail(installation: Installation, topic: str, *, last: int, stopped: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+    """Rows as they come, after the `last` of each partition that are there, until told to stop."""
+    with open_log(installation) as log, closing(log.reader(_newest(log, topic, last))) as reader:
+        while not stopped():
+            for chunk in reader.poll(_ROWS_AT_ONCE, _LOOK):
+                yield from _rows(chunk)
+
+
+def _newest(log: Log, topic: str, count: int) -> dict[Part, Position]:
+    """So many rows before the end of each partition."""
+    topics = log.topics()
+    if topic not in topics:
+        raise _no_topic(topic, topics)
+    incarnation = topics[topic].incarnation
+    bounds = sorted(log.bounds(topic).items())
+    return {(topic, part): Position(max(first, next - count), incarnation) for part, (first, next) in bounds}
+
+
+def _rows(chunk: Chunk) -> Iterator[dict[str, Any]]:
+    """The rows of a chunk, then what could not be read, with its bytes and why."""
+    tables = (chunk.records,) if chunk.poison is None else (chunk.records, chunk.poison)
+    for row in (row for table in tables for row in table.to_pylist()):
+        yield {"_partition": chunk.partition, **{name: _readable(value) for name, value in row.items()}}
 
 
 def _readable(value: Any) -> Any:
