@@ -11,7 +11,7 @@ from bench import machine
 from bench.figure import keep, show
 
 HERE = Path(__file__).parent
-BENCHMARKS = ("batch", "serve", "shop")
+BENCHMARKS = ("batch", "serve", "shop", "stream_kernels")
 
 
 def main(arguments: list[str]) -> int:

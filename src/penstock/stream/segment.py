@@ -30,6 +30,11 @@ class Segments:
         ends = np.concatenate([starts[1:], [len(slots)]]) - 1 if len(slots) else starts
         return cls(order, ordered, starts[np.cumsum(begins) - 1], starts, ends)
 
+    def renamed(self, names: Ints) -> Segments:
+        """The same rows together, under other numbers, one for each of `starts`."""
+        slots = np.repeat(names, self.ends - self.starts + 1)
+        return Segments(self.order, slots, self.first, self.starts, self.ends)
+
     def before(self, values: Ints) -> Ints:
         """The sum over the earlier rows of the same key. A sum of all rows may leave 64 bits, one of a key may not."""
         exclusive = np.cumsum(values) - values
@@ -45,9 +50,9 @@ class Segments:
 
 
 def stable_order(slots: Ints) -> Rows:
-    """The rows by slot (below 2^31, or -1), ties as they came: one plain sort of slot and row in one word."""
-    bits = max(len(slots).bit_length(), 1)
-    if bits > 31:
+    """The rows by slot (-1 or more), ties as they came: where they fit, one plain sort of slot and row in one word."""
+    bits = len(slots).bit_length()
+    if bits + int(slots.max(initial=0)).bit_length() > 62:
         return np.argsort(slots, kind="stable")
     packed = np.sort((slots << bits) | np.arange(len(slots)))
     return packed & ((1 << bits) - 1)

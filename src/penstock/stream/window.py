@@ -19,6 +19,7 @@ from penstock.stream.stage import Moment, Produced
 from penstock.stream.word_index import Ints, Keys, WordIndex
 
 NEVER = np.iinfo(np.int64).max
+_NEAR = 20  # bits
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,13 @@ class WindowStage:
 
     def _fold(self, rows: pa.Table, times: Ints, panes: Ints) -> Ints:
         keys = self._cells.keys_of(rows)
+        near = _numbered(panes)
+        together = Segments.of((keys << int(near.max()).bit_length()) | near)
+        first = together.order[together.starts]
+        keys, panes = keys[first], panes[first]
         cells, new = self._index.slots(_cell_keys(keys, panes))
         self._cells.add(keys[new], panes[new], panes[new])
-        folding = Folding(Segments.of(cells), times)
+        folding = Folding(together.renamed(cells), times)
         self._cells.fold(folding, rows)
         self._oldest = min(self._oldest, int(panes.min()))
         return folding.cells
@@ -189,6 +194,14 @@ def told(
 def micros(length: timedelta | None) -> int:
     assert length is not None  # the declaration was judged
     return length // timedelta(microseconds=1)
+
+
+def _numbered(panes: Ints) -> Ints:
+    """The panes as small numbers in their order: their distance from the first, or their rank when one is far away."""
+    distance: Ints = panes - panes.min()
+    if int(distance.max()).bit_length() <= _NEAR:
+        return distance
+    return np.unique(panes, return_inverse=True)[1].astype(np.int64)
 
 
 def _cell_keys(keys: Ints, panes: Ints) -> Keys:
