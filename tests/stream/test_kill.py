@@ -26,9 +26,11 @@ WATCH = """\
     input: loans_typed
     steps:
       - running: {key: [member], value: fee, count: earlier, mean: usual}
+      - {name: days, window: {size: P1D, by: [member], aggregates: {loans: count, paid: sum(fee)}}}
     outputs:
-      - {topic: scored, key: [member], columns: [loan, member, fee, earlier]}
-      - {live: latest, key: [member], columns: [member, loan, earlier]}
+      - {live: days, from: days, key: [member, window_start]}
+      - {topic: scored, from: running, key: [member], columns: [loan, member, fee, earlier]}
+      - {live: latest, from: running, key: [member], columns: [member, loan, earlier]}
 """
 MEMBERS = 37
 
@@ -93,3 +95,6 @@ def test_a_killed_stream_loses_doubles_and_alters_nothing(tmp_path: Path, seed: 
     assert by_loan == {row["loan"]: row["expected"] for row in written}
     live = open_live(installation.place.root / "live", "latest").rows(limit=1000)
     assert {row["member"]: row["earlier"] + 1 for row in live} == dict(earlier)
+    days = open_live(installation.place.root / "live", "days").rows(limit=1000)
+    assert {row["member"]: row["loans"] for row in days} == dict(earlier)
+    assert sum(row["paid"] for row in days) == sum(int(row["fee"] * 100) for row in written)

@@ -26,9 +26,23 @@ class LiveWriter:
 
     @classmethod
     def open(cls, log: Log, topic: str, folder: Path, shape: LiveShape) -> LiveWriter:
-        """Go on from where the table is; one that was made by another declaration is made again from its topic."""
+        """Go on from where the table is; one that was made by another declaration is made again from its topic.
+
+        StorageError when that topic has dropped rows, for some keys would be missing and nobody would notice.
+        """
         table = LiveTable(folder, shape)
-        positions = beginning(log, topic) | _read(table.position(), topic)
+        known = _read(table.position(), topic)
+        positions = beginning(log, topic) | known
+        gone = sum(at.offset for part, at in positions.items() if part not in known)
+        if gone > 0:
+            table.close()
+            raise StorageError(
+                "A live table cannot be made again whole",
+                where=shape.name,
+                expected="all changes since the first",
+                found=f"{gone:,} that its topic has dropped",
+                remedy="Restore its file from a backup, or give the output another name: it begins with what comes then.",
+            )
         return cls(table, log.reader(positions), positions)
 
     def turn(self) -> int:

@@ -63,10 +63,10 @@ class Running:
 
 
 def live_shape(graph: Graph, sink: Sink) -> LiveShape:
-    """What the live table of a sink holds."""
+    """What the live table of a sink holds. Another condition, or rows of another step, make it anew."""
     output = sink.output
     columns = pa.schema([one for one in sink.schema if one.name != DELETED])
-    version = graph.topology.fingerprint
+    version = f"{graph.topology.name} {output.source} {output.where}"
     return LiveShape.of(output.name, columns, output.key, version=version, description=output.description)
 
 

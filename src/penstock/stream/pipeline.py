@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from penstock.conform.counts import Counts
+from penstock.errors import PenstockError
 from penstock.spec.stream import Lookup, Score
 from penstock.stream.incoming import REJECTED_SCHEMA, Incoming
 from penstock.stream.plan import ROWS, Graph, Intake, Node, Select, Sink
@@ -24,6 +25,10 @@ LATE_SCHEMA = pa.schema(
         pa.field("watermark", pa.timestamp("us", tz="UTC")),
     ]
 )
+
+
+class RowsLost(PenstockError):
+    """Rows were lost or doubled between a topic and what was made of it."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,13 @@ class Pipeline:
                 rows[node.name] = held.rows
                 rejected.append(held.rejected)
                 counts += held.counts
+        if not counts.balanced:
+            raise RowsLost(
+                "Rows do not add up, so nothing was committed",
+                where=self.graph.topology.name,
+                found=str(counts),
+                remedy="This is a defect of Penstock: please report it with this message.",
+            )
         return Came(rows, pa.concat_tables(rejected), counts)
 
     def process(self, came: Came, moment: Moment) -> Outcome:
