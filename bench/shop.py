@@ -79,7 +79,7 @@ class Shop:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        return {"COMMERCE_INBOX": str(self.inbox)}
+        return {"COMMERCE_INBOX": str(self.inbox), "PENSTOCK_PROFILE": "reference"}
 
     def installation(self, data: Path) -> Installation:
         return Installation.at(PROJECT, data, environment={**os.environ, **self.environment})

@@ -27,6 +27,21 @@ def test_an_empty_project_is_right() -> None:
     assert dict(load_project(PROJECTS / "empty", environment={}).contracts) == {}
 
 
+def test_the_sizes_of_the_reference_count_in_its_profile_alone() -> None:
+    small = load_project(PROJECTS / "commerce", environment={})
+    reference = load_project(PROJECTS / "commerce", environment={"PENSTOCK_PROFILE": "reference"})
+
+    more = {check.name: check.minimum for check in reference.checks if check not in small.checks}
+    assert more == {
+        "enough_customers": "1000",
+        "enough_products": "100",
+        "enough_transactions": "1000",
+        "no_null_keys": None,
+    }
+    assert all(check.severity is Severity.ERROR for check in reference.checks if check.name in more)
+    assert small.fingerprint != reference.fingerprint
+
+
 def test_order_lines_have_the_promised_columns(project: Project) -> None:
     contract = project.contracts["order_lines"]
 

@@ -29,9 +29,14 @@ SQL = required("sql", WORDS, "The query. It sees `silver.*`, `quarantine.*` and 
 AGAINST = optional("against", WORDS, "reconcile: the second query.")
 MINIMUM = optional("minimum", NUMBER, "threshold: the lowest number that passes.")
 MAXIMUM = optional("maximum", NUMBER, "threshold: the highest number that passes.")
+CHECK_PROFILE = optional(
+    "profile", NAME, "Only where the environment's `PENSTOCK_PROFILE` is this; without it the check always counts."
+)
 CHECK_DESCRIPTION = default("description", PROSE, "What it means when the check fails.", "")
 
-CHECK = Section("a check", (CHECK_NAME, KIND, SEVERITY, SQL, AGAINST, MINIMUM, MAXIMUM, CHECK_DESCRIPTION))
+CHECK = Section(
+    "a check", (CHECK_NAME, KIND, SEVERITY, SQL, AGAINST, MINIMUM, MAXIMUM, CHECK_PROFILE, CHECK_DESCRIPTION)
+)
 CHECKS = required("checks", Many(CHECK), "The checks, run in this order.")
 CHECK_FILE = Section("a file of checks", (CHECKS,))
 
@@ -50,7 +55,7 @@ def _check(fields: Fields, path: Path, problems: Problems) -> Check | None:
         _refuse_misplaced(fields, problems)
     if not fields.complete or len(problems) > before:
         return None
-    meaning = {key.name: fields.get(key) for key in CHECK.keys if key is not CHECK_DESCRIPTION}
+    meaning = {key.name: fields.get(key) for key in CHECK.keys if key not in (CHECK_DESCRIPTION, CHECK_PROFILE)}
     return Check(
         name=fields[CHECK_NAME],
         kind=fields[KIND],
@@ -60,6 +65,7 @@ def _check(fields: Fields, path: Path, problems: Problems) -> Check | None:
         minimum=fields[MINIMUM],
         maximum=fields[MAXIMUM],
         description=fields[CHECK_DESCRIPTION],
+        profile=fields[CHECK_PROFILE],
         path=path,
         fingerprint=fingerprint("check", meaning),
         places=tuple(str(fields.place(key)) for key in (SQL, AGAINST) if fields.given(key)),

@@ -39,6 +39,7 @@ from penstock.spec.stream_judge import judge_streams
 from penstock.spec.stream_keys import TOPIC_NAME
 
 PROJECT_FILE = "penstock.yml"
+PROFILE = "PENSTOCK_PROFILE"  # environment variable that names the profile whose checks count too
 FOLDERS = ("contracts", "sources", "streams", "checks", "models", "endpoints")
 _ENDINGS = (".yml", ".yaml")
 _MODEL_ENDINGS = (*_ENDINGS, ".sql", ".py")
@@ -118,7 +119,7 @@ class _Loading:
             fields,
             made_contracts,
             made_sources,
-            made_checks,
+            tuple(check for check in made_checks if check.profile in (None, self.environment.get(PROFILE))),
             tuple(sorted(made_endpoints, key=lambda endpoint: endpoint.path)),
             (models, models_fingerprint),
             made_streams,

@@ -30,7 +30,8 @@ class CheckKind(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One check of the gate. SQL sees `silver.*`, `quarantine.*` and the candidate `gold.*`."""
+    """One check of the gate. SQL sees `silver.*`, `quarantine.*` and the candidate `gold.*`. With a `profile` it is one
+    of the project only where that profile is asked for."""
 
     name: str
     kind: CheckKind
@@ -43,6 +44,7 @@ class Check:
     path: Path
     fingerprint: str
     places: tuple[str, ...] = ()  # file:line:column of its queries
+    profile: str | None = None
 
 
 @dataclass(frozen=True)
