@@ -146,7 +146,27 @@ def test_a_column_feeds_the_same_whatever_other_deliveries_bring(names: list[str
     assert alone.unknown == tuple(name for name in names[:cut] if name in together.unknown)
 
 
-def test_a_mapped_column_is_not_looked_for_loosely() -> None:
+def test_a_mapped_header_is_found_whatever_its_case_blanks_and_signs() -> None:
+    declared = contract(column("amount"), column("amount_net"))
+    found = resolve(declared, Reading(mapping=(("amount", "Amount net"),)), ["AMOUNT-NET", "x"])
+    assert (found.sources, found.unknown) == ({"amount": ("AMOUNT-NET",)}, ("x",))
+
+
+def test_constants_and_other_columns_fill_what_the_files_do_not_have(connection: duckdb.DuckDBPyConnection) -> None:
+    declared = contract(
+        column("shelf", required=True, enum=("A", "B")),
+        column("lent", LogicalType.DATE, required=True),
+        column("seen", LogicalType.DATE, required=True),
+        column("fee", LogicalType.DECIMAL, precision=6, scale=2),
+    )
+    reading = Reading(constants=(("fee", "1.5"), ("shelf", "A")), same_as=(("seen", "lent"),), null_values=("A",))
+    found = check(connection, declared, [{"lent": "2024-02-29"}, {"lent": "2024-02-30"}], reading)
+    rows = [(row["shelf"], row["lent"], row["seen"], row["fee"]) for row in rows_of(connection, found.accepted)]
+    assert rows == [("A", date(2024, 2, 29), date(2024, 2, 29), Decimal("1.50"))]
+    assert found.counts.quarantined == 1
+
+
+def test_a_mapped_column_is_not_looked_for_by_its_own_name() -> None:
     declared = contract(column("amount"))
     found = resolve(declared, Reading(mapping=(("amount", "Amount net"),)), ["Amount net", "Amount"])
     assert (found.sources, found.unknown) == ({"amount": ("Amount net",)}, ("Amount",))

@@ -87,6 +87,12 @@ def test_a_bad_line_is_named_with_its_bytes_and_its_number(tmp_path: Path, bad: 
     assert taken.lines == [2, 4]
 
 
+@pytest.mark.parametrize(("encoding", "raw"), [("utf-8", b"1,\xff"), ("cp1252", b"1,\x81")])
+def test_a_line_that_is_no_text_says_in_which_encoding(encoding: str, raw: bytes) -> None:
+    batch = parse_lines(source(csv=Csv(encoding=encoding)), [(7, raw)], ("a", "b"))
+    assert batch.malformed["expected"].to_pylist() == [f"text in {encoding}"]
+
+
 def test_facts_hold_no_value_of_the_line() -> None:
     batch = parse_lines(source(), [(7, b'secret,"secret" secret')], ("a", "b"))
     facts = batch.malformed.select(["expected", "found"]).to_pylist()

@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import SourceError
-from penstock.ingest import discovery
+from penstock.ingest import discovery, hashes
 from penstock.ingest.discovery import Discovery, discover, source_folder
 from penstock.ingest.file import KnownFile, version_order
+from penstock.ingest.hashes import Hashes
 from penstock.spec.source import Delivery, DeliveryMode, Source
 from penstock.testing.world import ManualClock
 from tests.ingest.ingest_shapes import known, source
@@ -68,6 +69,43 @@ def test_a_file_touched_just_now_is_hashed_though_it_looks_the_same(tmp_path: Pa
     write(path, "a\n2\n", at=NOW)
     assert paths(look(tmp_path, taken)) == ["a.csv"]
     assert paths(look(tmp_path, taken, now=NOW + timedelta(minutes=1))) == []
+
+
+def test_a_file_that_was_only_touched_is_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "in/a.csv")
+    taken = [known(file) for file in look(tmp_path).new]
+    write(path, at=OLD + timedelta(hours=1))
+    kept = tmp_path / "hashes.json"
+    assert look_again(tmp_path, taken, kept).identical == ("a.csv",)
+    monkeypatch.setattr(hashes, "hash_content", lambda _: pytest.fail("hashed"))
+    assert look_again(tmp_path, taken, kept).identical == ("a.csv",)
+
+
+def test_a_remembered_hash_holds_for_its_size_and_time_alone(tmp_path: Path) -> None:
+    path = write(tmp_path / "in/a.csv")
+    taken = [known(file) for file in look(tmp_path).new]
+    kept = tmp_path / "hashes.json"
+    write(path, at=OLD + timedelta(hours=1))
+    look_again(tmp_path, taken, kept)
+    write(path, "a\n2\n", at=OLD + timedelta(hours=2))
+    assert paths(look_again(tmp_path, taken, kept)) == ["a.csv"]
+    kept.write_text("damaged")
+    assert paths(look_again(tmp_path, taken, kept)) == ["a.csv"]
+
+
+def look_again(root: Path, taken: Sequence[KnownFile], kept: Path) -> Discovery:
+    remembered = Hashes(kept)
+    found = discover(CSV, root, taken, ManualClock(NOW), hashes=remembered)
+    remembered.save()
+    return found
+
+
+def test_the_folder_of_the_lake_holds_no_deliveries(tmp_path: Path) -> None:
+    write(tmp_path / "in/a.csv")
+    write(tmp_path / "data/lake/b.csv")
+    everything = source("**/*.csv")
+    found = discover(everything, tmp_path, (), ManualClock(NOW), without=tmp_path / "data")
+    assert paths(found) == ["in/a.csv"]
 
 
 def test_the_same_content_delivered_again_under_its_path_is_counted_not_taken(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from penstock.errors import SourceError
+from penstock.load.bronze import Refused
 from penstock.spec.contract import Evolution
-from penstock.spec.source import Reading
+from penstock.spec.source import Csv, Reading
 from tests.load.load_shapes import HEADER, KEYED, Road, column, contract, refusals, road, source
 
 MORE = f"{HEADER},colour"
@@ -116,3 +117,17 @@ def test_a_new_mapping_is_applied_to_all_of_bronze(tmp_path: Path) -> None:
         way.declare(source(way.inbox, reading=Reading(mapping=(("title", "name"),))))
         (settled,) = way.settle()
         assert (settled.rebuilt, way.titles()) == (True, {"1": "Dune"})
+
+
+def test_a_file_read_with_the_wrong_delimiter_is_refused_before_anything_is_written(plain: Road) -> None:
+    path = plain.deliver("a.csv", "1;Dune", header="loan;title")
+    (result,) = plain.take()
+    assert isinstance(result, Refused)
+    assert str(result.error) == (
+        f"{path}: The file has none of the columns of the contract: expected one of loan, title, fee, at, found"
+        " loan;title. Correct `files`, `csv.delimiter` or `reading.columns` of the source. Nothing of it was taken."
+    )
+    assert plain.lake.head("bronze.desk") is None
+    plain.declare(source(plain.inbox, csv=Csv(delimiter=";")))
+    plain.run()
+    assert plain.titles() == {"1": "Dune"}

@@ -39,8 +39,9 @@ class Resolution:
 
 
 def resolve(contract: Contract, reading: Reading, available: Sequence[str]) -> Resolution:
-    """Find contract columns among the columns of a delivery: by mapping, by name, by alias, and where no mapping is
-    declared by name or alias ignoring case, blanks and punctuation (`Unit Price` for `unit_price`).
+    """Find contract columns among the columns of a delivery: by the mapped name, or where there is none by their own, and
+    by alias. A header is the name that it equals, or else the one that it equals without case, blanks and signs
+    (`Unit Price` for `unit_price`).
 
     Several can be there, for deliveries with different headers stand in one table: a column that feeds in one
     delivery feeds beside those of all others too, or the order of arrival would decide.
@@ -50,13 +51,12 @@ def resolve(contract: Contract, reading: Reading, available: Sequence[str]) -> R
     names = [name for name in available if name not in (*SYSTEM, VERSION)]
     filled = _filled(contract, reading, available)
     mapping = dict(reading.mapping)
-    claimed = set(mapping.values())
-    found_here = tuple(column for column in contract.columns if column.name not in filled)
-    exact = {column.name: _exact(column, mapping, names, claimed) for column in found_here}
-    claimed |= {name for found in exact.values() for name in found}
-    free = sorted((name for name in names if name not in claimed), key=str.lower)
-    loose = {column.name: () if column.name in mapping else _loose(column, free) for column in found_here}
-    sources = {name: (*exact[name], *loose[name]) for name in exact}
+    columns = [column for column in contract.columns if column.name not in filled]
+    wanted = {column.name: _wanted(column, mapping) for column in columns}
+    exact = {name: tuple(one for one in wishes if one in names) for name, wishes in wanted.items()}
+    taken = {name for found in exact.values() for name in found}
+    free = sorted((name for name in names if name not in taken), key=str.lower)
+    sources = {name: (*exact[name], *_loose(wishes, free)) for name, wishes in wanted.items()}
     if contract.history is not None and VERSION in available:
         sources[contract.history] = (VERSION,)
     sources |= {name: sources.get(origin, ()) for name, origin in reading.same_as}
@@ -121,15 +121,17 @@ def _is_personal(column: Column) -> bool:
     return column.classification is Classification.PERSONAL
 
 
-def _exact(column: Column, mapping: Mapping[str, str], names: Sequence[str], claimed: set[str]) -> tuple[str, ...]:
-    wanted = [mapping.get(column.name)]
-    wanted += [name for name in (column.name, *column.aliases) if name not in claimed]
-    return tuple(dict.fromkeys(name for name in wanted if name is not None and name in names))
+def _wanted(column: Column, mapping: Mapping[str, str]) -> tuple[str, ...]:
+    """The names a column goes by: the mapped one, or else its own, and its aliases. What is mapped to another column
+    is none of them."""
+    others = {_folded(origin) for name, origin in mapping.items() if name != column.name}
+    names = (mapping.get(column.name, column.name), *column.aliases)
+    return tuple(dict.fromkeys(name for name in names if _folded(name) not in others))
 
 
-def _loose(column: Column, free: Sequence[str]) -> tuple[str, ...]:
-    wanted = {_folded(name) for name in (column.name, *column.aliases)}
-    return tuple(name for name in free if _folded(name) in wanted)
+def _loose(wanted: Sequence[str], free: Sequence[str]) -> tuple[str, ...]:
+    folded = {_folded(name) for name in wanted}
+    return tuple(name for name in free if _folded(name) in folded)
 
 
 def _folded(name: str) -> str:

@@ -159,7 +159,8 @@ class RecordParser:
             self._encoding.to_text(raw)
         except UnicodeDecodeError as error:
             found = f"0x{raw[error.start]:02x} at byte {error.start + 1}"
-            return Malformed(line, self._encoding.original(raw), Fault.UNDECODABLE, "text in the encoding", found)
+            expected = f"text in {self._encoding.name}"
+            return Malformed(line, self._encoding.original(raw), Fault.UNDECODABLE, expected, found)
         return None
 
     def _broken_quote(self, raw: bytes, line: int, text_at: int | None) -> Malformed:

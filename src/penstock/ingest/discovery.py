@@ -12,6 +12,7 @@ from pathlib import Path
 from penstock.errors import SourceError
 from penstock.ingest.file import FoundFile, KnownFile, file_id, hash_content, unreadable
 from penstock.ingest.glob import base_folder, matches, parse_glob, require, require_match
+from penstock.ingest.hashes import Hashes
 from penstock.spec.source import Delivery, Source
 from penstock.world import Clock
 
@@ -37,16 +38,25 @@ class Discovery:
     unchanged: int
 
 
-def discover(source: Source, root: Path, known: Sequence[KnownFile], clock: Clock) -> Discovery:
-    """Compare the source's folder with the ledger. `root` is the project's folder.
+def discover(
+    source: Source,
+    root: Path,
+    known: Sequence[KnownFile],
+    clock: Clock,
+    *,
+    hashes: Hashes | None = None,
+    without: Path | None = None,
+) -> Discovery:
+    """Compare the source's folder with the ledger. `root` is the project's folder; the folder `without` holds no
+    deliveries, whatever the globs say.
 
     The content is hashed unless size and time of change equal those of the last file taken under the
-    path and that time is more than two seconds past. Unless the source is optional it is a SourceError
+    path, or those for which `hashes` knows it, and that time is more than two seconds past. Unless the source is optional it is a SourceError
     when a folder is missing, when a file named without wildcards is missing and was never taken, and
     when nothing was ever taken and the folders hold only other things; an empty folder is none.
     """
     base = source_folder(source, root)
-    present = _present(source, root, base, known)
+    present = _present(source, root, base, known, without)
     taken = _Taken(known)
     new: list[FoundFile] = []
     identical: list[str] = []
@@ -63,7 +73,7 @@ def discover(source: Source, root: Path, known: Sequence[KnownFile], clock: Cloc
         if age < _nanoseconds(source.settle):
             unsettled.append(path)
             continue
-        found = _found(source, path, absolute, status)
+        found = _found(source, path, absolute, status, hashes if age > _nanoseconds(RACY) else None)
         if found.file_id in taken.ids and looks_same:
             unchanged += 1
         elif found.file_id in taken.ids:
@@ -105,7 +115,9 @@ class _Taken:
         return last is not None and (last.size, last.mtime_ns) == (status.st_size, status.st_mtime_ns)
 
 
-def _present(source: Source, root: Path, base: Path, known: Sequence[KnownFile]) -> Mapping[str, Path]:
+def _present(
+    source: Source, root: Path, base: Path, known: Sequence[KnownFile], without: Path | None
+) -> Mapping[str, Path]:
     known_paths = {file.path for file in known}
     globs = [parse_glob(pattern, root) for pattern in source.globs]
     present: dict[str, Path] = {}
@@ -113,7 +125,7 @@ def _present(source: Source, root: Path, base: Path, known: Sequence[KnownFile])
         if not source.optional:
             named = _relative(glob.folder.joinpath(*glob.segments), base)
             require(glob, known=named in known_paths)
-        for absolute in matches(glob):
+        for absolute in matches(glob, without=without):
             present[_relative(absolute, base)] = absolute
     if not present and not known and not source.optional:
         require_match(globs)
@@ -141,9 +153,9 @@ def _stat(path: Path) -> os.stat_result:
         raise unreadable(path, error) from error
 
 
-def _found(source: Source, path: str, absolute: Path, status: os.stat_result) -> FoundFile:
+def _found(source: Source, path: str, absolute: Path, status: os.stat_result, hashes: Hashes | None) -> FoundFile:
     name, version = _name_and_version(source.delivery, path, absolute)
-    content_hash = hash_content(absolute)
+    content_hash = hash_content(absolute) if hashes is None else hashes.of(path, absolute, status)
     return FoundFile(
         path=path,
         absolute=absolute,

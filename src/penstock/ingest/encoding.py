@@ -20,6 +20,10 @@ _ODD = b"\xff"
 class Encoding(Protocol):
     """Carries one file's bytes, in order. `to_text` raises UnicodeDecodeError; offsets are within its argument."""
 
+    @property
+    def name(self) -> str:
+        """What the encoding is called, for people."""
+
     def feed(self, chunk: bytes, final: bool) -> bytes:
         """The next bytes, in the inner form; a byte order mark at the start is dropped."""
 
@@ -66,6 +70,8 @@ def _is_ascii_based(codec: str) -> bool:
 
 
 class _Utf8:
+    name = "utf-8"
+
     def __init__(self) -> None:
         self._start = b""
         self._started = False
@@ -94,7 +100,7 @@ class _Utf8:
 
 class _SingleByte:
     def __init__(self, codec: str) -> None:
-        self._codec = codec
+        self.name = self._codec = codec
 
     def feed(self, chunk: bytes, final: bool) -> bytes:
         return chunk
@@ -118,6 +124,8 @@ class _Utf16:
     Without a byte order mark and a declared order it is little-endian. The original bytes of a line of
     a file that was big-endian by its mark begin with the mark, so that they can be read alone.
     """
+
+    name = "utf-16"
 
     def __init__(self, codec: str | None) -> None:
         self._codec = codec

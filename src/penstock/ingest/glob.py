@@ -60,23 +60,25 @@ def base_folder(globs: Sequence[Glob]) -> Path:
     return Path(os.path.commonpath([glob.folder for glob in globs]))
 
 
-def matches(glob: Glob) -> Iterator[Path]:
-    """Every file the glob names, in no particular order, some perhaps twice. A missing folder has none."""
+def matches(glob: Glob, *, without: Path | None = None) -> Iterator[Path]:
+    """Every file the glob names, in no particular order, some perhaps twice. A missing folder has none; the folder
+    `without` is not entered."""
     if not os.path.isdir(glob.folder):
         return iter(())
-    return _walk(glob.folder, glob.segments, frozenset())
+    closed = None if without is None or not os.path.isdir(without) else _identity(without)
+    return _walk(glob.folder, glob.segments, frozenset(), closed)
 
 
-def _walk(folder: Path, segments: tuple[str, ...], seen: Seen) -> Iterator[Path]:
+def _walk(folder: Path, segments: tuple[str, ...], seen: Seen, closed: tuple[int, int] | None) -> Iterator[Path]:
     here = _identity(folder)
-    if here in seen and segments[0] == "**":
+    if here == closed or (here in seen and segments[0] == "**"):
         return
     head, rest = segments[0], segments[1:]
     if head == "**":
-        yield from _walk(folder, rest or ("*",), seen)
+        yield from _walk(folder, rest or ("*",), seen, closed)
         for entry in _entries(folder):
             if not entry.name.startswith(".") and os.path.isdir(entry):
-                yield from _walk(folder / entry.name, segments, seen | {here})
+                yield from _walk(folder / entry.name, segments, seen | {here}, closed)
         return
     for entry in _entries(folder):
         if not _names(head, entry.name):
@@ -85,7 +87,7 @@ def _walk(folder: Path, segments: tuple[str, ...], seen: Seen) -> Iterator[Path]
             if _is_delivery(entry) and not _partial(head, entry.name):
                 yield folder / entry.name
         elif os.path.isdir(entry):
-            yield from _walk(folder / entry.name, rest, seen)
+            yield from _walk(folder / entry.name, rest, seen, closed)
 
 
 def _names(segment: str, name: str) -> bool:

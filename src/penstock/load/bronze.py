@@ -27,7 +27,7 @@ from penstock.lake.lease import Lease
 from penstock.lake.ledger import ledger_spec
 from penstock.lake.table import Scan, TableSpec
 from penstock.load.conservation import check_conserved
-from penstock.load.header import check_frozen, renamed, source_columns, spelled
+from penstock.load.header import check_frozen, check_known, renamed, source_columns, spelled
 from penstock.load.ledger import Entry, as_declared, entry_table, files_in, highest_version, version_columns
 from penstock.load.origin import Origin
 from penstock.load.shrinking import Shrinking
@@ -115,6 +115,7 @@ class _Unreadable(Exception):
 def _columns(contract: Contract, source: Source, file: FoundFile) -> tuple[str, ...]:
     """The columns of a file, if it may come in."""
     names = header(source, file)
+    check_known(contract, source, names, where=str(file.absolute))
     check_frozen(contract, source, names, where=str(file.absolute))
     return names
 

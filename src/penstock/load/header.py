@@ -47,3 +47,17 @@ def check_frozen(contract: Contract, source: Source, names: Sequence[str], *, wh
             found=", ".join(unknown),
             remedy=f"Add them to {contract.path.name}, or declare another `penstock.evolution`.",
         )
+
+
+def check_known(contract: Contract, source: Source, names: Sequence[str], *, where: str) -> None:
+    """A file that has none of the contract's columns is another file, or is read with another delimiter."""
+    found = resolve(contract, source.reading, names)
+    if names and not any(found.sources.values()):
+        wanted = dict.fromkeys(column.name for column in contract.columns) | dict(source.reading.mapping)
+        raise SourceError(
+            "The file has none of the columns of the contract",
+            where=where,
+            expected=f"one of {', '.join(wanted[name] or name for name in wanted)}",
+            found=", ".join(names)[:200],
+            remedy="Correct `files`, `csv.delimiter` or `reading.columns` of the source. Nothing of it was taken.",
+        )

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from penstock.ingest.discovery import discover
+from penstock.ingest.discovery import Discovery, discover
 from penstock.ingest.file import KnownFile
+from penstock.ingest.hashes import Hashes
 from penstock.lake.records import TableSummary, read_heads, read_records, read_table_summary
 from penstock.load.rules import rebuild_reason
 from penstock.release.gate import last_gate
@@ -18,6 +19,7 @@ from penstock.runtime.place import DataDirectory
 from penstock.runtime.plan import Pending, State
 from penstock.spec.contract import Contract
 from penstock.spec.project import Project
+from penstock.spec.source import Source
 from penstock.world import World
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def read_state(project: Project, place: DataDirectory, world: World, *, lake: La
     """
     tables = _Tables.read(place.root)
     discoveries = {
-        source.name: discover(source, project.root, _known(source.name, place, world, tables, lake), world.clock)
+        source.name: _discovered(source, project, place, world, _known(source.name, place, world, tables, lake))
         for source in project.sources.values()
     }
     pending = {dataset: _pending(project, contract, place, tables) for dataset, contract in project.contracts.items()}
@@ -44,6 +46,15 @@ def read_state(project: Project, place: DataDirectory, world: World, *, lake: La
         gold_reason=gold_reason(project, place),
         release=None if release is None else release.number,
     )
+
+
+def _discovered(
+    source: Source, project: Project, place: DataDirectory, world: World, known: tuple[KnownFile, ...]
+) -> Discovery:
+    hashes = Hashes(place.cache / f"hashes-{source.name}.json")
+    found = discover(source, project.root, known, world.clock, hashes=hashes, without=place.root)
+    hashes.save()
+    return found
 
 
 @dataclass
