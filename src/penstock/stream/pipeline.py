@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from penstock.conform.counts import Counts
 from penstock.errors import PenstockError
@@ -131,7 +132,14 @@ class Pipeline:
         return [(name, stage) for name, stage in self.stages.items() if isinstance(stage, KeyedStage)]
 
     def _selected(self, sink: Sink, rows: pa.Table) -> pa.Table:
-        return self._sql(sink.sql, rows).cast(sink.schema) if rows.num_rows else sink.schema.empty_table()
+        if rows.num_rows == 0:
+            return sink.schema.empty_table()
+        if sink.sql is not None:
+            return self._sql(sink.sql, rows).cast(sink.schema)
+        for name in sink.output.key if sink.output.live else ():
+            if rows[name].null_count:
+                rows = rows.filter(pc.is_valid(rows[name]))
+        return rows.select(sink.schema.names).cast(sink.schema)
 
     def _sql(self, sql: str, rows: pa.Table) -> pa.Table:
         self.connection.register(ROWS, rows)

@@ -76,12 +76,12 @@ class Node:
 
 @dataclass(frozen=True)
 class Sink:
-    """Where rows of `reads` go: those that `sql` selects, of columns `schema`. A row without a whole key is in no live
-    table."""
+    """Where rows of `reads` go: those that `sql` selects, of columns `schema`; without `sql` all of them. A row without
+    a whole key is in no live table."""
 
     output: Output
     reads: str
-    sql: str
+    sql: str | None
     schema: pa.Schema
     time: str | None
     corrected: bool
@@ -280,7 +280,8 @@ class _Planning:
         sql = f"SELECT {listed} FROM {ROWS} WHERE {where}"
         schema = self._typed(sql, node.schema, output.place)
         time = node.time if node.time in names else None
-        return Sink(output, node.name, sql, schema, time, node.corrected)
+        plain = output.where is None and DELETED not in node.schema.names
+        return Sink(output, node.name, None if plain else sql, schema, time, node.corrected)
 
     def _typed(self, sql: str, rows: pa.Schema, where: str) -> pa.Schema:
         """The columns that `sql` over rows of this schema gives, without those of the system."""

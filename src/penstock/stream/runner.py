@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -58,6 +59,7 @@ class Runner:
 
     def __post_init__(self) -> None:
         self._outgoing = Outgoing(self.graph, tenant=self.tenant)
+        self._made_by = fingerprints(self.graph)
         self._progress = Progress()
         self._positions: dict[Part, Position] = {}
         self._reader: Reader | None = None
@@ -119,7 +121,7 @@ class Runner:
             tables={name: stage.version or 0 for name, stage in self._lookups.items()},
             counts={**{name: value for name, value in vars(outcome.counts).items() if value}, "late": outcome.late},
         )
-        facts = {"round": done.as_record(), "made_by": fingerprints(self.graph)}
+        facts = {"round": done.as_record(), "made_by": self._made_by}
         whole = self._since_snapshot + 1 >= self.limits.rounds_per_snapshot
         self.job.commit(
             outputs=self._outgoing.records(outcome.outputs),
@@ -173,16 +175,15 @@ class Runner:
     def _events(self, came: Came, now: int) -> dict[Part, int]:
         """The latest event of each partition that is not dated into the future."""
         found: dict[Part, int] = {}
-        limit = pa.scalar(horizon(self.graph.topology.time, now), pa.int64())
+        limit = horizon(self.graph.topology.time, now)
         for node, intake in self.graph.intakes:
             rows = came.rows[node.name]
             if node.time is None or rows.num_rows == 0:
                 continue
-            times = pc.cast(rows[node.time], pa.int64())
-            table = pa.table({"part": rows[PARTITION], "time": times}).filter(pc.less_equal(times, limit))
-            latest = table.group_by("part").aggregate([("time", "max")])
-            for part, at in zip(latest["part"].to_pylist(), latest["time_max"].to_pylist(), strict=True):
-                found[intake.topic, part] = at
+            times, parts = pc.cast(rows[node.time], pa.int64()).to_numpy(), rows[PARTITION].to_numpy()
+            counts = times <= limit
+            for part in np.unique(parts[counts]):
+                found[intake.topic, int(part)] = int(times[counts & (parts == part)].max())
         return found
 
     def now(self) -> int:
