@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from penstock.spec.stream import Window
 from penstock.stream.key_index import KeyIndex, row_keys
@@ -15,6 +16,7 @@ from penstock.stream.number import Flags, one_array
 from penstock.stream.word_index import Ints, grown
 
 _NUMBERS = ("id", "start", "last", "rows")
+_NEXT = b"next_id"
 _FEW = 1024
 
 
@@ -59,6 +61,7 @@ class Cells:
     def add(self, keys: Ints, starts: Ints, lasts: Ints) -> Ints:
         """New cells without rows."""
         ids = self._next_id + np.arange(len(keys))
+        self._next_id += len(keys)
         return self._add(ids, keys, starts, lasts)
 
     def _add(self, ids: Ints, keys: Ints, starts: Ints, lasts: Ints) -> Ints:
@@ -70,8 +73,6 @@ class Cells:
         self.id[new], self.key[new], self.start[new], self.last[new] = ids, keys, starts, lasts
         for measure in self.measures:
             measure.reserve(self.count)
-        if len(ids):
-            self._next_id = int(ids[-1]) + 1
         return new
 
     def fold(self, folding: Folding, rows: pa.Table) -> None:
@@ -139,28 +140,30 @@ class Cells:
             name: pa.concat_arrays([column, pa.nulls(len(dropped), column.type)]) for name, column in columns.items()
         }
         columns["dropped"] = pa.concat_arrays([pa.nulls(len(cells), pa.int64()), pa.array(dropped)])
-        return to_bytes(pa.table(columns))
+        return to_bytes(pa.table(columns).replace_schema_metadata({_NEXT: str(self._next_id)}))
 
     def restore(self, snapshot: bytes | None, deltas: Sequence[bytes]) -> None:
-        """Take over what was written, into cells that are empty."""
-        for part in (*([] if snapshot is None else [snapshot]), *deltas):
-            table = from_bytes(part).combine_chunks()
-            dropped = one_array(table["dropped"])
-            gone = dropped.drop_null().to_numpy()
-            self._restore(table.slice(0, table.num_rows - len(gone)))
-            there = np.isin(self.id[: self.count], gone)
-            self.gone[: self.count] |= there
-            self.tidy()
+        """Take over what was written, into cells that are empty: of each cell that is not gone what was written last."""
+        parts = [from_bytes(part) for part in (*([] if snapshot is None else [snapshot]), *deltas)]
+        if not parts:
+            return
+        table = pa.concat_tables([part.replace_schema_metadata() for part in parts])
+        ids = pc.fill_null(one_array(table["id"]), -1).to_numpy()
+        _, after = np.unique(ids[::-1], return_index=True)
+        last = len(ids) - 1 - after
+        gone = one_array(table["dropped"]).drop_null().to_numpy()
+        last = last[~np.isin(ids[last], gone) & (ids[last] >= 0)]
+        kept = table if len(last) == len(ids) else table.take(pa.array(last))
+        self._restore(kept.combine_chunks())
+        self._next_id = int(parts[-1].schema.metadata[_NEXT])
         self._changed, self._dropped = [], []
 
     def _restore(self, table: pa.Table) -> None:
         ids, starts, lasts, rows = (table[name].to_numpy() for name in _NUMBERS)
         names = [f"by.{name}" for name in self._window.by]
         keys = self.keys_of(table.select(names).rename_columns(list(self._window.by)) if names else table)
-        new = ~np.isin(ids, self.id[: self.count])
-        self._add(ids[new], keys[new], starts[new], lasts[new])
-        cells = np.searchsorted(self.id[: self.count], ids)
-        self.start[cells], self.last[cells], self.rows[cells] = starts, lasts, rows
+        cells = self._add(ids, keys, starts, lasts)
+        self.rows[cells] = rows
         for number, measure in enumerate(self.measures):
             mark = f"{number}."
             measure.load(

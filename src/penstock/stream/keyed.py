@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from penstock.stream.key_index import KeyIndex, as_binary
+from penstock.stream.number import one_array
 from penstock.stream.word_index import Ints, grown
 
 SLOT, KEY = "slot", "key"
@@ -57,13 +57,13 @@ class KeyedState:
         return self._written(np.arange(len(self), dtype=np.int64), self._index.keys())
 
     def restore(self, snapshot: bytes | None, deltas: Sequence[bytes]) -> None:
-        for part in (*([] if snapshot is None else [snapshot]), *deltas):
-            rows = from_bytes(part)
-            keys = pc.drop_null(rows[KEY])
-            self.slots(pa.concat_arrays(keys.chunks) if keys.num_chunks else pa.array([], pa.large_binary()))
+        parts = [*([] if snapshot is None else [snapshot]), *deltas]
+        if parts:
+            rows = pa.concat_tables([from_bytes(part) for part in parts])
+            self.slots(one_array(rows[KEY]).drop_null())
             slots = rows[SLOT].to_numpy()
             for name, column in self.columns.items():
-                column[slots] = rows[name].to_numpy()
+                column[slots] = rows[name].to_numpy()  # of several values for one slot the last stays
         self._logged, self._touched = len(self), []
 
     def _written(self, slots: Ints, keys: pa.Array) -> bytes:
