@@ -194,7 +194,7 @@ class _Taking:
     ) -> Iterator[pa.RecordBatch]:
         for file, parts in groupby(_batches(self.source, files), key=itemgetter(0)):
             origin = Origin(self.project.tenant, self.source.name, file.path, file.file_id, ingested_at, batch)
-            rows = malformed = 0
+            rows = malformed = seen = 0
             version = file.version
             for _, part in parts:
                 rows += part.rows.num_rows
@@ -206,8 +206,10 @@ class _Taking:
                 if self.shrinking is not None:
                     self.shrinking.note(complete)
                 yield from complete.to_batches()
-                self.observe(part.rows.num_rows + part.malformed.num_rows, 0)
-            self.observe(0, file.size)
+                near = min(part.rows.nbytes, file.size * 9 // 10 - seen)  # text takes about as much in memory
+                seen += near
+                self.observe(part.rows.num_rows + part.malformed.num_rows, near)
+            self.observe(0, file.size - seen)
             self.read += rows + malformed
             self.malformed += malformed
             self.done.append(Entry(replace(file, version=version), rows, malformed))
