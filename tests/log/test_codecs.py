@@ -37,6 +37,17 @@ SCHEMA = pa.schema(
 )
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOMENTS = st.integers(-(10**15), 7 * 10**15).map(lambda one: EPOCH + timedelta(microseconds=one))
+FOREIGN = [
+    b'{"whole": 1, "other": ' + b"[" * 5000 + b"]" * 5000 + b"}",
+    b'{"whole": 2, "other": {"a": 1, "a": 2}}',
+    b'{"whole": 3, "other": NaN}',
+    b'{"whole": 4, "other": 1e999}',
+    b'{"whole": 5, "real": "Infinity"}',
+    b' {"whole": 6}',
+    b'{"whole": 7, "text": "two\\nlines"}',
+    b'{\n"whole": 8}',
+    b'{"whole": 9, "real": Infinity}',
+]
 TOP = st.fixed_dictionaries({"value": st.none() | st.decimals(-99, 99, places=2), "count": st.integers(0, 9)})
 ROWS = st.lists(
     st.fixed_dictionaries(
@@ -107,6 +118,17 @@ def test_what_is_no_row_is_named_and_its_neighbours_are_read(value: bytes | None
     assert found.column("whole").to_pylist() == [7, 7]
     assert list(bad) == [1]
     assert bad[1].code in ("json", "encoding", "type")
+
+
+@given(st.lists(st.sampled_from([*POISON, *FOREIGN]), max_size=6))
+def test_what_becomes_of_a_value_does_not_depend_on_its_neighbours(values: list[bytes | None]) -> None:
+    codec = JsonCodec(SCHEMA)
+    alone = [codec.decode([value]) for value in values]
+    rows, bad = codec.decode(values)
+    assert rows.to_pylist() == [row for found, _ in alone for row in found.to_pylist()]
+    assert {number: why.code for number, why in bad.items()} == {
+        number: why[0].code for number, (_, why) in enumerate(alone) if why
+    }
 
 
 def test_a_missing_column_is_null() -> None:

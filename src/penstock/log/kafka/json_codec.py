@@ -11,9 +11,10 @@ import base64
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from types import NoneType
 from typing import Any
 
 import pyarrow as pa
@@ -23,14 +24,18 @@ import pyarrow.json as pj
 from penstock.log.protocol import LogError
 
 _SPECIAL = '["\\\\\\x00-\\x1f]'
+_FEW = 16
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 class NotReadable(ValueError):
-    """A value that is none of the topic: `code`, `expected` and `found` say why."""
+    """A value that is none of the topic: `code`, `expected` and `found` say why.
 
-    def __init__(self, code: str, expected: str, found: str) -> None:
-        self.code, self.expected, self.found = code, expected, found
+    `perhaps`: what is wrong may stand in a key that the topic does not have, and then nobody minds.
+    """
+
+    def __init__(self, code: str, expected: str, found: str, *, perhaps: bool = False) -> None:
+        self.code, self.expected, self.found, self.perhaps = code, expected, found, perhaps
         super().__init__(f"{code}: expected {expected}, found {found}")
 
 
@@ -42,6 +47,7 @@ class JsonCodec:
             if not _known(one.type):
                 raise LogError("This type has no form in JSON", where=one.name, found=str(one.type))
         self._schema = schema
+        self._kinds = [(one.name, _kinds(one.type)) for one in schema]
         self._read = pa.schema([pa.field(one.name, _read_type(one.type)) for one in schema])
 
     def encode(self, rows: pa.RecordBatch) -> list[bytes]:
@@ -55,39 +61,72 @@ class JsonCodec:
         return found
 
     def decode(self, values: Sequence[bytes | None]) -> tuple[pa.RecordBatch, dict[int, NotReadable]]:
-        """The rows that can be read, and by number those that cannot."""
-        batches: list[pa.RecordBatch] = []
-        bad: dict[int, NotReadable] = {}
-        self._decode(values, 0, batches, bad)
-        table = pa.Table.from_batches(batches, self._schema).combine_chunks()
-        rows = table.to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], self._schema)
-        return rows, bad
+        """The rows that can be read, and by number those that cannot.
 
-    def _decode(
-        self,
-        values: Sequence[bytes | None],
-        first: int,
-        batches: list[pa.RecordBatch],
-        bad: dict[int, NotReadable],
-    ) -> None:
-        """Halves what cannot be read at once: what is judged row by row does not depend on its neighbours."""
-        if not values:
-            return
+        What becomes of a value does not depend on its neighbours: one that is refused by itself is still read when it
+        is read with others.
+        """
         found = self._at_once(values)
-        if found is not None:
-            batches.append(found)
-        elif len(values) == 1:
+        return self._one_by_one(values) if found is None else (found, {})
+
+    def _one_by_one(self, values: Sequence[bytes | None]) -> tuple[pa.RecordBatch, dict[int, NotReadable]]:
+        """Sorts out what stands in the way of reading the others at once."""
+        bad: dict[int, NotReadable] = {}
+        plain: list[int] = []
+        special: list[int] = []
+        for number, value in enumerate(values):
             try:
-                batches.append(self._alone(values[0]))
+                (plain if self._is_plain(_object(value)) else special).append(number)
             except NotReadable as error:
-                bad[first] = error
+                if not error.perhaps or self._at_once([value]) is None:
+                    bad[number] = error
+                else:
+                    plain.append(number)
+        pieces = [*self._halved(values, plain, bad), self._alone(values, special, bad)]
+        order = pc.array_sort_indices(pa.array([number for _, numbers in pieces for number in numbers], pa.int64()))
+        return pa.concat_batches([rows for rows, _ in pieces]).take(order), bad
+
+    def _halved(
+        self, values: Sequence[bytes | None], numbers: list[int], bad: dict[int, NotReadable]
+    ) -> Iterator[tuple[pa.RecordBatch, list[int]]]:
+        """Narrows down what cannot be read at once."""
+        found = self._at_once([values[number] for number in numbers])
+        if found is not None:
+            yield found, numbers
+        elif len(numbers) <= _FEW:
+            yield self._alone(values, numbers, bad)
         else:
-            half = len(values) // 2
-            self._decode(values[:half], first, batches, bad)
-            self._decode(values[half:], first + half, batches, bad)
+            half = len(numbers) // 2
+            yield from self._halved(values, numbers[:half], bad)
+            yield from self._halved(values, numbers[half:], bad)
+
+    def _is_plain(self, read: dict[str, Any]) -> bool:
+        """Whether every value has the kind of its column; what a text means is another matter."""
+        return all(type(read.get(name)) in kinds for name, kinds in self._kinds)
+
+    def _alone(
+        self, values: Sequence[bytes | None], numbers: Sequence[int], bad: dict[int, NotReadable]
+    ) -> tuple[pa.RecordBatch, list[int]]:
+        """Some of the values, each judged by itself, and which of them are rows."""
+        rows, judged = [], []
+        for number in numbers:
+            try:
+                rows.append(self._row(values[number]))
+            except NotReadable as error:
+                alone = self._at_once([values[number]]) if error.perhaps else None
+                if alone is None:
+                    bad[number] = error
+                    continue
+                rows.append(list(alone.to_pylist()[0].values()))
+            judged.append(number)
+        columns = zip(*rows, strict=True) if rows else [()] * len(self._schema)
+        arrays = [pa.array(column, one.type) for column, one in zip(columns, self._schema, strict=True)]
+        return pa.RecordBatch.from_arrays(arrays, schema=self._schema), judged
 
     def _at_once(self, values: Sequence[bytes | None]) -> pa.RecordBatch | None:
         """All of them, or None: every value is one object on one line, so there are as many rows as values."""
+        if not values:
+            return pa.RecordBatch.from_pylist([], self._schema)
         if not all(one and one[:1] == b"{" and one[-1:] == b"}" and b"\n" not in one for one in values):
             return None
         data = b"\n".join(values)  # type: ignore[arg-type]
@@ -101,14 +140,13 @@ class JsonCodec:
             columns = [_typed(table[one.name], one.type) for one in self._schema]
         except (pa.ArrowInvalid, TypeError, InvalidOperation, ValueError):
             return None
-        if table.num_rows != len(values) or any(_has_nan(column) for column in columns):
+        if table.num_rows != len(values) or not all(_is_finite(column) for column in columns):
             return None
         return pa.RecordBatch.from_arrays(columns, schema=self._schema)
 
-    def _alone(self, value: bytes | None) -> pa.RecordBatch:
+    def _row(self, value: bytes | None) -> list[Any]:
         read = _object(value)
-        columns = [pa.array([_value(read.get(one.name), one)], one.type) for one in self._schema]
-        return pa.RecordBatch.from_arrays(columns, schema=self._schema)
+        return [_value(read.get(one.name), one) for one in self._schema]
 
 
 def _known(type: pa.DataType) -> bool:
@@ -196,9 +234,9 @@ def _typed(column: pa.ChunkedArray, type: pa.DataType) -> pa.Array:
     return whole if whole.type == type else pc.cast(whole, type)
 
 
-def _has_nan(column: pa.Array) -> bool:
-    """What reads JSON here takes NaN for a number; JSON does not."""
-    return pa.types.is_floating(column.type) and bool(pc.any(pc.is_nan(column)).as_py())
+def _is_finite(column: pa.Array) -> bool:
+    """What reads JSON here takes NaN and Infinity for numbers; JSON does not."""
+    return not pa.types.is_floating(column.type) or bool(pc.all(pc.is_finite(column), min_count=0).as_py())
 
 
 def _object(value: bytes | None) -> dict[str, Any]:
@@ -209,10 +247,12 @@ def _object(value: bytes | None) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise NotReadable("encoding", "UTF-8", "other bytes") from None
     try:
-        read = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
+        read = _DECODER.decode(text)
     except NotReadable:
         raise
-    except (ValueError, RecursionError):
+    except RecursionError:
+        raise NotReadable("json", "a JSON object", "too many brackets", perhaps=True) from None
+    except ValueError:
         raise NotReadable("json", "a JSON object", "something else") from None
     if not isinstance(read, dict):
         raise NotReadable("json", "a JSON object", "another JSON value")
@@ -222,16 +262,32 @@ def _object(value: bytes | None) -> dict[str, Any]:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise NotReadable("json", "every key once", "a key twice")
+        raise NotReadable("json", "every key once", "a key twice", perhaps=True)
     return found
 
 
 def _refuse(name: str) -> None:
-    raise NotReadable("json", "a JSON object", f"the word {name}")
+    raise NotReadable("json", "a JSON object", f"the word {name}", perhaps=True)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refuse)
+
+
+def _kinds(type: pa.DataType) -> tuple[object, ...]:
+    """The Python types that a value of the column may have as JSON is read."""
+    if pa.types.is_list(type):
+        return (list, NoneType)
+    if pa.types.is_struct(type):
+        return (dict, NoneType)
+    if pa.types.is_boolean(type):
+        return (bool, NoneType)
+    if pa.types.is_integer(type):
+        return (int, NoneType)
+    return (float, int, NoneType) if pa.types.is_floating(type) else (str, NoneType)
 
 
 def _value(value: Any, field: pa.Field) -> Any:
-    """A value of the column's type, or NotReadable."""
+    """A value that the column can hold, or NotReadable."""
     if value is None:
         return None
     try:
