@@ -47,7 +47,7 @@ def explain(installation: Installation, name: str) -> Explanation:
     """
     project = installation.project
     if name in project.streams.topologies:
-        from penstock.runtime.streams import explain_topology
+        from penstock.runtime.planned import explain_topology
 
         return explain_topology(installation, project.streams.topologies[name])
     layer, _, bare = name.rpartition(".")

@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing
 from penstock.errors import UsageError
 from penstock.runtime.event_log import open_log
 from penstock.runtime.installation import Installation
-from penstock.runtime.streams import graphs
+from penstock.runtime.planned import graphs
 from penstock.runtime.topology import Running, open_topology
 from penstock.runtime.topology_state import TopologyState, tell
 from penstock.spec.problems import did_you_mean

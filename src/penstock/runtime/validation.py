@@ -25,7 +25,7 @@ def validate(project: Path, data_dir: Path | None) -> Project:
 
 def _problems(installation: Installation) -> Iterator[PenstockError]:
     from penstock.conform.validate import problems
-    from penstock.runtime.streams import problems_of_streams
+    from penstock.runtime.planned import problems_of_streams
     from penstock.sql.connection import connect
 
     wrong = 0
