@@ -369,7 +369,8 @@ def quarantine_rows(rows: Sequence[Refused], *, as_json: bool) -> None:
 def _reason(reason: Mapping[str, Any]) -> str:
     column = f" in {reason['column']}" if reason.get("column") else ""
     found = "nothing" if reason.get("found") is None else reason["found"]
-    return f"{reason['code']}{column}: expected {reason.get('expected')}, found {found}"
+    remedy = "" if reason.get("remedy") is None else f". {reason['remedy']}"
+    return f"{reason['code']}{column}: expected {reason.get('expected')}, found {found}{remedy}"
 
 
 def replayed(report: Mapping[str, Any], *, as_json: bool) -> None:

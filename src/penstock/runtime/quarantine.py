@@ -10,6 +10,7 @@ from typing import Any
 from penstock.conform.columns import resolve
 from penstock.errors import UsageError, counted
 from penstock.lake.records import exists
+from penstock.load.remedies import REMEDIES
 from penstock.release.reader import Reader, open_reader
 from penstock.runtime.installation import Installation
 from penstock.runtime.secret import pseudonym_key
@@ -114,7 +115,7 @@ def refused(
         reading = Reading() if declared is None else declared.reading
         is_line = stage == "parse"
         read = _line_text(raw, is_hidden=bool(hidden)) if is_line else _row_text(row, contract, reading, hidden)
-        told = tuple(json.loads(reasons))
+        told = tuple(reason | {"remedy": REMEDIES.get(reason["code"])} for reason in json.loads(reasons))
         seen.append(Refused(dataset, source, file, line, stage, status, told, read, HIDDEN in read))
     return tuple(seen)
 
