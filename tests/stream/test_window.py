@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -248,6 +248,47 @@ def test_one_row_of_ten_years_ahead_waits_for_its_own_window() -> None:
     made = clocked.stage.process((table([row(3)]),), Moment(0, at(0), at(10)))
     assert [(one["rows"], one["final"]) for one in made.rows.to_pylist()] == [(2, True)]
     assert clocked.stage.size() == 1
+
+
+def test_a_row_of_the_year_9999_disturbs_no_sliding_window_of_a_millisecond() -> None:
+    length = timedelta(milliseconds=1)
+    window = Window(WindowKind.SLIDING, ("member",), AGGREGATES[:1], size=2 * length, slide=length)
+    stage = WindowStage(window, SCHEMA, "at")
+    far = {**row(0), "at": datetime(9999, 12, 31, tzinfo=UTC)}
+
+    told = stage.process((table([row(1), far, row(1.001), row(1, "bob")]),), Moment(0, BEGINNING, at(0))).rows
+
+    assert sorted((one["member"], one["rows"]) for one in told.to_pylist()) == [
+        ("ada", 1),
+        ("ada", 1),
+        ("ada", 2),
+        ("bob", 1),
+    ]
+
+
+KINDS = {
+    "boolean": (pa.bool_(), [True, None, False], (False, True, 2, [False, True])),
+    "date": (pa.date32(), [date(2026, 1, 2), date(2026, 1, 1), date(2026, 1, 2)],
+             (date(2026, 1, 1), date(2026, 1, 2), 2, [date(2026, 1, 2), date(2026, 1, 1)])),
+    "float": (pa.float64(), [0.5, math.inf, math.nan], (0.5, math.inf, 2, [0.5, math.inf])),
+    "binary": (pa.binary(), [b"b", b"", None], (b"", b"b", 2, [b"", b"b"])),
+    "instant": (pa.timestamp("us", tz="UTC"), [START, None, START], (START, START, 1, [START])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "values", "expected"), KINDS.values(), ids=KINDS.keys())
+def test_values_of_any_kind_are_compared_and_counted(
+    kind: pa.DataType, values: list[Any], expected: tuple[Any]
+) -> None:
+    measures = (Measure.MIN, Measure.MAX, Measure.DISTINCT, Measure.TOP)
+    aggregates = tuple(Aggregate(str(one), one, "value", 2 if one is Measure.TOP else None) for one in measures)
+    window = Window(WindowKind.TUMBLING, (), aggregates, size=timedelta(days=1))
+    schema = pa.schema([("at", pa.timestamp("us", tz="UTC")), ("value", kind)])
+    rows = pa.table([pa.array([START] * 3, schema.field(0).type), pa.array(values, kind)], schema=schema)
+
+    told = WindowStage(window, schema, "at").process((rows,), Moment(0, BEGINNING, at(0))).rows.to_pylist()
+
+    assert tuple(told[0][str(one)] for one in measures) == expected
 
 
 def test_many_closed_windows_leave_nothing_behind() -> None:

@@ -12,7 +12,7 @@ from penstock.spec.stream import Window
 from penstock.stream.key_index import KeyIndex, row_keys
 from penstock.stream.keyed import from_bytes, to_bytes
 from penstock.stream.measure import Folding, make_measure
-from penstock.stream.number import Flags, one_array
+from penstock.stream.number import Flags, one_array, without_nan
 from penstock.stream.word_index import Ints, grown
 
 _NUMBERS = ("id", "start", "last", "rows")
@@ -76,11 +76,11 @@ class Cells:
         return new
 
     def fold(self, folding: Folding, rows: pa.Table) -> None:
-        """Take rows into their cells."""
+        """Take rows into their cells. A NaN is no value."""
         self.rows[folding.cells] += folding.segments.ends - folding.segments.starts + 1
         nothing = pa.repeat(pa.scalar(True), rows.num_rows)
         for one, measure in zip(self._window.aggregates, self.measures, strict=True):
-            measure.fold(folding, nothing if one.column is None else one_array(rows[one.column]))
+            measure.fold(folding, nothing if one.column is None else without_nan(one_array(rows[one.column])))
         self.touch(folding.cells)
 
     def merge(self, sources: Ints, targets: Ints) -> None:

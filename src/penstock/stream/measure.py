@@ -52,7 +52,7 @@ class Ranges:
 
 
 class MeasureState(Protocol):
-    """One aggregate. Null, and a NaN, is no value."""
+    """One aggregate. Null is no value."""
 
     def reserve(self, cells: int) -> None: ...
     def fold(self, folding: Folding, values: pa.Array) -> None: ...
@@ -187,7 +187,6 @@ class Best:
         self._at[filled:] = _NOBODY
 
     def fold(self, folding: Folding, values: pa.Array) -> None:
-        values = _with_nulls(values)
         ranks = self._ranks(values, folding.times)
         ordered = folding.by_cell(ranks)
         winners = self._choose.reduceat(ordered, folding.segments.starts)
@@ -299,13 +298,6 @@ def _places_of(ranks: Ints, winners: Ints, segments: Segments) -> Rows:
     first = np.zeros(len(sizes), dtype=np.intp)
     first[cell_of[::-1]] = places[::-1]
     return first
-
-
-def _with_nulls(values: pa.Array) -> pa.Array:
-    """NaN is no value."""
-    if not pa.types.is_floating(values.type):
-        return values
-    return pc.if_else(pc.is_nan(values), None, values)
 
 
 def _exact_array(total: Wide, missing: np.ndarray, kind: pa.DataType) -> pa.Array:

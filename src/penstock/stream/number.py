@@ -72,6 +72,13 @@ def whole_numbers(array: pa.Array) -> tuple[Ints, Flags]:
     return np.where(valid, low, 0), valid
 
 
+def without_nan(values: pa.Array) -> pa.Array:
+    """NaN as null."""
+    if not pa.types.is_floating(values.type):
+        return values
+    return pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
+
+
 def one_array(column: pa.ChunkedArray) -> pa.Array:
     """A column in one piece."""
     if column.num_chunks == 1:

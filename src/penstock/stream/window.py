@@ -115,12 +115,16 @@ class WindowStage:
         near = self._cells.here
         starts = self._cells.start[near]
         near = self._in_order(near[(starts > panes.min() - self._panes) & (starts <= panes.max())])
-        base = int(panes.min()) - self._panes
-        bits = (int(panes.max()) - base + 1).bit_length()
-        placed = (self._cells.key[near] << bits) + (self._cells.start[near] - base)
-        wanted = (self._cells.key[cells] << bits) + (panes - base)
-        lower = np.searchsorted(placed, wanted - self._panes, side="right")
-        return Ranges(near, lower, np.searchsorted(placed, wanted, side="right"))
+        distinct = np.unique(self._cells.start[near])
+        bits = len(distinct).bit_length()
+
+        def places(of: Ints, begin: Ints) -> Ints:
+            """Key and how many of the panes are earlier as one word."""
+            return (self._cells.key[of] << bits) | np.searchsorted(distinct, begin)
+
+        placed = places(near, self._cells.start[near])
+        lower, upper = places(cells, panes - self._panes + 1), places(cells, panes + 1)
+        return Ranges(near, np.searchsorted(placed, lower), np.searchsorted(placed, upper))
 
     def _in_order(self, cells: Ints) -> Ints:
         return cells[np.lexsort([self._cells.start[cells], self._cells.key[cells]])]
