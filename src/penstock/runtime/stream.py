@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
+from functools import partial
 
 from penstock.errors import UsageError
+from penstock.log.protocol import LogStorageError
 from penstock.runtime.event_log import open_log
 from penstock.runtime.installation import Installation
 from penstock.runtime.planned import graphs
@@ -18,6 +20,7 @@ from penstock.stream.runner import Limits
 from penstock.stream.watermark import BEGINNING
 
 SECONDS_PER_STATE = 1.0
+SECONDS_PER_RETRY = 2.0
 PAUSE = 0.005  # seconds between two looks at logs that had nothing
 
 
@@ -29,22 +32,39 @@ def stream(
     adopt: bool = False,
     limits: Limits | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    note: Callable[[str], None] = lambda _: None,
 ) -> tuple[TopologyState, ...]:
     """Run the topologies `names` (all of them when none is named) until `stopped`, or until nothing is left to take.
 
-    What a topology writes is read by others in the same turn. Raises UsageError for a name that is not declared,
+    What a topology writes is read by others in the same turn. While the disk is full nothing is made; it goes on by
+    itself when there is room, and `note` is told. Raises UsageError for a name that is not declared,
     LeaseHeld while another process runs one of them, StateMismatch when one was declared otherwise before.
     """
     installation.place.prepare()
     chosen = chosen_graphs(graphs(installation), names)
     clock = installation.world.clock
+    with open_log(installation) as log:
+        while True:
+            try:
+                opening = partial(open_topology, installation, log, adopt=adopt, limits=limits)
+                return _run(installation, [partial(opening, graph) for graph in chosen], until_idle, stopped)
+            except LogStorageError as refusal:
+                if until_idle:
+                    raise
+                note(f"{refusal} It is tried again every {SECONDS_PER_RETRY:g} seconds.")
+                clock.sleep(SECONDS_PER_RETRY)
+
+
+def _run(
+    installation: Installation,
+    opening: Sequence[Callable[[], Running]],
+    until_idle: bool,
+    stopped: Callable[[], bool],
+) -> tuple[TopologyState, ...]:
+    """Go on from the last commits; what a failed commit had taken is taken again."""
+    clock, told = installation.world.clock, -1.0
     with ExitStack() as opened:
-        log = opened.enter_context(open_log(installation))
-        running = [
-            opened.enter_context(closing(open_topology(installation, log, graph, adopt=adopt, limits=limits)))
-            for graph in chosen
-        ]
-        told = -1.0
+        running = [opened.enter_context(closing(open_())) for open_ in opening]
         while not stopped():
             worked = [one.turn() for one in running]
             if clock.monotonic() - told >= SECONDS_PER_STATE:
@@ -60,7 +80,8 @@ def stream(
 def _tell(installation: Installation, running: Sequence[Running]) -> tuple[TopologyState, ...]:
     states = tuple(map(_state, running))
     for state in states:
-        tell(installation, state)
+        with suppress(OSError):  # a full disk may refuse it; nothing depends on it
+            tell(installation, state)
     return states
 
 

@@ -1,0 +1,47 @@
+"""Running topologies for long: a log that refuses for a while loses nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from penstock.log.embedded_job import EmbeddedJob
+from penstock.log.protocol import LogStorageError
+from penstock.runtime.installation import Installation
+from penstock.runtime.live_rows import live_rows
+from penstock.runtime.stream import stream
+from penstock.runtime.topics import append_lines
+from penstock.stream.runner import Limits
+from penstock.testing.world import manual_world
+from penstock.world import LocalDisk
+from tests.stream.lending import lending
+
+COUNT = """\
+  - name: counted
+    input: loans_typed
+    steps:
+      - running: {key: [member], value: fee, count: earlier}
+    outputs:
+      - {live: latest, key: [member], columns: [member, earlier]}
+"""
+
+
+def test_a_full_disk_stops_the_stream_only_while_it_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lending(tmp_path, COUNT)
+    installation = Installation.at(tmp_path, world=manual_world(disk=LocalDisk()))
+    lines = [b'{"loan": "L%d", "member": "m", "fee": 1, "lent": "2020-01-01T00:00:00Z"}' % one for one in range(50)]
+    append_lines(installation, "loans_typed", lines)
+    commit, tries, told, turns = EmbeddedJob.commit, iter(range(100)), list[str](), iter(range(100))
+
+    def refused(self: EmbeddedJob, **facts: Any) -> None:
+        if next(tries) in (1, 2):
+            raise LogStorageError("The disk is full")
+        commit(self, **facts)
+
+    monkeypatch.setattr(EmbeddedJob, "commit", refused)
+    stream(installation, limits=Limits(rows=20), stopped=lambda: next(turns) > 12, note=told.append)
+
+    assert len(told) == 2
+    assert live_rows(installation, "latest", order=None, limit=9) == [{"member": "m", "earlier": 49}]
