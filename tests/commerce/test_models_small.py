@@ -98,6 +98,12 @@ def test_test_orders_are_in_the_ledger_and_in_no_number(shop: Shop) -> None:
     assert shop.rows("SELECT count(*) FROM gold.fct_purchases WHERE order_id = 'o3'") == [(0,)]
 
 
+def test_the_business_vault_is_a_schema_of_its_own(shop: Shop) -> None:
+    for view in ("vw_customer_360", "vw_product_analytics", "vw_order_analytics"):
+        rows = shop.rows(f"SELECT * FROM business_vault.{view} ORDER BY ALL")
+        assert rows == shop.rows(f"SELECT * FROM gold.{view} ORDER BY ALL") != []
+
+
 def test_revenue_of_a_day_is_the_sum_of_what_happened_on_it(shop: Shop) -> None:
     found = shop.rows(
         "SELECT date_key, country, net_sales, cost FROM gold.daily_revenue_by_country"
