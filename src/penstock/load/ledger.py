@@ -138,7 +138,7 @@ def _by_pattern(file: KnownFile, pattern: str) -> KnownFile:
 def _versions(bronze: Scan, columns: Sequence[str], files: Sequence[KnownFile]) -> dict[str, str | None]:
     """The highest version of each file by its rows in bronze."""
     batches = {file.batch for file in files}
-    paths = [file.path for file in bronze.files if _may_hold(file, batches)]
+    paths = [file.path for file in bronze.files if may_hold(file, batches)]
     rows = read_scan(paths, bronze.columns)
     said = f"coalesce({', '.join(map(quote, columns))})"
     with connect() as connection:
@@ -146,6 +146,7 @@ def _versions(bronze: Scan, columns: Sequence[str], files: Sequence[KnownFile]) 
     return {file_id: highest_version(versions) for file_id, versions in found}
 
 
-def _may_hold(file: DataFile, batches: set[int]) -> bool:
+def may_hold(file: DataFile, batches: set[int]) -> bool:
+    """Whether a data file of bronze can have rows of one of these batches."""
     bounds = file.bounds.get("_batch")
     return bounds is None or any(int(str(bounds[0])) <= batch <= int(str(bounds[1])) for batch in batches)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -14,6 +14,7 @@ from penstock.conform.columns import SYSTEM, VERSION, resolve
 from penstock.errors import SourceError
 from penstock.ingest.file import FoundFile, KnownFile
 from penstock.lake.table import Scan
+from penstock.load.ledger import may_hold
 from penstock.spec.contract import Contract, Dedupe
 from penstock.spec.source import DeliveryMode, Source
 from penstock.sql.connection import connect
@@ -59,7 +60,8 @@ class Shrinking:
         """The first file, by moment, between which and its neighbours too many keys go; what was taken before stands."""
         with connect() as connection:
             new, standing = self._parts(connection, arrived, known)
-            self._gather(connection, bronze, _neighbours(new, standing))
+            near = _neighbours(new, standing)
+            self._gather(connection, bronze, [file for file in known if file.file_id in near])
             for part in sorted(new, key=lambda one: (one.moment, one.path)):
                 own = [one for one in (*standing, part) if one.moment == part.moment]
                 before = max((one.moment for one in standing if one.moment < part.moment), default=None)
@@ -107,16 +109,18 @@ class Shrinking:
         found = connection.execute(f"SELECT {quote(name)} FROM ({plan.typed('versions')}) ORDER BY _line").fetchall()
         return [moment for (moment,) in found]
 
-    def _gather(self, connection: duckdb.DuckDBPyConnection, bronze: Scan, known: Collection[str]) -> None:
+    def _gather(self, connection: duckdb.DuckDBPyConnection, bronze: Scan, known: Sequence[KnownFile]) -> None:
         """Make the table of the keys of every file that counts, as text."""
         sources = resolve(self.contract, self.source.reading, self.columns).sources
         keys = [f"coalesce({', '.join(map(quote, sources[name]))})" for name in self.contract.key if name in sources]
         key = f"[{', '.join(keys)}]"
         names = [column.name for column in bronze.columns]
-        scan = read_scan([file.path for file in bronze.files], bronze.columns)
+        batches = {file.batch for file in known}
+        scan = read_scan([file.path for file in bronze.files if may_hold(file, batches)], bronze.columns)
         missing = [f"CAST(NULL AS VARCHAR) AS {quote(name)}" for name in self._named() if name not in names]
         stored = f"SELECT {', '.join(['*', *missing])} FROM ({scan})"
-        connection.register("known_listed", pa.table({"_file_id": pa.array(sorted(known), pa.string())}))
+        ids = pa.array([file.file_id for file in known], pa.string())
+        connection.register("known_listed", pa.table({"_file_id": ids}))
         connection.register("read_listed", pa.concat_tables(self.read) if self.read else self._nothing())
         connection.execute(
             f"CREATE TEMP TABLE keys AS SELECT DISTINCT _file_id, {key} AS key FROM read_listed UNION"

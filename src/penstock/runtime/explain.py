@@ -89,6 +89,7 @@ def _dataset(installation: Installation, contract: Contract) -> Explanation:
     graph = read_models(installation)
     facts = {
         "key": (", ".join(contract.key) or "none: a row is its file and line",),
+        "every version is kept, by": () if contract.history is None else (contract.history,),
         "version that wins": (_winner(contract),) if contract.key else (),
         "columns": tuple(_column(column) for column in contract.columns),
         "row rules": tuple(f"{rule.name}: {rule.expression}" for rule in contract.rules),
