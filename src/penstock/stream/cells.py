@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock.spec.stream import Window
+from penstock.stream.folding import Folding
 from penstock.stream.key_index import KeyIndex, row_keys
 from penstock.stream.keyed import from_bytes, to_bytes
-from penstock.stream.measure import Folding, make_measure
+from penstock.stream.measure import make_measure
 from penstock.stream.number import Flags, one_array, without_nan
 from penstock.stream.word_index import Ints, grown
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from penstock.spec.stream import FINAL, VERSION, WINDOW_START, Window
 from penstock.stream.cells import Cells
-from penstock.stream.measure import Folding, Ranges
+from penstock.stream.folding import Folding, Ranges
 from penstock.stream.schema import DELETED, window_schema
 from penstock.stream.segment import Segments
 from penstock.stream.stage import Moment, Produced

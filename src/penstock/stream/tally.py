@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock.stream.folding import Folding, Ranges
 from penstock.stream.key_index import KeyIndex
 from penstock.stream.segment import stable_order
 from penstock.stream.word_index import Ints, Keys, WordIndex, grown
-
-if TYPE_CHECKING:
-    from penstock.stream.measure import Folding, Ranges
 
 
 class Tally:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from penstock.spec.stream import FINAL, VERSION, WINDOW_END, WINDOW_START, Window
 from penstock.stream.cells import Cells
-from penstock.stream.measure import Folding, Ranges, ranged
+from penstock.stream.folding import Folding, Ranges, ranged
 from penstock.stream.number import Flags, one_array
 from penstock.stream.schema import DELETED, INSTANT, window_schema
 from penstock.stream.segment import Segments

@@ -1,0 +1,66 @@
+"""Rows of a batch on their way into cells, and results on their way out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from penstock.stream.segment import Segments
+from penstock.stream.word_index import Ints
+
+
+@dataclass(frozen=True)
+class Folding:
+    """Rows of a batch by the cells that they belong to; `times` in microseconds."""
+
+    segments: Segments
+    times: Ints
+
+    @property
+    def cells(self) -> Ints:
+        return self.segments.slots[self.segments.starts]
+
+    def by_cell(self, values: np.ndarray) -> np.ndarray:
+        return values[self.segments.order]
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Results wanted: each of the cells `cells[lower:upper]`, at least one."""
+
+    cells: Ints
+    lower: Ints
+    upper: Ints
+
+    @classmethod
+    def single(cls, cells: Ints) -> Ranges:
+        places = np.arange(len(cells))
+        return cls(cells, places, places + 1)
+
+
+class MeasureState(Protocol):
+    """One aggregate. Null is no value."""
+
+    def reserve(self, cells: int) -> None: ...
+    def fold(self, folding: Folding, values: pa.Array) -> None: ...
+    def merge(self, sources: Ints, targets: Ints) -> None:
+        """Take the sources, each another cell, into the targets; a target may have several."""
+
+    def keep(self, cells: Ints) -> None:
+        """Forget all but these cells, which are numbered anew in this order."""
+
+    def over(self, ranges: Ranges) -> pa.Array: ...
+    def columns(self, cells: Ints) -> Mapping[str, pa.Array]: ...
+    def load(self, cells: Ints, columns: Mapping[str, pa.Array]) -> None:
+        """Make the state of these cells what `columns` gave."""
+
+
+def ranged(values: Ints, ranges: Ranges) -> Ints:
+    """The sum of each range."""
+    before = np.concatenate([[0], np.cumsum(values)])
+    sums: Ints = before[ranges.upper] - before[ranges.lower]
+    return sums

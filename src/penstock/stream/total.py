@@ -1,0 +1,115 @@
+"""Counts and exact sums by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from penstock.stream.exact import Wide
+from penstock.stream.folding import Folding, Ranges, ranged
+from penstock.stream.number import parts_of, unit_of
+from penstock.stream.word_index import Ints, grown
+
+_HALF = (1 << 30) - 1
+
+
+class Count:
+    """How many values there are."""
+
+    def __init__(self) -> None:
+        self.counts = np.zeros(0, dtype=np.int64)
+
+    def reserve(self, cells: int) -> None:
+        self.counts = grown(self.counts, cells)
+
+    def fold(self, folding: Folding, values: pa.Array) -> None:
+        there = folding.by_cell(np.asarray(values.is_valid()).astype(np.int64))
+        self.counts[folding.cells] += _totals(there, folding)
+
+    def merge(self, sources: Ints, targets: Ints) -> None:
+        np.add.at(self.counts, targets, self.counts[sources])
+
+    def keep(self, cells: Ints) -> None:
+        self.counts = self.counts[cells]
+
+    def over(self, ranges: Ranges) -> pa.Array:
+        return pa.array(ranged(self.counts[ranges.cells], ranges))
+
+    def columns(self, cells: Ints) -> Mapping[str, pa.Array]:
+        return {"count": pa.array(self.counts[cells])}
+
+    def load(self, cells: Ints, columns: Mapping[str, pa.Array]) -> None:
+        self.counts[cells] = columns["count"].to_numpy()
+
+
+class Sum:
+    """Exact sums; floats are rounded to multiples of 2^-40 first, so that no order can change them."""
+
+    def __init__(self, kind: pa.DataType, *, mean: bool) -> None:
+        self._kind, self._mean = kind, mean
+        self.counts, self.high, self.low = (np.zeros(0, dtype=np.int64) for _ in range(3))
+
+    def reserve(self, cells: int) -> None:
+        self.counts, self.high, self.low = (grown(one, cells) for one in (self.counts, self.high, self.low))
+
+    def fold(self, folding: Folding, values: pa.Array) -> None:
+        parts = parts_of(values)
+        ones, halves, wholes, counts = (
+            _totals(folding.by_cell(one), folding)
+            for one in (parts.ones, parts.halves, parts.wholes, parts.counts.astype(np.int64))
+        )
+        cells = folding.cells
+        self._set(cells, Wide(self.high[cells], self.low[cells]).plus(ones, halves, wholes))
+        self.counts[cells] += counts
+
+    def merge(self, sources: Ints, targets: Ints) -> None:
+        order = np.argsort(targets, kind="stable")
+        sources, (cells, starts) = sources[order], np.unique(targets[order], return_index=True)
+        low = self.low[sources]
+        ones, halves, wholes, counts = (
+            np.add.reduceat(one, starts) for one in (low & _HALF, low >> 30, self.high[sources], self.counts[sources])
+        )
+        self._set(cells, Wide(self.high[cells], self.low[cells]).plus(ones, halves, wholes))
+        self.counts[cells] += counts
+
+    def keep(self, cells: Ints) -> None:
+        self.counts, self.high, self.low = self.counts[cells], self.high[cells], self.low[cells]
+
+    def over(self, ranges: Ranges) -> pa.Array:
+        low = self.low[ranges.cells]
+        nothing = np.zeros(len(ranges.lower), dtype=np.int64)
+        ones, halves, wholes = (ranged(one, ranges) for one in (low & _HALF, low >> 30, self.high[ranges.cells]))
+        total = Wide(nothing, nothing).plus(ones, halves, wholes)
+        counts = ranged(self.counts[ranges.cells], ranges)
+        if self._mean or pa.types.is_floating(self._kind):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                result = total.as_double().value / unit_of(self._kind) / (counts if self._mean else 1.0)
+            return pa.array(result, mask=counts == 0)
+        return _exact_array(total, counts == 0, self._kind)
+
+    def columns(self, cells: Ints) -> Mapping[str, pa.Array]:
+        state = {"count": self.counts, "high": self.high, "low": self.low}
+        return {name: pa.array(one[cells]) for name, one in state.items()}
+
+    def load(self, cells: Ints, columns: Mapping[str, pa.Array]) -> None:
+        self.counts[cells] = columns["count"].to_numpy()
+        self._set(cells, Wide(columns["high"].to_numpy(), columns["low"].to_numpy()))
+
+    def _set(self, cells: Ints, sums: Wide) -> None:
+        self.high[cells], self.low[cells] = sums.high, sums.low
+
+
+def _totals(values: Ints, folding: Folding) -> Ints:
+    return np.add.reduceat(values, folding.segments.starts)
+
+
+def _exact_array(total: Wide, missing: np.ndarray, kind: pa.DataType) -> pa.Array:
+    """Sums as decimals of 38 digits, or as 64-bit integers; null where they are larger than that."""
+    low = total.low + (total.high << 60)
+    if not pa.types.is_decimal(kind):
+        return pa.array(low, mask=missing | (total.high != low >> 60))
+    limbs = np.stack([low, total.high >> 4], axis=1)
+    valid = pa.array(~missing).buffers()[1] if missing.any() else None
+    return pa.Array.from_buffers(pa.decimal128(38, kind.scale), len(low), [valid, pa.py_buffer(limbs)])
