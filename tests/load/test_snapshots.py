@@ -107,6 +107,21 @@ def test_a_mended_reading_makes_the_snapshot_whole(lists: Road) -> None:
     assert held(lists) == [("2024-01-02", "1", True), ("2024-01-02", None, True)]
 
 
+def test_sightings_that_were_lost_are_made_anew_from_bronze(lists: Road) -> None:
+    lists.deliver("list_2024-01-01.csv", "1,Dune,,")
+    lists.run()
+    head = lists.lake.head("silver.loans_snapshots")
+    assert head is not None
+    with lists.lake.stage(lease=lists.lease, token="lost") as commit:
+        change = commit.table(head)
+        change.remove(lists.lake.scan_head(head).files)
+        change.position("bronze.desk", "0")
+        commit.apply()
+    lists.deliver("list_2024-01-02.csv", "1,Dune,,")
+    (settled,) = lists.run()
+    assert (settled.rebuilt, [key for _, key, _ in held(lists)]) == (True, ["1", None, "1", None])
+
+
 def test_the_moment_may_stand_in_a_column(tmp_path: Path) -> None:
     with road(tmp_path, lists_of_loans(), {"delivery": BY_COLUMN}) as way:
         way.deliver("b.csv", "1,Dune,,,2024-01-02", header=DATED)

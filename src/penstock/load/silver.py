@@ -86,6 +86,7 @@ def _settle_once(
     quarantine = _head(lake, quarantine_name(contract.dataset))
     snapshots = _head(lake, _snapshots_table(contract)) if project.has_snapshots(contract.dataset) else None
     rebuild = rebuild_reason(project, contract, silver.properties) is not None
+    rebuild = rebuild or (snapshots is not None and _differ(lake, project, silver, snapshots))
     waiting = _waiting(lake, project, contract, silver, rebuild=rebuild)
     if not rebuild and not any(part.pending for part in waiting):
         return None
@@ -108,12 +109,14 @@ def _settle_once(
         accepted = outcome.write(change)
         quarantined = outcome.write_rejected(refused, lake.scan_head(quarantine))
         held: tuple[str, ...] = ()
+        moved = [change, refused]
         if work.sightings is not None and snapshots is not None:
-            held = work.sightings.write(commit.table(snapshots), lake.scan_head(quarantine))
+            moved.append(commit.table(snapshots))
+            held = work.sightings.write(moved[-1], lake.scan_head(quarantine))
         counts = outcome.counts(accepted=accepted, quarantined=quarantined)
         check_conserved(counts, where=silver.name)
         change.summary("counts", json.dumps(asdict(counts)))
-        _mark(change, refused, project, contract, waiting)
+        _mark(change, moved, project, contract, waiting)
         facts = {"table": silver.name, "at": world.clock.now().isoformat(), "rebuilt": rebuild}
         replaced = outcome.replaced
         facts |= {"replaced": replaced, "revived": outcome.revived, "discarded": dict(outcome.discarded)}
@@ -121,6 +124,12 @@ def _settle_once(
         commit.apply()
     seconds = world.clock.monotonic() - started
     return Settled(contract.dataset, counts, replaced, outcome.revived, rebuild, seconds, outcome.discarded, held)
+
+
+def _differ(lake: Lake, project: Project, silver: Head, snapshots: Head) -> bool:
+    """Whether the two tables do not stand where one commit left them: then one was made anew, or taken back."""
+    positions = [f"bronze.{source.name}" for source in project.sources.values()]
+    return any(lake.position(silver, one) != lake.position(snapshots, one) for one in positions)
 
 
 def _snapshots_table(contract: Contract) -> str:
@@ -181,11 +190,11 @@ def _until(bronze: Scan, since: int, last: int) -> int:
 
 
 def _mark(
-    change: TableChange, refused: TableChange, project: Project, contract: Contract, waiting: Sequence[Waiting]
+    change: TableChange, tables: Sequence[TableChange], project: Project, contract: Contract, waiting: Sequence[Waiting]
 ) -> None:
-    """Positions and rules in both tables."""
+    """Positions in all tables, rules in silver."""
     for part in waiting:
-        for moved in (change, refused):
+        for moved in tables:
             moved.position(f"bronze.{part.source.name}", str(part.until))
         change.property(RULES + part.source.name, rules_fingerprint(project, contract, part.source))
     declared = {source.name for source in project.sources_of(contract.dataset)}
@@ -193,7 +202,7 @@ def _mark(
         if key.startswith(RULES) and key.removeprefix(RULES) not in declared:
             change.property(key, "")
             gone = f"bronze.{key.removeprefix(RULES)}"
-            for moved in (change, refused):
+            for moved in tables:
                 if moved.head.position(gone) is not None:
                     moved.forget(gone)
 
