@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import ClassVar
+
+MOST_NAMED = 12
 
 _QUOTED = re.compile(r"'(?:[^']|'')*'")
 
@@ -24,6 +27,20 @@ def counted(number: int, noun: str) -> str:
     ('1 file', '1,200 files')
     """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def choices(known: Sequence[str], meant: Sequence[str] = ()) -> str:
+    """What there is, for one who named something else: all of a few, else those that come near, or the first.
+
+    >>> choices(["loans", "members"])
+    'loans, members'
+    >>> choices([f"silver.t{n:02}" for n in range(40)], ["silver.t07"])
+    'silver.t07 and 39 others'
+    """
+    if len(known) <= MOST_NAMED:
+        return ", ".join(known)
+    named = meant or known[:MOST_NAMED]
+    return f"{', '.join(named)} and {counted(len(known) - len(named), 'other')}"
 
 
 class PenstockError(Exception):

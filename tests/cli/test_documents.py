@@ -73,6 +73,12 @@ def test_status_and_history_of_a_project_that_never_ran_are_empty(library: Libra
     assert not (library.folder / "none").exists()
 
 
+def test_a_project_that_never_ran_says_so_without_empty_tables(library: Library) -> None:
+    place = ("-p", library.project, "--data-dir", library.folder / "none")
+    assert call("status", *place).expect(0).out == "library: release none yet\n"
+    assert call("history", *place).expect(0).out == "nothing was run yet\n"
+
+
 def test_the_run_document_accounts_for_every_row(library: Library) -> None:
     library.loans("tuesday", "1,m1,Dune,out,1.50,2024-01-01T10:00:00Z", "9,m1,,lost,,2024-01-01", "10,m1")
     [loans] = library.call("run", "--json").expect(0).document["datasets"]

@@ -15,7 +15,8 @@ QUERY = ("query", "SELECT 1")
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("explain", "lones"), "silver.loans"),
+        (("explain", "lones"), "Did you mean silver.loans"),
+        (("quarantine", "list", "lones"), "Did you mean `loans`?"),
         (("export", "gold.dim_membr", "--to", "x.csv"), "Did you mean gold.dim_member?"),
         (("export", "dim_member", "--to", "x.xlsx"), ".parquet"),
         (("export", "dim_member", "--to", "nowhere/x.csv"), "no such folder"),

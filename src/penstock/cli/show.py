@@ -161,7 +161,8 @@ def plan(made_plan: Plan, *, as_json: bool) -> None:
         document(made_plan.as_record())
         return
     if not made_plan.steps:
-        line(f"nothing to do: release {made_plan.release} is up to date")
+        current = "" if made_plan.release is None else f": release {made_plan.release} is up to date"
+        line(f"nothing to do{current}")
     for number, step in enumerate(made_plan.steps, 1):
         line(f"{number}. {step}")
         for rebuild in getattr(step, "rebuilds", ()):
@@ -250,10 +251,11 @@ def status(read: Status, *, as_json: bool) -> None:
         document(read.as_record())
         return
     line(f"{read.project}: release {read.release if read.release is not None else 'none yet'}")
-    table(
-        ("table", "rows", "files", "bytes", "snapshot"),
-        ((t.name, t.rows, t.files, t.bytes, str(t.snapshot)) for t in read.tables),
-    )
+    if read.tables:
+        table(
+            ("table", "rows", "files", "bytes", "snapshot"),
+            ((t.name, t.rows, t.files, t.bytes, str(t.snapshot)) for t in read.tables),
+        )
     if read.topologies:
         topologies(read.topologies)
     if read.parts:
@@ -292,6 +294,9 @@ def _of_micros(micros: int | None) -> str:
 def history(read: History, *, as_json: bool) -> None:
     if as_json:
         document(read.as_record())
+        return
+    if not read.runs:
+        line("nothing was run yet")
         return
     table(
         ("run", "started", "seconds", "outcome", "release", "rows in"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from penstock.errors import StorageError, UsageError
+from penstock.errors import StorageError, UsageError, choices
 from penstock.release.formats import write
 from penstock.release.query import nearest, stream
 from penstock.release.reader import Reader
@@ -66,4 +66,5 @@ def resolve(dataset: str, tables: Iterable[str]) -> str:
             return name
     near = nearest(dataset, known)
     meant = f"Did you mean {' or '.join(near)}? " if near else ""
-    raise UsageError(f"There is no table {dataset}", remedy=f"{meant}Tables: {', '.join(sorted(known)) or 'none yet'}.")
+    named = choices(sorted(known), near) or "none yet"
+    raise UsageError(f"There is no table {dataset}", remedy=f"{meant}Tables: {named}.")

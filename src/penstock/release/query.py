@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
-from penstock.errors import StorageError, UsageError
+from penstock.errors import MOST_NAMED, StorageError, UsageError
 from penstock.release.reader import Reader
 from penstock.release.views import unreadable
 from penstock.sql.guard import check_query
@@ -122,6 +122,8 @@ def _suggest(name: str, tables: Iterable[str]) -> str:
     known = sorted(tables)
     near = nearest(name, known)
     meant = f"Did you mean {' or '.join(near)}? " if near else ""
+    if len(known) > MOST_NAMED:
+        return f"{meant}`SHOW TABLES` lists all {len(known)} of them."
     return f"{meant}Tables: {', '.join(known) if known else 'none yet; run `penstock run` first'}."
 
 

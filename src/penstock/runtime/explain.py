@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 
-from penstock.errors import UsageError
+from penstock.errors import UsageError, choices
+from penstock.release.query import nearest
 from penstock.runtime.installation import Installation
 from penstock.runtime.models import read_models
 from penstock.spec.contract import Column, Contract
@@ -62,8 +63,10 @@ def explain(installation: Installation, name: str) -> Explanation:
         return _source(project.sources[bare])
     known = [f"silver.{one}" for one in project.contracts] + [f"bronze.{one}" for one in project.sources]
     known += project.streams.topologies
-    models = [node.table for node in read_models(installation).models]
-    raise UsageError("There is nothing of that name", expected=", ".join([*known, *sorted(models)]), found=name)
+    known += sorted(node.table for node in read_models(installation).models)
+    near = nearest(name, [one for one in known if "." in one])
+    remedy = f"Did you mean {' or '.join(near)}?" if near else "`penstock status` lists the tables."
+    raise UsageError("There is nothing of that name", expected=choices(known, near), found=name, remedy=remedy)
 
 
 def _source(source: Source) -> Explanation:

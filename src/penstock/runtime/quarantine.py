@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.conform.columns import resolve
-from penstock.errors import UsageError, counted
+from penstock.errors import UsageError, choices, counted
 from penstock.lake.records import exists
 from penstock.load.remedies import REMEDIES
 from penstock.release.reader import Reader, open_reader
 from penstock.runtime.installation import Installation
 from penstock.runtime.secret import pseudonym_key
 from penstock.spec.contract import Classification, Contract
+from penstock.spec.problems import did_you_mean
 from penstock.spec.source import Reading
 from penstock.sql.names import quote
 
@@ -137,8 +138,9 @@ def _row_text(row: str, contract: Contract, reading: Reading, hidden: Set[str]) 
 
 def _checked(installation: Installation, dataset: str) -> str:
     if dataset not in installation.project.contracts:
-        known = ", ".join(sorted(installation.project.contracts))
-        raise UsageError("There is no such dataset", expected=known, found=dataset)
+        known = sorted(installation.project.contracts)
+        near = did_you_mean(dataset, known)
+        raise UsageError("There is no such dataset", expected=choices(known), found=dataset, remedy=near)
     return dataset
 
 
