@@ -217,6 +217,20 @@ def test_rows_that_nothing_can_become_of_are_late() -> None:
     assert clocked.take([], until=21)[0]["visit"] == "v2"
 
 
+def test_keys_without_rows_are_forgotten_and_the_others_go_on() -> None:
+    """one member comes all the time, three thousand others once"""
+    clocked = Clocked(stage())
+    for second in range(300):
+        strangers = [(-1, ("loan", f"member {second} {n}", second, "")) for n in range(10)]
+        clocked.take([visit(1, "v1", second), loan(second, second), *strangers], until=second - 3)
+    clocked.take([], until=400)
+
+    assert len(clocked.stage._keys) < 1_100
+    ours = [row for row in clocked.told if row["final"] and row["member"] == "ada"]
+    assert [row["visit"] for row in ours] == ["v1"] * 300
+    assert {row["version"] for row in ours[5:-5]} == {13}
+
+
 def test_many_small_batches_make_few_runs_and_old_rows_go() -> None:
     clocked = Clocked(stage())
     for second in range(200):

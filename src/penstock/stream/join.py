@@ -22,6 +22,7 @@ from penstock.stream.word_index import Ints, Rows
 
 _MATCH = "match"  # what was told: 0 nothing yet, 1 that there is no match, id + 2 of the match
 _NONE = np.zeros(0, dtype=np.int64)
+_FEW = 1024
 _THIS, _OTHER = "this", "other"
 
 
@@ -109,6 +110,7 @@ class JoinStage:
         self._others.forget(closed[1])
         self._these.merge()
         self._others.merge()
+        self._forget_keys()
         self._watermark = moment.after
         late = pa.concat_tables([rows.select([PARTITION, OFFSET]) for rows in (late_here, late_there)])
         return Produced(told, late if late.num_rows else None)
@@ -137,6 +139,16 @@ class JoinStage:
         runs = len(self._these.runs)
         self._these.add(self._keys.slots(row_keys(rows, self._on[0])), times, rows)
         return [np.arange(len(run)) for run in self._these.runs[runs:]]
+
+    def _forget_keys(self) -> None:
+        """Forget keys without rows, once they are the most."""
+        if len(self._keys) <= 2 * self.size() + _FEW:
+            return
+        keys = np.unique(np.concatenate([_NONE, *(run.key for side in self._sides for run in side.runs)]))
+        held, self._keys = self._keys.keys().take(pa.array(keys)), KeyIndex()
+        self._keys.slots(held)
+        for side in self._sides:
+            side.runs = [run.renamed(keys) for run in side.runs]
 
     def _told(self, changed: Asked, limit: int, closed: int) -> pa.Table:
         """Rows that are new or have another match, and rows that are final now, in the order in which they came."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -125,6 +125,12 @@ class Run:
         if 2 * begin < len(self):
             return self
         return self.taken(np.sort(self.by_time[begin:]), ties)
+
+    def renamed(self, keys: Ints) -> Run:
+        """The same rows; the key that is `keys[n]` is n from now on."""
+        key = np.searchsorted(keys, self.key)
+        places = self.words & ((1 << len(self).bit_length()) - 1)
+        return replace(self, key=key, words=_words(key, places, self.times))
 
     def taken(self, places: Rows, ties: Sequence[str]) -> Run:
         numbers = {name: one[places] for name, one in self.numbers.items()}
