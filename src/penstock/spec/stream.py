@@ -253,9 +253,6 @@ class Topology:
     fingerprint: str
     description: str = ""
 
-    def step(self, name: str) -> Step | None:
-        return next((step for step in self.steps if step.name == name), None)
-
     def inputs(self) -> Iterator[str]:
         """The topics that are read, each once, in the order in which they are named."""
         steps = {step.name for step in self.steps}

@@ -36,10 +36,12 @@ MICROS_PER_TICK = 50_000  # how far event time goes, while nothing comes, before
 
 @dataclass(frozen=True)
 class Limits:
-    """How many rows a round takes, and after how many rounds the whole state is written."""
+    """How many rows a round takes, and when the whole state is written: after so many rounds, or when what changed since
+    outweighs it and `delta_bytes`, so that a restart reads the state at most twice."""
 
     rows: int = 50_000
     rounds_per_snapshot: int = 500
+    delta_bytes: int = 8 << 20
 
 
 @dataclass
@@ -56,6 +58,8 @@ class Runner:
     references: References | None = None
     last: Round | None = None
     _since_snapshot: int = 0
+    _delta_bytes: int = 0
+    _snapshot_bytes: int = 0
 
     def __post_init__(self) -> None:
         self._outgoing = Outgoing(self.graph, tenant=self.tenant)
@@ -75,6 +79,8 @@ class Runner:
         """
         state = self.job.restore()
         snapshot, deltas = state.snapshot, tuple(state.deltas)
+        self._snapshot_bytes, self._delta_bytes = len(snapshot or b""), sum(map(len, deltas))
+        self._since_snapshot = len(deltas)
         latest = deltas[-1] if deltas else snapshot
         if latest is not None:
             kept = check_same(self.graph, _made_by(latest), adopt=adopt)
@@ -122,15 +128,21 @@ class Runner:
             counts={**{name: value for name, value in vars(outcome.counts).items() if value}, "late": outcome.late},
         )
         facts = {"round": done.as_record(), "made_by": self._made_by}
-        whole = self._since_snapshot + 1 >= self.limits.rounds_per_snapshot
+        whole = self._since_snapshot + 1 >= self.limits.rounds_per_snapshot or self._delta_bytes > max(
+            self._snapshot_bytes, self.limits.delta_bytes
+        )
+        delta = None if whole else self.pipeline.delta(facts)
+        snapshot = self.pipeline.snapshot(facts) if whole else None
         self.job.commit(
             outputs=self._outgoing.records(outcome.outputs),
-            state_delta=None if whole else self.pipeline.delta(facts),
-            snapshot=self.pipeline.snapshot(facts) if whole else None,
+            state_delta=delta,
+            snapshot=snapshot,
             journal=done.as_bytes(),
             positions=positions,
         )
         self._since_snapshot = 0 if whole else self._since_snapshot + 1
+        self._delta_bytes = 0 if delta is None else self._delta_bytes + len(delta)
+        self._snapshot_bytes = self._snapshot_bytes if snapshot is None else len(snapshot)
         self._positions, self._progress, self.last = positions, progress, done
         return done
 
