@@ -20,6 +20,7 @@ from plain_log import ids_in
 from penstock.errors import StorageError
 from penstock.log.database import storage_errors
 from penstock.log.protocol import LogError, LogStorageError, TopicSpec, beginning
+from penstock.log.segment import Segment
 from penstock.log.volume import Limits
 from penstock.testing.crash import Program, one_of_each_kind
 from penstock.testing.disk import FullDisk, Mode
@@ -195,6 +196,29 @@ def test_without_room_for_a_new_segment_the_old_one_goes_on(tmp_path: Path) -> N
         disk.room = 1 << 30
         job.commit(outputs={}, state_delta=None, snapshot=b"state", journal=None, positions={})
         assert (job.restore().snapshot, list(job.restore().deltas)) == (b"state", [])
+
+
+def test_after_a_failed_sync_nothing_more_is_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+        raise error
+
+    with open_log(tmp_path) as log:
+        log.ensure(TopicSpec("events", 1, PAYLOAD))
+        producer = log.producer("writer", "events")
+        producer.append(numbered(0, 10), sequence=0)
+        with monkeypatch.context() as broken:
+            broken.setattr(Segment, "advance_holder", fail)
+            with pytest.raises(StorageError, match="disk I/O error") as refused:
+                producer.append(numbered(10, 20), sequence=1)
+        assert not refused.value.retryable
+        with pytest.raises(StorageError, match="disk I/O error"):
+            producer.append(numbered(10, 20), sequence=1)
+        assert ids(log, "events") == list(range(10))
+    with open_log(tmp_path) as log:
+        assert not log.producer("writer", "events").append(numbered(10, 20), sequence=1).duplicate
+        assert ids(log, "events") == list(range(20))
 
 
 def test_only_what_may_pass_is_retryable(tmp_path: Path) -> None:

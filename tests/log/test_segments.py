@@ -132,6 +132,34 @@ def test_a_job_begins_a_segment_with_its_state(tmp_path: Path) -> None:
         assert ids(log, "out") == [0, 1, 2, 3]
 
 
+def test_the_journal_goes_with_the_rows_it_tells_of(tmp_path: Path) -> None:
+    clock = ManualClock()
+    out = TopicSpec("out", 1, PAYLOAD, retention=DAY)
+
+    def commit(entry: bytes, count: int) -> None:
+        job.commit(
+            outputs={"out": numbered(0, count)} if count else {},
+            state_delta=None,
+            snapshot=b"s",
+            journal=entry,
+            positions={},
+        )
+
+    with open_log(tmp_path, world=clocked(clock), limits=TINY) as log:
+        log.ensure(TopicSpec("events", 1, PAYLOAD))
+        job = log.job("copy", ["events"], [out])
+        for number, count in enumerate((0, 10, 0, 10)):
+            commit(b"%d" % number, count)
+            clock.sleep(0.2 * DAY.total_seconds())
+            log.upkeep()
+        assert list(job.journal()) == [b"0", b"1", b"2", b"3"]
+        clock.sleep(DAY.total_seconds())
+        log.upkeep()
+        assert log.bounds("out") == {0: (20, 20)}
+        assert b"3" in list(job.journal())
+        assert b"0" not in list(job.journal())
+
+
 def test_superfluous_deltas_and_snapshots_go(tmp_path: Path) -> None:
     with open_log(tmp_path) as log:
         log.ensure(TopicSpec("events", 1, PAYLOAD))

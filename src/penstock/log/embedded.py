@@ -143,6 +143,7 @@ class EmbeddedLog:
             if folder not in self._volumes:
                 volume = Volume.open(self._root / folder, what, self._world, self._limits)
                 volume.drop = self._retention.droppable
+                volume.upkeep()
                 self._volumes[folder] = volume
             return self._volumes[folder]
 

@@ -97,6 +97,7 @@ class _Cursor:
 
     position: Position
     number: int | None = None
+    seen: tuple[int, int] | None = None  # the segment, and its version in which nothing was left to read
     fetched: list[Chunk] = field(default_factory=list)
 
 
@@ -178,15 +179,18 @@ class EmbeddedReader:
                 continue
             sealed = segments.has(cursor.number + 1)  # asked first: then nothing can come after what is read now
             with database.storage_errors(Path(segment.path)):
-                stored = segment.stored(*part, cursor.position.offset, _BATCHES_AT_ONCE)
+                seen = (cursor.number, segment.version())
+                stored = [] if seen == cursor.seen else segment.stored(*part, cursor.position.offset, _BATCHES_AT_ONCE)
             if stored:
                 return self._served(part, cursor, segment, stored)
-            self._check_end(part, cursor, segment)
+            if seen != cursor.seen:
+                self._check_end(part, cursor, segment)
             if not sealed:
                 if not segment_path(segments.root, cursor.number).exists():
                     segments.forget(cursor.number)
                     cursor.number = None
                     continue
+                cursor.seen = seen
                 return []
             cursor.number += 1
             self._forget(segments)

@@ -35,23 +35,26 @@ class Retention:
         extents = {number: _extents(segments, number) for number in found}
         left = _sizes(extents)
         floors = {topic: self._floors(topic, topics) for topic in left}
-        going = []
+        going: list[int] = []
+        empty: list[int] = []  # of these retention says nothing: they hold a job's journal, and go with what follows
         for number in found[:-1]:
             sealed = _sealed(segments, number)
+            held = [one for one in extents[number] if one.next > one.first]
             if sealed is None or not all(
-                self._lets_go(topics.get(one.topic), one, sealed, left[one.topic], floors[one.topic])
-                for one in extents[number]
+                self._lets_go(topics.get(one.topic), one, sealed, left[one.topic], floors[one.topic]) for one in held
             ):
                 break
-            going.append(number)
-            for one in extents[number]:
+            empty.append(number)
+            if held:
+                going, empty = going + empty, []
+            for one in held:
                 left[one.topic] -= one.bytes
         return going
 
     def _lets_go(
         self, topic: Topic | None, held: Extent, sealed: datetime, bytes_left: int, floors: dict[Part, int]
     ) -> bool:
-        if topic is None or held.next == held.first:
+        if topic is None:
             return True
         if topic.spec.max_bytes is not None and bytes_left > topic.spec.max_bytes:
             return True

@@ -183,6 +183,10 @@ class Segment:
         self._parts.clear()
         self._schemas.clear()
 
+    def version(self) -> int:
+        """Another number when others committed since it was asked."""
+        return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
+
     def extents(self) -> list[Extent]:
         rows = self.connection.execute("SELECT topic, partition, first, next, bytes FROM part").fetchall()
         return [Extent(*row) for row in rows]
