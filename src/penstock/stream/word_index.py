@@ -137,7 +137,7 @@ class WordIndex:
                 self._heap[starts[mine] + number] = words[np.searchsorted(having, rows[mine])]
         self._count, self._used = first + new, int(starts[-1])
         if 2 * self._count > len(self._table):
-            self._table = np.full(_room(2 * self._count), -1, dtype=np.int32)
+            self._table = np.full(_room(4 * self._count), -1, dtype=np.int32)
             first = 0
         self._enter(np.arange(first, self._count))
 
