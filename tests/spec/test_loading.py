@@ -217,6 +217,7 @@ def test_a_folder_that_is_a_file_is_a_problem(library: Library) -> None:
 
 def test_models_without_a_dbt_project_are_a_problem(library: Library) -> None:
     (library.root / "models/dbt_project.yml").unlink()
+    library.write("models/shelf.sql", "select 1 as one")
 
     assert library.problems() == [
         (
