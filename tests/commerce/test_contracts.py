@@ -56,7 +56,7 @@ def test_a_contract_has_the_columns_and_the_key_that_are_delivered(project: Proj
     assert [(column.name, column.type) for column in contract.columns] == [
         (name, KINDS[column.kind]) for name, column in table.columns.items()
     ] or sorted(column.name for column in contract.columns) == sorted(table.columns)
-    assert contract.key == table.key
+    assert contract.identity == table.key
     assert all(contract.column(name).type is KINDS[column.kind] for name, column in table.columns.items())
 
 
@@ -91,11 +91,12 @@ def test_what_has_versions_keeps_them_all_and_the_rest_is_corrected_by_file(proj
     for dataset in KEYS:
         contract, source = project.contracts[dataset], project.sources[dataset]
         versioned = any(column.name == "updated_at" for column in contract.columns)
-        expected = DeliveryMode.APPEND if versioned else DeliveryMode.REPLACE_FILE
-        assert source.delivery.mode is expected, dataset
+        latest = contract.dedupe.order_by == "updated_at"
+        expected = DeliveryMode.UPSERT if versioned else DeliveryMode.REPLACE_FILE
+        assert source.delivery.mode is (DeliveryMode.APPEND if latest else expected), dataset
         assert source.optional
         assert source.globs == (f"/inbox/{dataset}/*.{source.format.value}",)
-        assert ("updated_at" in contract.key) or (contract.dedupe.order_by == "updated_at") or not versioned
+        assert latest or contract.history == ("updated_at" if versioned else None)
 
 
 def test_three_formats_are_delivered(project: Project, shop: Shop) -> None:
