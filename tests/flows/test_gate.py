@@ -39,7 +39,18 @@ def test_a_person_reads_the_refusal_in_the_text_of_run(library: Library) -> None
     refuse(library)
     shown = library.call("run").expect(1).out
     assert "fail (error) members_are_listed_once" in shown
+    assert "    member_id m2, lists 2\n    A member stands in one list only.\n" in shown
     assert "The gate failed, so gold was not changed" in shown
+
+
+def test_a_warning_names_its_rows_and_does_not_keep_gold_back(library: Library) -> None:
+    noted = NOT_TWICE.replace("kind: rows", "kind: rows\n    severity: warn")
+    (library.project / "checks" / "loans.yml").write_text(noted)
+    library.members("south", 1, "m2,bob@example.org,2021-05-05")
+    report = library.run()
+    (check,) = (check for check in report["checks"] if check["name"] == "members_are_listed_once")
+    assert report["outcome"] == "released"
+    assert [row["lists"] for row in check["sample"]] == ["2"]
 
 
 def test_nothing_new_never_skips_a_refusal(library: Library) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _MARK = {"pass": "[green]pass[/]", "fail": "[red]fail[/]", "error": "[red]error[/]", "pending": "[yellow]pending[/]"}
 
 SHOWN_NOTICES = 3
+SHOWN_ROWS = 3  # of those that break a rule
 
 
 def _out() -> Console:
@@ -241,6 +242,10 @@ def _checks(report: RunReport) -> None:
         for check in noteworthy:
             console.print(f"{_MARK[check.status]} ({check.severity}) ", end="")
             console.print(f"{check.name}: {check.message}", markup=False, soft_wrap=True)
+            for row in check.sample[:SHOWN_ROWS]:
+                line("    " + ", ".join(f"{name} {'NULL' if value is None else value}" for name, value in row.items()))
+            if check.sample and check.description:
+                line(f"    {' '.join(check.description.split())}")
     if report.checks:
         passed = len(report.checks) - len(noteworthy)
         line(f"gate: {passed} of {len(report.checks)} checks and tests passed")

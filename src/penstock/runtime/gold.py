@@ -80,13 +80,13 @@ def release_gold(
     except GateFailed:
         watch.end("refused")
         warehouse.discard(place.building)
-        return Judged(None, verdict, _outcomes(checks, built))
+        return Judged(None, verdict, _outcomes(checks, built, verdict))
     except BaseException:
         warehouse.discard(place.building)
         raise
     warehouse.promote(place.building, place.warehouse(release.number), installation.world.disk)
     _drop_older(installation, release.number)
-    return Judged(release, verdict, _outcomes(checks, built))
+    return Judged(release, verdict, _outcomes(checks, built, verdict))
 
 
 def _pin(
@@ -133,9 +133,13 @@ def _check(installation: Installation, built: Build, scans: Mapping[str, Scan]) 
         return (*checks, *key_checks(project.endpoints, connection, clock=clock))
 
 
-def _outcomes(checks: tuple[CheckResult, ...], built: Build) -> tuple[CheckOutcome, ...]:
+def _outcomes(checks: tuple[CheckResult, ...], built: Build, verdict: Verdict) -> tuple[CheckOutcome, ...]:
+    masked = {reason.rule: reason.sample for reason in (*verdict.blocking, *verdict.warnings)}
     from_checks = [
-        CheckOutcome(check.name, check.kind, check.severity, check.status, check.message) for check in checks
+        CheckOutcome(
+            check.name, check.kind, check.severity, check.status, check.message, check.description, check.sample
+        )
+        for check in checks
     ]
     from_tests = [
         CheckOutcome(
@@ -144,6 +148,7 @@ def _outcomes(checks: tuple[CheckResult, ...], built: Build) -> tuple[CheckOutco
             severity=test.severity,
             status="fail" if test.status == "warn" else test.status,
             message=test.message or f"{test.failures} rows",
+            sample=masked.get(test.name, ()),
         )
         for test in built.tests
     ]

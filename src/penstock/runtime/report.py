@@ -37,13 +37,19 @@ class Notice:
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """A check, or a model's test, as the gate saw it."""
+    """A check, or a model's test, as the gate saw it.
+
+    `description` is the rule in the words of who declared it, with what to do; `sample` the first rows that break it,
+    personal values masked.
+    """
 
     name: str
     kind: str
     severity: str
     status: str  # pass | fail | error | pending
     message: str
+    description: str = ""
+    sample: tuple[Mapping[str, str | None], ...] = ()
 
 
 @dataclass(frozen=True)
