@@ -144,7 +144,7 @@ class Contract:
     @property
     def identity(self) -> tuple[str, ...]:
         """The columns that name one row of silver: the key, and the version where silver keeps them all."""
-        return self.key if self.history is None else (*self.key, self.history)
+        return self.key if self.history is None or not self.key else (*self.key, self.history)
 
     def column(self, name: str) -> Column:
         for column in self.columns:
