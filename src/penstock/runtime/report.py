@@ -27,10 +27,10 @@ class DatasetResult:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something about the inputs that the user should know: a refused, vanished or unsettled file, a snapshot that
-    is not whole."""
+    """Something that the user should know: a refused, vanished or unsettled file, a snapshot that is not whole, work
+    after the last commit that was not done."""
 
-    kind: str  # refused | vanished | unsettled | identical | held
+    kind: str  # refused | vanished | unsettled | identical | held | unfinished
     source: str
     text: str
 
