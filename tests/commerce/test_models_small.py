@@ -196,6 +196,13 @@ def test_the_gate_names_what_is_wrong_with_the_input_and_releases_all_the_same(r
     assert {check["name"]: check["status"] for check in report["checks"] if check["name"] in NOTED} == NOTED
 
 
+def test_the_queries_of_the_project_page_answer(shop: Shop) -> None:
+    page = (COMMERCE / "README.md").read_text(encoding="utf-8")
+    queries = [line.split('"')[1] for line in page.splitlines() if line.startswith('    penstock query "')]
+    assert len(queries) == 2
+    assert all(shop.rows(query) for query in queries)
+
+
 def test_a_new_customer_counts_once_for_the_last_touch_that_is_not_direct(shop: Shop) -> None:
     found = shop.rows("SELECT * EXCLUDE (is_final) FROM gold.acquisition_cost ORDER BY store_id, date_key")
     assert numbers(found) == table("""

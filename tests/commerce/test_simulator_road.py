@@ -18,7 +18,7 @@ from simulator.truth import truth
 from tests.commerce.conftest import COMMERCE
 from tests.flows.command import call
 
-TINY = Options(customers=40, products=20, orders=150, days=40, dirt=4, history=20)
+TINY = Options(customers=40, products=20, orders=150, days=28, dirt=4, history=16)
 FIGURES = {
     "rows_in": "lines",
     "accepted": "accepted",
@@ -82,7 +82,7 @@ def test_silver_is_the_same_when_the_files_come_in_two_runs(place: Path) -> None
     known = truth(shop, delivered)["silver"]
     inbox, rows = place / "later", Counter[str]()
 
-    for days in (range(30), range(30, 40)):
+    for days in (range(22), range(22, TINY.days)):
         for day in days:
             write(delivered.drops, inbox, first=day, last=day)
         for name, figures in run(place, inbox, "later-data").items():
