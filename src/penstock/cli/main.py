@@ -14,6 +14,7 @@ import typer
 from penstock import __version__
 from penstock.cli import metrics, show, stream, topics
 from penstock.cli.options import HERE, Data, Json, Project, Release
+from penstock.cli.up import up
 from penstock.errors import PenstockError, StorageError, UsageError
 
 app = typer.Typer(
@@ -246,6 +247,7 @@ def demo(
 
 
 app.command("land")(stream.land)
+app.command("up")(up)
 
 
 @quarantine.command("list")
