@@ -68,8 +68,9 @@ def test_a_moved_data_directory_is_refused_until_it_is_relocated(library: Librar
     query = ("query", "SELECT count(*) AS n FROM gold.dim_member", "--json")
     there = Moved(library.folder)
     done = there.call(*query).expect(2)
-    assert "The data directory was moved" in done.err
-    assert str(library.data) in done.err
+    [problem] = done.document["problems"]
+    assert problem["what"].startswith("The data directory was moved")
+    assert str(library.data) in problem["expected"]
     there.call("doctor", "--relocate").expect(0)
     assert there.gold() == before
     library.loans("tuesday", loan(7))

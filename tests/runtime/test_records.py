@@ -50,8 +50,8 @@ def test_a_run_tells_its_steps_as_they_go(library: Library, monkeypatch: pytest.
         "pass the gate",
         "release gold",
     ]
-    assert watch.steps[0][1] == "2 rows from 1 files"
-    assert watch.steps[1][1] == "1 rows accepted"
+    assert watch.steps[0][1] == "2 rows from 1 file"
+    assert watch.steps[1][1] == "1 row accepted"
     assert watch.steps[-1][1] == "release 2"
 
 
