@@ -11,7 +11,7 @@ import pytest
 from penstock.errors import DeclarationError
 from penstock.metrics.declaration import fingerprint_of
 from penstock.metrics.metric import Metrics
-from penstock.metrics.metricflow import compile_metrics
+from penstock.metrics.metricflow import Compiler, compile_metrics
 from penstock.metrics.query import check_metrics
 
 
@@ -82,3 +82,14 @@ def test_the_key_of_a_metric_that_is_filtered_on_is_no_dimension(metrics: Metric
     names = {dimension.name for dimension in metrics.metrics["fees_of_regulars"].dimensions}
     assert "member" not in names
     assert {"member__town", "loan__branch"} <= names
+
+
+def test_periods_that_follow_from_shorter_ones_are_those_that_metricflow_compiles(
+    manifest: str, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Compiler, "is_plain", lambda *_: False)  # now nothing follows, and all is compiled
+
+    compiled = compile_metrics(manifest).metrics
+    assert {name: one.templates for name, one in compiled.items()} == {
+        name: one.templates for name, one in metrics.metrics.items()
+    }

@@ -171,14 +171,12 @@ def _templates(compiler: Compiler, metric: str, dimensions: Sequence[Dimension])
     made: dict[Grain | None, str] = {}
     refused = ""
     for grain in (None, *Grain):
-        finest = [one for one in made if one is not None][:2]
-        if (
-            len(finest) == 2
-            and grain is not None
-            and _renamed(made[finest[0]], finest[0], finest[1]) == made[finest[1]]
-        ):
-            made[grain] = _renamed(made[finest[0]], finest[0], grain)
-            continue
+        shorter = [one for one in made if one is not None][-2:]
+        if grain is not None and len(shorter) == 2 and compiler.is_plain(metric):
+            before, last = shorter
+            if _renamed(made[before], before, last) == made[last]:
+                made[grain] = _renamed(made[last], last, grain)
+                continue
         try:
             sql = compiler.sql(
                 metric,

@@ -12,6 +12,17 @@ from penstock.runtime.installation import Installation
 FILE = "up.json"
 
 
+def lives(process: int) -> bool:
+    """Whether there is a process of this id, be it another user's."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 @dataclass(frozen=True)
 class PartState:
     """A part as its supervisor last told of it; without a process it waits, ended or was given up."""
@@ -24,15 +35,7 @@ class PartState:
 
     @property
     def is_running(self) -> bool:
-        if self.process is None:
-            return False
-        try:
-            os.kill(self.process, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
-        return True
+        return self.process is not None and lives(self.process)
 
 
 def read_parts(installation: Installation) -> tuple[PartState, ...]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from penstock.runtime.installation import Installation
+from penstock.runtime.parts import lives
 
 FOLDER = "streams"
 
@@ -31,13 +31,7 @@ class TopologyState:
 
     @property
     def is_running(self) -> bool:
-        try:
-            os.kill(self.process, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
-        return True
+        return lives(self.process)
 
 
 def tell(installation: Installation, state: TopologyState) -> None:
