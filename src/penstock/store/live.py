@@ -102,6 +102,22 @@ def _whole_numbers(column: pa.ChunkedArray) -> pa.Array:
     return pa.array(halves[:, 0], mask=~valid)
 
 
+def latest(changes: pa.Table, key: Sequence[str]) -> pa.Table:
+    """The last row of each key, in the order of the keys.
+
+    >>> latest(pa.table({"k": ["b", "a", "b"], "n": [1, 2, 3]}), ["k"]).to_pylist()
+    [{'k': 'a', 'n': 2}, {'k': 'b', 'n': 3}]
+    """
+    if changes.num_rows < 2:
+        return changes
+    changes = changes.take(pc.sort_indices(changes, [(name, "ascending") for name in key]))  # a stable sort
+    same = np.ones(changes.num_rows - 1, dtype=bool)
+    for name in key:
+        column = changes[name]
+        same &= np.asarray(pc.fill_null(pc.equal(column[:-1], column[1:]), False), dtype=bool)
+    return changes.filter(pa.array(np.append(~same, True))) if same.any() else changes
+
+
 class LiveTable:
     """A live table open for its one writer."""
 
@@ -141,25 +157,18 @@ class LiveTable:
         self._db.close()
 
     def _change(self, changes: pa.Table) -> None:
+        """In the order of the key, so that neighbours in the file are written together."""
+        changes = latest(changes, self.shape.key)
         if DELETED in changes.column_names:
             gone = pc.fill_null(changes[DELETED], False)
-            if pc.any(gone).as_py():
-                self._change_in_turn(changes, gone.to_pylist())
-                return
-        columns = [stored(changes[column.name]) for column in self.shape.columns]
-        self._db.executemany(self._upsert, zip(*columns, strict=True))
+            taken_back = changes.filter(gone)
+            self._execute(self._delete, taken_back, self.shape.key)
+            changes = changes.filter(pc.invert(gone)) if taken_back.num_rows else changes
+        self._execute(self._upsert, changes, [column.name for column in self.shape.columns])
 
-    def _change_in_turn(self, changes: pa.Table, gone: Sequence[bool]) -> None:
-        """Runs of equal fate, so that a row that goes and comes again is there."""
-        begin = 0
-        for end in range(1, len(gone) + 1):
-            if end < len(gone) and gone[end] == gone[begin]:
-                continue
-            part = changes.slice(begin, end - begin)
-            names = self.shape.key if gone[begin] else tuple(column.name for column in self.shape.columns)
-            columns = [stored(part[name]) for name in names]
-            self._db.executemany(self._delete if gone[begin] else self._upsert, zip(*columns, strict=True))
-            begin = end
+    def _execute(self, statement: str, rows: pa.Table, names: Sequence[str]) -> None:
+        if rows.num_rows:
+            self._db.executemany(statement, zip(*(stored(rows[name]) for name in names), strict=True))
 
     def _prepare(self) -> None:
         """Make the table, or make it anew when it was made by another declaration."""

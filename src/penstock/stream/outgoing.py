@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock.log.protocol import HEADERS, SYSTEM, TIMESTAMP
+from penstock.stream.number import one_array
 from penstock.stream.plan import Graph, Sink
 
 _SEPARATOR = "\x1f"  # between the values of a key of several columns
@@ -17,8 +18,16 @@ def record_key(rows: pa.Table, columns: tuple[str, ...], *, tenant: str) -> pa.A
     """The key of each row: the tenant and the text of the columns, or null where there are none."""
     if not columns:
         return pa.nulls(rows.num_rows, pa.binary())
-    texts = [pc.fill_null(pc.cast(rows[name], pa.string()), "") for name in columns]
+    texts = [pc.fill_null(_text(rows[name]), "") for name in columns]
     return pc.cast(pc.binary_join_element_wise(pa.scalar(tenant), *texts, _SEPARATOR), pa.binary())
+
+
+def _text(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Of times, many rows have the same one: each is written once."""
+    if not pa.types.is_temporal(values.type):
+        return pc.cast(values, pa.string())
+    words = one_array(values).dictionary_encode()
+    return words.dictionary.cast(pa.string()).take(words.indices)
 
 
 def records(rows: pa.Table, *, tenant: str, key: tuple[str, ...] = (), time: str | None = None) -> pa.RecordBatch:

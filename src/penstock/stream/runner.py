@@ -39,7 +39,7 @@ class Limits:
     """How many rows a round takes, and when the whole state is written: after so many rounds, or when what changed since
     outweighs it and `delta_bytes`, so that a restart reads the state at most twice."""
 
-    rows: int = 50_000
+    rows: int = 200_000
     rounds_per_snapshot: int = 500
     delta_bytes: int = 8 << 20
 
