@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,6 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from penstock.lake.relocate import relocate
+from penstock.world import real_world
 from tests.flows.command import ROOT, Done, call
 
 COMMERCE = ROOT / "projects" / "commerce"
@@ -167,11 +170,23 @@ TOUCHES = (
 )
 
 
+def begin(data: Path, compiled: Path) -> None:
+    """Make a data directory in which nothing is left to compile."""
+    shutil.copytree(compiled, data, symlinks=True)
+    relocate(data, real_world())
+
+
 @dataclass(frozen=True)
 class Shop:
     """The project of the repository with an inbox and data of its own."""
 
     folder: Path
+
+    @classmethod
+    def at(cls, folder: Path, compiled: Path) -> Shop:
+        """A shop with nothing in it yet, whose models are `compiled` already."""
+        begin(folder / "data", compiled)
+        return cls(folder)
 
     @property
     def inbox(self) -> Path:

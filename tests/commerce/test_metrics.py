@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from penstock.serve.metrics import metric_routes
 from penstock.serve.numbers import ReleasedNumbers
 from penstock.serve.site import Current
 from tests.commerce.conftest import COMMERCE
+from tests.commerce.hand_shop import begin
 from tests.serve.asgi_client import Client
 
 # Long enough for refunds of deliveries that are thirty days old.
@@ -63,12 +65,13 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def shop(tmp_path_factory: pytest.TempPathFactory, compiled: Path) -> Iterator[Shop]:
     """The shop after one run; tests only read."""
     place = tmp_path_factory.mktemp("metrics")
     inbox, truth = place / "inbox", place / "truth.json"
     simulator = [sys.executable, str(COMMERCE / "simulator"), str(inbox), "--truth", str(truth), *SMALL]
     subprocess.run(simulator, check=True, capture_output=True)
+    begin(place / "data", compiled)
     installation = Installation.at(COMMERCE, place / "data", environment={"COMMERCE_INBOX": str(inbox)})
     report = run(installation, Unwatched())
     assert report.outcome == "released", report.verdict

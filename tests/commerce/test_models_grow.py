@@ -32,10 +32,12 @@ def contents(shop: Shop) -> Mapping[str, Content]:
 
 
 @pytest.mark.parametrize("seed", [1])
-def test_files_in_any_order_over_several_releases_make_the_gold_of_one(tmp_path: Path, seed: int) -> None:
+def test_files_in_any_order_over_several_releases_make_the_gold_of_one(
+    tmp_path: Path, compiled: Path, seed: int
+) -> None:
     made = simulate(SHOP)
     drops = list(soil(made, cut(made)).drops)
-    whole, grown = Shop(tmp_path / "whole"), Shop(tmp_path / "grown")
+    whole, grown = Shop.at(tmp_path / "whole", compiled), Shop.at(tmp_path / "grown", compiled)
     write(drops, whole.inbox)
     whole.run()
     first = [drop for drop in drops if drop.table.name in WITHOUT_WHICH_NO_GATE]

@@ -26,9 +26,9 @@ NOTED = {
 
 
 @pytest.fixture(scope="module")
-def released(tmp_path_factory: pytest.TempPathFactory) -> tuple[Shop, Report]:
+def released(tmp_path_factory: pytest.TempPathFactory, compiled: Path) -> tuple[Shop, Report]:
     """Release 1 of the shop by hand, and what `run` said; tests only read."""
-    shop = Shop(tmp_path_factory.mktemp("by-hand"))
+    shop = Shop.at(tmp_path_factory.mktemp("by-hand"), compiled)
     shop.deliver_all()
     return shop, shop.run()
 
@@ -347,8 +347,8 @@ def test_a_product_earns_from_members_and_from_others(shop: Shop) -> None:
     """)
 
 
-def test_what_cannot_be_counted_right_stops_the_release_until_it_is_mended(tmp_path: Path) -> None:
-    shop = Shop(tmp_path)
+def test_what_cannot_be_counted_right_stops_the_release_until_it_is_mended(tmp_path: Path, compiled: Path) -> None:
+    shop = Shop.at(tmp_path, compiled)
     shop.deliver_all()
     shop.deliver("orders", "berlin,o5,2024-03-11T09:00:00Z,,2024-03-11T09:00:00Z,paid,web,GBP,false,GB", name="more")
     shop.deliver("order_items", "berlin,o5,1,v1,p1,1,30.00", name="more")
@@ -376,8 +376,8 @@ LATE = ("stores", "customers", "products", "product_costs", "orders", "order_ite
 WAITING = ("sales_ledger", "fact_sales", "fct_purchases", "fact_orders", "dim_customer", "acquisition_cost", "cohorts")
 
 
-def test_what_arrives_before_the_thing_it_is_about_waits_for_it(shop: Shop, tmp_path: Path) -> None:
-    late = Shop(tmp_path)
+def test_what_arrives_before_the_thing_it_is_about_waits_for_it(shop: Shop, tmp_path: Path, compiled: Path) -> None:
+    late = Shop.at(tmp_path, compiled)
     late.deliver_text(*(dataset for dataset in ROWS if dataset not in (*LATE, "ad_spend")))
     late.deliver_rest()
     assert late.run()["outcome"] == "released"
@@ -409,8 +409,8 @@ def test_every_model_is_tested_every_column_described_and_no_money_is_a_float(sh
     assert [name for name, type in columns.items() if type in ("DOUBLE", "FLOAT")] == [("churn", "churn_rate")]
 
 
-def test_an_empty_inbox_and_plain_files_alone_make_a_release(tmp_path: Path) -> None:
-    shop = Shop(tmp_path)
+def test_an_empty_inbox_and_plain_files_alone_make_a_release(tmp_path: Path, compiled: Path) -> None:
+    shop = Shop.at(tmp_path, compiled)
     shop.inbox.mkdir()
     shop.run()
     (shop.inbox / "transactions.csv").write_text(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,11 +40,11 @@ Known = Mapping[str, Any]
 
 
 @pytest.fixture(scope="module")
-def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Shop, Known]:
+def simulated(tmp_path_factory: pytest.TempPathFactory, compiled: Path) -> tuple[Shop, Known]:
     """A dirty shop of four stores, run once, and the truth about it."""
     made = simulate(SMALL)
     delivered = soil(made, cut(made))
-    shop = Shop(tmp_path_factory.mktemp("simulated"))
+    shop = Shop.at(tmp_path_factory.mktemp("simulated"), compiled)
     write(delivered.drops, shop.inbox)
     assert shop.run()["outcome"] == "released"
     metrics = truth(made, delivered)["metrics"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,10 +25,12 @@ Row = Mapping[str, Any]
 
 
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Row], Mapping[str, list[dict[str, object]]]]:
+def judged(
+    tmp_path_factory: pytest.TempPathFactory, compiled: Path
+) -> tuple[dict[str, Row], Mapping[str, list[dict[str, object]]]]:
     """What the gate said of a shop with oddities, by check; and what is odd, by kind."""
     made = simulate(ODD)
-    shop = Shop(tmp_path_factory.mktemp("odd"))
+    shop = Shop.at(tmp_path_factory.mktemp("odd"), compiled)
     write(cut(made), shop.inbox)
     report = shop.run(expected=1)
     return {check["name"]: check for check in report["checks"]}, oddities(made)

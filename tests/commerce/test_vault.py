@@ -11,6 +11,7 @@ from penstock.release.reader import open_reader
 from penstock.runtime.installation import Installation
 from penstock.runtime.run import run
 from penstock.runtime.watch import Unwatched
+from tests.commerce.hand_shop import begin
 
 COMMERCE = Path(__file__).parents[2] / "projects" / "commerce"
 SMALL = ["--customers", "60", "--products", "20", "--orders", "150", "--days", "30", "--cut", "all"]
@@ -26,10 +27,11 @@ TABLES = (
 )
 
 
-def test_the_vault_holds_what_the_simulator_counts(tmp_path: Path) -> None:
+def test_the_vault_holds_what_the_simulator_counts(tmp_path: Path, compiled: Path) -> None:
     inbox, truth = tmp_path / "inbox", tmp_path / "truth.json"
     simulator = [sys.executable, str(COMMERCE / "simulator"), str(inbox), "--truth", str(truth), *SMALL]
     subprocess.run(simulator, check=True, capture_output=True)
+    begin(tmp_path / "data", compiled)
     installation = Installation.at(COMMERCE, tmp_path / "data", environment={"COMMERCE_INBOX": str(inbox)})
     report = run(installation, Unwatched())
     assert report.outcome == "released", report.verdict
