@@ -1,7 +1,29 @@
-"""The library with one release that the flows use."""
+"""The library with one release that the flows use, and one that every user of this machine can come to."""
 
 from __future__ import annotations
 
-from tests.flows.conftest import library, released_once
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
-__all__ = ["library", "released_once"]
+import pytest
+
+from tests.flows.conftest import library, released_once
+from tests.flows.library import Library, fill
+
+__all__ = ["lent", "library", "released_once"]
+
+
+@pytest.fixture(scope="session")
+def lent() -> Iterator[Library]:
+    """A library with a release where every user of this machine can come; every module that a look needs is there."""
+    folder = Path(tempfile.mkdtemp(prefix="penstock-lent-"))
+    folder.chmod(0o755)
+    library = Library.found(folder / "town")
+    try:
+        fill(library)
+        library.run()
+        yield library
+    finally:
+        shutil.rmtree(folder)

@@ -21,7 +21,7 @@ from penstock.runtime import installation
 from penstock.testing.disk import FullDisk
 from penstock.world import real_world
 from tests.flows.command import call
-from tests.flows.library import Library, fill, loan
+from tests.flows.library import Library, loan
 
 NOBODY = 65534
 
@@ -183,20 +183,6 @@ def test_a_disk_that_is_really_full_leaves_what_was_there(library: Library, smal
     assert (rows["bronze.loans"], rows["silver.loans"], rows["gold.dim_member"]) == (4, 3, 2)
 
 
-@pytest.fixture
-def shared() -> Iterator[Library]:
-    """A library with a release in a place that every user of this machine can reach."""
-    folder = Path(tempfile.mkdtemp(prefix="penstock-shared-"))
-    folder.chmod(0o755)
-    library = Library.found(folder / "town")
-    try:
-        fill(library)
-        library.run()
-        yield library
-    finally:
-        shutil.rmtree(folder)
-
-
 @contextmanager
 def without_rights(folder: Path) -> Iterator[None]:
     """This process may not look into the folder for a while; root becomes nobody for it."""
@@ -213,20 +199,20 @@ def without_rights(folder: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("command", ["run", "plan"])
-def test_an_inbox_that_may_not_be_read_is_named(shared: Library, command: str) -> None:
-    shared.call("plan").expect(0)
-    for place in (shared.data, *shared.data.rglob("*")):
+def test_an_inbox_that_may_not_be_read_is_named(lent: Library, command: str) -> None:
+    lent.call("plan").expect(0)
+    for place in (lent.data, *lent.data.rglob("*")):
         place.chmod(0o777)
-    with without_rights(shared.inbox):
-        done = shared.call(command).expect(1)
-    assert str(shared.inbox) in done.err
-    assert shared.run()["outcome"] == "nothing new"
+    with without_rights(lent.inbox):
+        done = lent.call(command).expect(1)
+    assert str(lent.inbox) in done.err
+    assert lent.run()["outcome"] == "nothing new"
 
 
 @pytest.mark.parametrize("command", ["run", "plan", "status", "history", "quarantine list", "doctor"])
-def test_a_data_directory_that_may_not_be_read_is_named(shared: Library, command: str) -> None:
-    shared.call(*command.split())
-    with without_rights(shared.data):
-        done = shared.call(*command.split()).expect(1)
-    assert str(shared.data) in done.err + done.out
-    assert shared.run()["outcome"] == "nothing new"
+def test_a_data_directory_that_may_not_be_read_is_named(lent: Library, command: str) -> None:
+    lent.call(*command.split())
+    with without_rights(lent.data):
+        done = lent.call(*command.split()).expect(1)
+    assert str(lent.data) in done.err + done.out
+    assert lent.run()["outcome"] == "nothing new"

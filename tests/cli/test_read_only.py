@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.flows.library import Library, fill, loan
+from tests.flows.library import Library, loan
 
 NOBODY = 65534
 LOOKS = (
@@ -28,20 +27,6 @@ LOOKS = (
     ("metrics", "list", "--json"),
 )
 CHANGES = (("run",), ("quarantine", "replay", "loans"), ("doctor", "--restore", "silver.loans"))
-
-
-@pytest.fixture(scope="module")
-def lent() -> Iterator[Library]:
-    """A library with a release where every user of this machine can come; every module that a look needs is there."""
-    folder = Path(tempfile.mkdtemp(prefix="penstock-lent-"))
-    folder.chmod(0o755)
-    library = Library.found(folder / "town")
-    try:
-        fill(library)
-        library.run()
-        yield library
-    finally:
-        shutil.rmtree(folder)
 
 
 @contextmanager
