@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from penstock.errors import UsageError
 from penstock.log.protocol import Log
 from penstock.runtime.installation import Installation
+from penstock.world import World
 
 KAFKA = "PENSTOCK_KAFKA"  # host:port, by comma: the log is that of a Kafka cluster
 ENCODING = "PENSTOCK_KAFKA_ENCODING"  # json or avro
@@ -15,15 +17,20 @@ REGISTRY = "PENSTOCK_SCHEMA_REGISTRY"  # its address, for Avro
 
 def open_log(installation: Installation) -> Log:
     """The log of the data directory, or of the Kafka cluster that the environment names."""
+    return open_log_at(installation.place.root, installation.world)
+
+
+def open_log_at(root: Path, world: World) -> Log:
+    """As `open_log`, of a data directory alone."""
     servers = os.environ.get(KAFKA)
     if servers:
-        return _open_kafka(installation, servers)
+        return _open_kafka(servers, world)
     from penstock.log.embedded import EmbeddedLog
 
-    return EmbeddedLog.open(installation.place.root / "log", installation.world)
+    return EmbeddedLog.open(root / "log", world)
 
 
-def _open_kafka(installation: Installation, servers: str) -> Log:
+def _open_kafka(servers: str, world: World) -> Log:
     try:
         from penstock.log.kafka.client import KafkaSettings
         from penstock.log.kafka.kafka_log import KafkaLog
@@ -31,4 +38,4 @@ def _open_kafka(installation: Installation, servers: str) -> Log:
         remedy = "Install it: pip install 'penstock[kafka]'."
         raise UsageError(f"{KAFKA} is set, but the client of Kafka is missing", remedy=remedy) from error
     encoding, registry = os.environ.get(ENCODING, "json"), os.environ.get(REGISTRY)
-    return KafkaLog.open(KafkaSettings(servers, encoding=encoding, registry=registry), installation.world)
+    return KafkaLog.open(KafkaSettings(servers, encoding=encoding, registry=registry), world)

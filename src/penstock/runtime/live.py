@@ -11,15 +11,17 @@ import pyarrow as pa
 
 from penstock.errors import StorageError
 from penstock.log.protocol import OFFSET, SYSTEM, Log, Part, Position, Reader, beginning
-from penstock.store.live import LiveShape, LiveTable
+from penstock.store.live import LiveShape, LiveTable, LiveTableMoved
 
-ROWS_AT_ONCE = 200_000
+ROWS_AT_ONCE = 500_000
 
 
 @dataclass
 class LiveWriter:
     """Applies the changes of one live table in the order of their topic; the position is in the table's transaction."""
 
+    log: Log
+    topic: str
     table: LiveTable
     reader: Reader
     positions: dict[Part, Position]
@@ -43,7 +45,7 @@ class LiveWriter:
                 found=f"{gone:,} that its topic has dropped",
                 remedy="Restore its file from a backup, or give the output another name: it begins with what comes then.",
             )
-        return cls(table, log.reader(positions), positions)
+        return cls(log, topic, table, log.reader(positions), positions)
 
     def turn(self) -> int:
         """Apply what is there; how many changes that were."""
@@ -59,8 +61,17 @@ class LiveWriter:
             self.positions[part] = Position(chunk.next, self.positions[part].incarnation)
         rows = pa.Table.from_batches([chunk.records for chunk in chunks])
         names = [name for name in rows.column_names if name not in (*SYSTEM.names, OFFSET)]
-        self.table.apply(rows.select(names), _written(self.positions))
+        try:
+            self.table.apply(rows.select(names), _written(self.positions))
+        except LiveTableMoved:
+            self._look_again()
         return int(rows.num_rows)
+
+    def _look_again(self) -> None:
+        """Go on from where another process moved the table to."""
+        self.reader.close()
+        self.positions = beginning(self.log, self.topic) | _read(self.table.position(), self.topic)
+        self.reader = self.log.reader(self.positions)
 
     def close(self) -> None:
         self.reader.close()

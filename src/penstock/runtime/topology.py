@@ -12,14 +12,15 @@ import pyarrow as pa
 
 from penstock.conform.columns import pseudonym_domains
 from penstock.log.protocol import Job, Log, TopicSpec
+from penstock.runtime.following import LiveTables
 from penstock.runtime.installation import Installation
-from penstock.runtime.live import LiveWriter
 from penstock.runtime.reference_table import newest_release, read_reference
 from penstock.runtime.secret import pseudonym_key
 from penstock.spec.project import Project
 from penstock.sql.connection import connect
 from penstock.store.live import LiveShape
 from penstock.stream.incoming import REJECTED_SCHEMA, Incoming, payload_schema
+from penstock.stream.journal import Round
 from penstock.stream.pipeline import LATE_SCHEMA, Pipeline
 from penstock.stream.plan import Graph, Sink
 from penstock.stream.reference import References
@@ -35,7 +36,7 @@ class Running:
     """A topology at work, with the live tables that follow it."""
 
     runner: Runner
-    live: tuple[LiveWriter, ...]
+    live: LiveTables
     job: Job
     connection: duckdb.DuckDBPyConnection
     rounds: int = 0
@@ -51,12 +52,14 @@ class Running:
         if done is not None:
             self.rounds += 1
             self.counts.update(done.counts)
-        applied = [writer.turn() for writer in self.live]
-        return done is not None or any(applied)
+        applied = self.live.turn(worked=done is not None, behind=done is not None and self._is_behind(done))
+        return done is not None or applied
+
+    def _is_behind(self, done: Round) -> bool:
+        return done.rows >= self.runner.limits.rows and self.runner.lag() >= self.runner.limits.rows_apart
 
     def close(self) -> None:
-        for writer in self.live:
-            writer.close()
+        self.live.close()
         self.runner.close()
         self.job.close()
         self.connection.close()
@@ -112,12 +115,8 @@ def open_topology(
         limits=limits or Limits(),
     )
     runner.resume(adopt=adopt)
-    folder = installation.place.root / "live"
-    live = tuple(
-        LiveWriter.open(log, sink.output.topic, folder, live_shape(graph, sink))
-        for sink in graph.sinks
-        if sink.output.live
-    )
+    shapes = {sink.output.topic: live_shape(graph, sink) for sink in graph.sinks if sink.output.live}
+    live = LiveTables.open(log, installation.place.root, shapes, installation.world.clock)
     return Running(runner, live, job, connection)
 
 

@@ -49,6 +49,12 @@ class LiveShape:
         columns = tuple(LiveColumn(one.name, kind_of(one.type)) for one in schema)
         return cls(name, columns, tuple(key), version, description)
 
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> LiveShape:
+        """From what `asdict` makes of one."""
+        columns = tuple(LiveColumn(**one) for one in record["columns"])
+        return cls(**{**record, "columns": columns, "key": tuple(record["key"])})
+
 
 def kind_of(type: pa.DataType) -> str:
     """The kind of an Arrow type.
@@ -118,12 +124,19 @@ def latest(changes: pa.Table, key: Sequence[str]) -> pa.Table:
     return changes.filter(pa.array(np.append(~same, True))) if same.any() else changes
 
 
+class LiveTableMoved(StorageError):
+    """Another process moved the table: read its position again, then decide."""
+
+    retryable = True
+
+
 class LiveTable:
-    """A live table open for its one writer."""
+    """A live table open for writing. Of several writers the first moves it from where it stood; the others are told."""
 
     def __init__(self, folder: Path, shape: LiveShape) -> None:
         self.shape = shape
         self.path = folder / f"{shape.name}{ENDING}"
+        self._declared = json.dumps(asdict(shape))
         folder.mkdir(parents=True, exist_ok=True)
         with _told(self.path):
             self._db = sqlite3.connect(self.path, isolation_level=None)
@@ -131,6 +144,7 @@ class LiveTable:
             self._db.execute("PRAGMA synchronous = NORMAL")  # what is lost is applied again from the position
             self._db.execute(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
             self._prepare()
+        self._position = self._about().get("position")
         names = ", ".join(_quoted(column.name) for column in shape.columns)
         marks = ", ".join("?" * len(shape.columns))
         self._upsert = f"INSERT OR REPLACE INTO rows ({names}) VALUES ({marks})"
@@ -138,23 +152,43 @@ class LiveTable:
 
     def position(self) -> str | None:
         """Up to where the changes are in; None before the first."""
-        rows = self._db.execute("SELECT value FROM about WHERE name = 'position'").fetchall()
-        return str(rows[0][0]) if rows else None
+        self._position = self._about().get("position")
+        return self._position
 
     def apply(self, changes: pa.Table, position: str) -> None:
-        """Replace the rows of the keys in `changes`, the last of a key counts, and move the position: all or nothing."""
+        """Replace the rows of the keys in `changes`, the last of a key counts, and move the position: all or nothing.
+
+        LiveTableMoved when the table is not where it was when its position was read or moved here last.
+        """
         with _told(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
+                self._check_place()
                 self._change(changes)
                 self._db.execute("INSERT OR REPLACE INTO about VALUES ('position', ?)", [position])
                 self._db.execute("COMMIT")
             except BaseException:
                 self._db.execute("ROLLBACK")
                 raise
+        self._position = position
 
     def close(self) -> None:
         self._db.close()
+
+    def _about(self) -> dict[str, str]:
+        return dict(self._db.execute("SELECT name, value FROM about").fetchall())
+
+    def _check_place(self) -> None:
+        found = self._about()
+        if found.get("shape") != self._declared:
+            raise StorageError("A live table was made anew by another declaration", where=str(self.path))
+        if found.get("position") != self._position:
+            raise LiveTableMoved(
+                "Another process moved a live table",
+                where=str(self.path),
+                expected=str(self._position),
+                found=str(found.get("position")),
+            )
 
     def _change(self, changes: pa.Table) -> None:
         """In the order of the key, so that neighbours in the file are written together."""
@@ -172,10 +206,9 @@ class LiveTable:
 
     def _prepare(self) -> None:
         """Make the table, or make it anew when it was made by another declaration."""
-        declared = json.dumps(asdict(self.shape))
         self._db.execute("CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID")
         known = self._db.execute("SELECT value FROM about WHERE name = 'shape'").fetchall()
-        if known and known[0][0] == declared:
+        if known and known[0][0] == self._declared:
             return
         columns = ", ".join(f"{_quoted(column.name)}" for column in self.shape.columns)
         key = ", ".join(_quoted(name) for name in self.shape.key)
@@ -183,7 +216,7 @@ class LiveTable:
         self._db.execute("DROP TABLE IF EXISTS rows")
         self._db.execute(f"CREATE TABLE rows ({columns}, PRIMARY KEY ({key})) WITHOUT ROWID")
         self._db.execute("DELETE FROM about")
-        self._db.execute("INSERT INTO about VALUES ('shape', ?)", [declared])
+        self._db.execute("INSERT INTO about VALUES ('shape', ?)", [self._declared])
         self._db.execute("COMMIT")
 
 
@@ -198,9 +231,7 @@ class LiveReader:
         with _told(self.path):
             self._db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, check_same_thread=False)
             ((declared,),) = self._db.execute("SELECT value FROM about WHERE name = 'shape'").fetchall()
-        value: Mapping[str, Any] = json.loads(declared)
-        columns = tuple(LiveColumn(**one) for one in value["columns"])
-        self.shape = LiveShape(**{**value, "columns": columns, "key": tuple(value["key"])})
+        self.shape = LiveShape.of_record(json.loads(declared))
 
     def position(self) -> str | None:
         rows = self._db.execute("SELECT value FROM about WHERE name = 'position'").fetchall()

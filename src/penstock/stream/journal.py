@@ -34,6 +34,11 @@ class Round:
     tables: Mapping[str, int] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def rows(self) -> int:
+        """How many offsets it went over."""
+        return sum(one.next - one.first for one in self.ranges)
+
     def as_record(self) -> dict[str, object]:
         return {
             "number": self.number,

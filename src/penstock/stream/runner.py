@@ -37,11 +37,13 @@ MICROS_PER_TICK = 50_000  # how far event time goes, while nothing comes, before
 @dataclass(frozen=True)
 class Limits:
     """How many rows a round takes, and when the whole state is written: after so many rounds, or when what changed since
-    outweighs it and `delta_bytes`, so that a restart reads the state at most twice."""
+    outweighs it and `delta_bytes`, so that a restart reads the state at most twice. `rows_apart`: while so many wait,
+    live tables are worth a process of their own."""
 
     rows: int = 200_000
     rounds_per_snapshot: int = 500
     delta_bytes: int = 8 << 20
+    rows_apart: int = 1_000_000
 
 
 @dataclass

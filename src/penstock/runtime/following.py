@@ -1,0 +1,160 @@
+"""The live tables of a topology: written between its rounds, or by a process of their own while there is much to do.
+
+Rounds and tables then each have a core. The tables read what the job has committed, so nothing depends on who writes
+them: whoever moves a table from where it stood has moved it, anybody else looks again.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from io import FileIO
+from pathlib import Path
+from typing import IO
+
+from penstock.log.protocol import Log
+from penstock.runtime.event_log import open_log_at
+from penstock.runtime.live import LiveWriter
+from penstock.store.live import LiveShape
+from penstock.world import Clock, real_world
+
+PAUSE = 0.005  # seconds between two looks when there was nothing
+_FINISH = b"finish\n"
+
+
+def live_folder(root: Path) -> Path:
+    """Where the live tables of a data directory are."""
+    return root / "live"
+
+
+@dataclass
+class Follower:
+    """A process that writes live tables; it ends with the process that began it."""
+
+    process: subprocess.Popen[bytes]
+    finishing: bool = False
+
+    @classmethod
+    def begin(cls, root: Path, shapes: Mapping[str, LiveShape]) -> Follower:
+        """Follow the topics `shapes` of the data directory `root`."""
+        command = [sys.executable, "-c", "from penstock.runtime.following import main; main()"]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+        follower = cls(process)
+        task = {"root": str(root), "shapes": {topic: asdict(shape) for topic, shape in shapes.items()}}
+        follower._say(json.dumps(task).encode() + b"\n")
+        return follower
+
+    @property
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def finish(self) -> None:
+        """Let it end when nothing is left."""
+        if not self.finishing:
+            self.finishing = True
+            self._say(_FINISH)
+
+    def leave(self) -> None:
+        """End it now, after the transaction that it is in."""
+        with suppress(OSError):
+            self._stdin.close()
+        self.process.wait()
+
+    def _say(self, words: bytes) -> None:
+        with suppress(BrokenPipeError):  # it ended already
+            self._stdin.write(words)
+            self._stdin.flush()
+
+    @property
+    def _stdin(self) -> IO[bytes]:
+        assert self.process.stdin is not None
+        return self.process.stdin
+
+
+@dataclass
+class LiveTables:
+    """The live tables of a topology, by the topic that each follows, in the data directory `root`."""
+
+    log: Log
+    root: Path
+    shapes: Mapping[str, LiveShape]
+    clock: Clock
+    _writers: list[LiveWriter] = field(default_factory=list)
+    _follower: Follower | None = None
+
+    @classmethod
+    def open(cls, log: Log, root: Path, shapes: Mapping[str, LiveShape], clock: Clock) -> LiveTables:
+        tables = cls(log, root, shapes, clock)
+        tables._open()
+        return tables
+
+    def turn(self, *, worked: bool, behind: bool) -> bool:
+        """Apply what the job has committed; whether there was, or may be, anything to do.
+
+        `worked`: the job has made a round. `behind`: so much waits for it that a process of their own is worth it.
+        """
+        if self._follower is None:
+            if behind and self.shapes:
+                self._part()
+                return True
+            applied = [writer.turn() for writer in self._writers]
+            return any(applied)
+        if self._follower.ended:
+            self._follower.leave()
+            self._follower = None
+            self._open()
+        elif not worked:
+            self._follower.finish()
+            self.clock.sleep(PAUSE)
+        return True
+
+    def close(self) -> None:
+        if self._follower is not None:
+            self._follower.leave()
+        self._close()
+
+    def _open(self) -> None:
+        folder = live_folder(self.root)
+        self._writers = [LiveWriter.open(self.log, topic, folder, shape) for topic, shape in self.shapes.items()]
+
+    def _part(self) -> None:
+        self._close()
+        self._follower = Follower.begin(self.root, self.shapes)
+
+    def _close(self) -> None:
+        for writer in self._writers:
+            writer.close()
+        self._writers = []
+
+
+def main() -> None:
+    """What the process of a follower runs; the first line of its input says what to follow."""
+    told = FileIO(sys.stdin.fileno(), closefd=False)
+    task = json.loads(told.readline())
+    shapes = {topic: LiveShape.of_record(shape) for topic, shape in task["shapes"].items()}
+    root, world = Path(task["root"]), real_world()
+    with open_log_at(root, world) as log:
+        writers = [LiveWriter.open(log, topic, live_folder(root), shape) for topic, shape in shapes.items()]
+        finishing = False
+        while True:
+            said = _said(told)
+            if said == b"":
+                return
+            finishing = finishing or said is not None
+            applied = [writer.turn() for writer in writers]
+            if any(applied):
+                continue
+            if finishing:
+                return
+            world.clock.sleep(PAUSE)
+
+
+def _said(told: FileIO) -> bytes | None:
+    """What came meanwhile: None for nothing, empty when nobody is there any more."""
+    ready, _, _ = select.select([told], [], [], 0)
+    return told.read(len(_FINISH)) if ready else None

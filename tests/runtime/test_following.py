@@ -1,0 +1,65 @@
+"""Live tables that a process of their own follows, and several writers of one table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from penstock.log.protocol import TopicSpec
+from penstock.runtime.following import Follower, live_folder
+from penstock.runtime.installation import Installation
+from penstock.runtime.live import LiveWriter
+from penstock.runtime.stream import stream
+from penstock.store.live import LiveShape, open_live
+from penstock.stream.outgoing import records
+from penstock.stream.runner import Limits
+from tests.stream.lending import lending
+from tests.stream.memory_log import MemoryLog
+from tests.stream.running_topology import loan
+from tests.stream.test_kill import WATCH, produce
+
+SCHEMA = pa.schema([("member", pa.string()), ("loans", pa.int64())])
+SHAPE = LiveShape.of("loans", SCHEMA, ["member"], version="1")
+
+
+def told(log: MemoryLog, *loans: int) -> MemoryLog:
+    log.ensure(TopicSpec("live.loans", 1, SCHEMA))
+    rows = [{"member": "m", "loans": number} for number in loans]
+    log.append("live.loans", records(pa.Table.from_pylist(rows, schema=SCHEMA), tenant="default"))
+    return log
+
+
+def test_a_topology_far_behind_leaves_its_live_tables_to_a_process_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lending(tmp_path, WATCH)
+    begin, ends = Follower.begin, []
+    monkeypatch.setattr(Follower, "begin", lambda *task: ends.append(begin(*task)) or ends[-1])
+    installation = Installation.at(tmp_path)
+    produce(installation, [loan(number, f"m{number % 7}", fee="1.00") for number in range(3000)])
+
+    stream(installation, until_idle=True, limits=Limits(rows=500, rows_apart=1000))
+
+    assert [one.process.returncode for one in ends] == [0]
+    folder = live_folder(installation.place.root)
+    days = {row["member"]: row["loans"] for row in open_live(folder, "days").rows()}
+    assert days == Counter(f"m{number % 7}" for number in range(3000))
+    latest = {row["member"]: row["loan"] for row in open_live(folder, "latest").rows()}
+    assert latest == {f"m{number % 7}": f"L{number}" for number in range(3000)}
+
+
+def test_a_writer_whose_table_another_moved_goes_on_from_there(tmp_path: Path) -> None:
+    log = told(MemoryLog(), 1)
+    first, second = (LiveWriter.open(log, "live.loans", tmp_path, SHAPE) for _ in range(2))
+    first.turn()
+    told(log, 2)
+    first.turn()
+
+    second.turn()  # it would take the table back to what it read
+    told(log, 3)
+    moved = second.turn()
+
+    assert (moved, open_live(tmp_path, "loans").rows()) == (1, [{"member": "m", "loans": 3}])
