@@ -107,6 +107,7 @@ def texts(rows: pa.RecordBatchReader, query: Callable[[Columns], str]) -> Iterat
     """What the query gives for every row, batch by batch, in the order of the rows."""
     with connect(threads=1) as connection:
         connection.execute("SET preserve_insertion_order = true")
+        connection.execute("SET disabled_optimizers = 'common_subexpressions'")  # quadratic in columns, of no use here
         sql = query(_columns_of(connection, rows.schema))
         for batch in rows:
             connection.register(BATCH, pa.Table.from_batches([batch]))
