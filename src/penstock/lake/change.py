@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -28,7 +28,7 @@ from pyiceberg.table.update import (
 )
 
 from penstock.errors import CommitConflict
-from penstock.lake.datafile import DataFileWriter
+from penstock.lake.datafile import DataFileWriter, EncodedFile
 from penstock.lake.manifests import ManifestChange, ManifestReader, ManifestWriting
 from penstock.lake.staging import Staging
 from penstock.lake.table import DataFile, Head
@@ -63,8 +63,17 @@ class TableChange:
 
         Columns may come in any order, but their names must be those of the table.
         """
+        return self.add(self.encode(rows))
+
+    def encode(self, rows: pa.Table | pa.RecordBatchReader) -> Iterator[EncodedFile]:
+        """The data files that rows make, in memory: what takes time of `append`, for threads to do side by side."""
+        return self._writer.encoded(rows)
+
+    def add(self, files: Iterable[EncodedFile]) -> int:
+        """Write data files that were encoded for this change, durable at return; gives the number of rows."""
         count = 0
-        for file in self._writer.write(rows):
+        for encoded in files:
+            file = self._writer.keep(encoded)
             self._added.append(file)
             count += file.record_count
         return count

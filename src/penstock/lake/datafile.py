@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,16 @@ _BOUND_LENGTH = 16
 
 
 @dataclass(frozen=True)
+class EncodedFile:
+    """A data file that is not written yet: its partition, its bytes and what its footer tells."""
+
+    folder: str
+    values: tuple[object, ...]
+    content: bytes
+    footer: pq.FileMetaData
+
+
+@dataclass(frozen=True)
 class DataFileWriter:
     """Writes rows of one table; `new_name` gives a file name that nobody else uses.
 
@@ -46,37 +56,34 @@ class DataFileWriter:
     created: Callable[[str], object]
 
     def write(self, rows: pa.Table | pa.RecordBatchReader) -> Iterator[IcebergFile]:
+        for file in self.encoded(rows):
+            yield self.keep(file)
+
+    def encoded(self, rows: pa.Table | pa.RecordBatchReader) -> Iterator[EncodedFile]:
+        """The files, in memory; nothing is written, so threads may do this side by side."""
         schema = self.metadata.schema()
         target = arrow_schema(schema)
+        personal = personal_ids(self.metadata)
+        with_bounds = [field.name for field in schema.fields if field.field_id not in personal]
         for chunk in _chunks(rows):
             typed = conformed(chunk, target, where=self.metadata.location)
             for part in cut(typed, schema, self.metadata.spec()):
-                yield self._write_part(schema, part)
+                yield _encode(part, with_bounds)
 
-    def _write_part(self, schema: Schema, part: Part) -> IcebergFile:
-        folder = f"{self.metadata.location}/data/{part.folder}".rstrip("/")
+    def keep(self, encoded: EncodedFile) -> IcebergFile:
+        """Write a file down, durable at return."""
+        folder = f"{self.metadata.location}/data/{encoded.folder}".rstrip("/")
         path = f"{folder}/{self.new_name()}.parquet"
-        personal = personal_ids(self.metadata)
-        with_bounds = [field.name for field in schema.fields if field.field_id not in personal]
+        schema, personal, footer = self.metadata.schema(), personal_ids(self.metadata), encoded.footer
         self.created(path)
         with SyncedFile(self.disk, local_path(path)) as stream:
-            writer = pq.ParquetWriter(
-                stream,
-                part.rows.schema,
-                compression="zstd",
-                write_statistics=with_bounds or False,
-                store_decimal_as_integer=True,
-                store_schema=False,
-            )
-            with writer:
-                writer.write_table(part.rows, row_group_size=_ROW_GROUP)
-        footer = writer.writer.metadata
+            stream.write(encoded.content)
         file = IcebergFile.from_args(
             content=DataFileContent.DATA,
             file_path=path,
             file_format=FileFormat.PARQUET,
-            partition=Record(*part.values),
-            record_count=part.rows.num_rows,
+            partition=Record(*encoded.values),
+            record_count=footer.num_rows,
             file_size_in_bytes=stream.size,
             sort_order_id=None,
             spec_id=self.metadata.default_spec_id,
@@ -86,6 +93,21 @@ class DataFileWriter:
         )
         file.spec_id = self.metadata.default_spec_id
         return file
+
+
+def _encode(part: Part, with_bounds: Sequence[str]) -> EncodedFile:
+    stream = pa.BufferOutputStream()
+    writer = pq.ParquetWriter(
+        stream,
+        part.rows.schema,
+        compression="zstd",
+        write_statistics=list(with_bounds) or False,
+        store_decimal_as_integer=True,
+        store_schema=False,
+    )
+    with writer:
+        writer.write_table(part.rows, row_group_size=_ROW_GROUP)
+    return EncodedFile(part.folder, part.values, stream.getvalue().to_pybytes(), writer.writer.metadata)
 
 
 def arrow_schema(schema: Schema) -> pa.Schema:

@@ -11,17 +11,18 @@ from penstock.quality.result import CheckResult, Status
 from penstock.quality.rule import Outcome, Rule
 from penstock.quality.score import score_rules
 from penstock.spec.project import Project
+from penstock.sql.beside import on_own, side_by_side
 from penstock.world import Clock
 
 
 def run_checks(project: Project, connection: duckdb.DuckDBPyConnection, *, clock: Clock) -> tuple[CheckResult, ...]:
-    """Run every check; one that cannot be run is a result of status `error`, never an exception.
+    """Run every check, some side by side; one that cannot be run is a result of status `error`, never an exception.
 
     `connection` has the schemas silver and quarantine at the snapshots of the candidate, and the candidate
     gold. Declared checks come first, in their order, then those the contracts imply, then the scores.
     """
     rules = (*declared_rules(project), *implied_rules(project, now=clock.now()), *score_rules(project))
-    return tuple(_run(rule, connection, clock) for rule in rules)
+    return tuple(side_by_side(on_own(connection, lambda own, rule: _run(rule, own, clock)), rules))
 
 
 def _run(rule: Rule, connection: duckdb.DuckDBPyConnection, clock: Clock) -> CheckResult:

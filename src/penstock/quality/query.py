@@ -87,7 +87,8 @@ def create_result(connection: duckdb.DuckDBPyConnection, name: str, sql: str) ->
 def relations(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
     """Every table and view of the connection itself (not of databases attached to it) as `schema.name`."""
     rows: Sequence[tuple[str, str]] = connection.execute(
-        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = current_database()"
+        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = current_database()"
+        " UNION ALL SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = current_database()"
     ).fetchall()
     return frozenset(f"{schema}.{name}" for schema, name in rows)
 

@@ -58,7 +58,7 @@ class BuiltModel(Protocol):
 
 
 class BuiltRows(Protocol):
-    """The rows of built models."""
+    """The rows of built models. What `read` and `slice` give may be read by threads side by side."""
 
     def read(self, model: Any, *, only_new: bool = False) -> AbstractContextManager[pa.RecordBatchReader]:
         """In batches: all of them, or only those that the base did not have."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -13,7 +13,9 @@ from typing import Any
 import pyarrow as pa
 
 from penstock.errors import CommitConflict, GateFailed, PenstockError
+from penstock.lake.change import TableChange
 from penstock.lake.commit import Commit
+from penstock.lake.datafile import EncodedFile
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
 from penstock.lake.table import DataFile, FieldColumn, Head, Scan
@@ -28,8 +30,10 @@ from penstock.release.record import KIND, GoldTable, Release, latest_release
 from penstock.release.shape import Personal, gold_spec, is_retired, shape_fingerprint, with_retired
 from penstock.release.slices import cut, patch
 from penstock.spec.project import Project
+from penstock.sql.beside import side_by_side
 
 POSITION = "release"
+Part = AbstractContextManager[pa.RecordBatchReader]  # rows for a file or more, not yet read
 
 
 class Move(StrEnum):
@@ -93,7 +97,7 @@ def publish(
     }
     personal = Personal(personal_columns(project))
     with lake.stage(lease=lease, token=_token(number, project, candidate)) as commit:
-        tables = {}
+        tables, moving = {}, []
         for model in candidate.models:
             name = gold_name(model)
             before = released(last, model)
@@ -101,7 +105,9 @@ def publish(
                 tables[name] = replace(before, shown_in=model.shown_in)
             else:
                 head = _prepared(lake, model, heads.get(name), personal, lease)
-                tables[name] = _stage(lake, commit, candidate, model, head, moves[name], number)
+                moving.append(_moving(lake, commit, candidate, model, head, moves[name]))
+        _write(moving)
+        tables |= {gold_name(one.model): _stage(one, number) for one in moving}
         release = Release(
             number=number,
             committed_at=clock.now(),
@@ -159,32 +165,58 @@ def _prepared(lake: Lake, model: BuiltModel, head: Head | None, personal: Person
     return ready
 
 
-def _stage(
-    lake: Lake, commit: Commit, candidate: Candidate, model: BuiltModel, head: Head, move: Move, number: int
-) -> GoldTable:
-    change = commit.table(head)
+@dataclass
+class _Moving:
+    """A table on its way: the files that go, the parts to be written, and how many rows were."""
+
+    model: BuiltModel
+    scan: Scan
+    change: TableChange
+    removed: Sequence[DataFile]
+    parts: Sequence[Part]
+    written: int = 0
+
+    def encode(self, rows: pa.RecordBatchReader) -> list[EncodedFile]:
+        retired = [column.name for column in self.scan.columns if is_retired(column.name)]
+        return list(self.change.encode(with_retired(rows, retired)))
+
+
+def _moving(lake: Lake, commit: Commit, candidate: Candidate, model: BuiltModel, head: Head, move: Move) -> _Moving:
     scan = lake.scan_head(head)
-    retired = [column.name for column in scan.columns if is_retired(column.name)]
     removed, parts = _written_anew(candidate, model, scan, move)
-    change.remove(removed)
-    written = 0
-    for part in parts:
-        with part as rows:
-            written += change.append(with_retired(rows, retired))
-    _check_written(model, sum(file.rows for file in scan.files) - sum(file.rows for file in removed) + written)
+    return _Moving(model, scan, commit.table(head), removed, parts)
+
+
+def _write(moving: Sequence[_Moving]) -> None:
+    """Read and encode parts side by side; what is ready is written in order, so the disk sees one file after another."""
+    parts = [(table, part) for table in moving for part in table.parts]
+    for one, files in side_by_side(_encoded, parts):
+        one.written += one.change.add(files)
+
+
+def _encoded(item: tuple[_Moving, Part]) -> tuple[_Moving, list[EncodedFile]]:
+    one, part = item
+    with part as rows:
+        return one, one.encode(rows)
+
+
+def _stage(one: _Moving, number: int) -> GoldTable:
+    model, scan, change = one.model, one.scan, one.change
+    change.remove(one.removed)
+    kept = sum(file.rows for file in scan.files) - sum(file.rows for file in one.removed)
+    _check_written(model, kept + one.written)
     change.position(POSITION, str(number))
-    change.summary("counts", json.dumps({"written": written, "rows": model.rows}))
+    change.summary("counts", json.dumps({"written": one.written, "rows": model.rows}))
     snapshot = change.staged()[1].current_snapshot_id
     if snapshot is None:
         raise AssertionError("a staged change has a snapshot")
-    content = model.content_hash
     columns = _in_order(model, scan.columns)
-    return GoldTable(snapshot, model.rows, content, shape_fingerprint(model), columns, model.shown_in)
+    return GoldTable(snapshot, model.rows, model.content_hash, shape_fingerprint(model), columns, model.shown_in)
 
 
 def _written_anew(
     candidate: Candidate, model: BuiltModel, scan: Scan, move: Move
-) -> tuple[Sequence[DataFile], Iterable[AbstractContextManager[pa.RecordBatchReader]]]:
+) -> tuple[Sequence[DataFile], Sequence[Part]]:
     """The files that go, and the rows that are written, in parts of a file or more."""
     rows, files = candidate.rows, scan.files
     if move is Move.APPEND:
@@ -199,7 +231,7 @@ def _written_anew(
         patched = patch(files, column, moved=model.moved_slices, rows=dated)
     ranges = cut(dated) if patched is None else patched.ranges
     removed = files if patched is None else patched.removed
-    return removed, (rows.slice(model, first, last) for first, last in ranges)
+    return removed, [rows.slice(model, first, last) for first, last in ranges]
 
 
 def _check_written(model: BuiltModel, held: int) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from penstock.sql.beside import AT_A_TIME, another, on_own, side_by_side
 from penstock.sql.names import quote
 from penstock.transform import changes, warehouse
 from penstock.transform.graph import Graph, Node
@@ -21,7 +22,6 @@ from penstock.transform.selection import Selection
 from penstock.transform.workspace import Workspace
 from penstock.world import Clock
 
-_AT_A_TIME = 2  # models; each uses all of DuckDB's threads where it can
 Step = str | Callable[[], None]  # a statement, or several and what is made of their results
 
 
@@ -52,7 +52,7 @@ class Runner:
         waiting = _order(self.program.graph, ids)
         waiting.prepare()
         running: dict[Future[Ran], str] = {}
-        with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
             while waiting.is_active():
                 for id in waiting.get_ready():
                     node = self.program.graph.nodes[id]
@@ -68,7 +68,7 @@ class Runner:
 
     def _beside(self) -> Runner:
         """The same on a connection that another thread may use."""
-        return replace(self, connection=warehouse.another(self.connection))
+        return replace(self, connection=another(self.connection))
 
     @staticmethod
     def _make(runner: Runner, node: Node, done: Mapping[str, Ran], *, there: Collection[str]) -> Ran:
@@ -79,12 +79,16 @@ class Runner:
             return runner._attempt(node.id, *runner._steps(node, there))
 
     def test(self, ids: Collection[str], came: Mapping[str, str]) -> tuple[Ran, ...]:
-        """Run the tests, whatever the others say; one outcome each.
+        """Run the tests, whatever the others say, some side by side; one outcome each.
 
         `came` has, for models whose other rows were tested before, a SELECT of those to be tested.
         """
         nodes = self.program.graph.nodes
-        return tuple(self._test(nodes[id], self._question(nodes[id], came)) for id in sorted(ids))
+
+        def run(connection: duckdb.DuckDBPyConnection, test: Node) -> Ran:
+            return replace(self, connection=connection)._test(test, self._question(test, came))
+
+        return tuple(side_by_side(on_own(self.connection, run), [nodes[id] for id in sorted(ids)]))
 
     def _question(self, test: Node, came: Mapping[str, str]) -> str:
         sql = self.program.sql[test.id].whole

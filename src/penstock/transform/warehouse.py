@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from penstock.errors import StorageError
+from penstock.sql.beside import another
 from penstock.sql.connection import connect
 from penstock.sql.names import literal, quote
 from penstock.sql.scan import read_scan
@@ -91,14 +92,6 @@ def opened(
             ) from error
     finally:
         connection.close()
-
-
-def another(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """A connection to the same databases for another thread, with the same settings."""
-    cursor = connection.cursor()
-    cursor.execute("SET TimeZone = 'UTC'")
-    cursor.execute("SET enable_progress_bar = false")
-    return cursor
 
 
 def read_state(database: Path) -> WarehouseState | None:
@@ -197,7 +190,7 @@ def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of built models, on a connection that has their warehouse attached."""
+    """The rows of built models, on a connection that has their warehouse attached; threads may read side by side."""
 
     connection: duckdb.DuckDBPyConnection
 
@@ -209,23 +202,26 @@ class Rows:
         (In a table that only ever grows, row ids are 0, 1, 2, ... in the order of insertion.)
         """
         new = only_new and model.held_rows is not None
-        yield self._select(model, f"rowid >= {model.held_rows}" if new else "true")
+        with another(self.connection) as own:
+            yield _select(own, model, f"rowid >= {model.held_rows}" if new else "true")
 
     @contextmanager
     def slice(self, model: ModelResult, first: date, last: date) -> Iterator[pa.RecordBatchReader]:
         """The rows whose date lies in a range, both included."""
         dates = f"date {literal(first.isoformat())} AND date {literal(last.isoformat())}"
-        yield self._select(model, f"{_day(model)} BETWEEN {dates}")
+        with another(self.connection) as own:
+            yield _select(own, model, f"{_day(model)} BETWEEN {dates}")
 
     def by_day(self, model: ModelResult) -> Mapping[date | None, int]:
         """How many rows there are of each date."""
         sql = f"SELECT {_day(model)}, count(*) FROM {relation(model.table)} GROUP BY ALL"
         return dict(self.connection.execute(sql).fetchall())
 
-    def _select(self, model: ModelResult, condition: str) -> pa.RecordBatchReader:
-        names = ", ".join(quote(column.name) for column in model.columns)
-        sql = f"SELECT {names} FROM {relation(model.table)} WHERE {condition}"
-        return self.connection.sql(sql).to_arrow_reader(100_000)
+
+def _select(connection: duckdb.DuckDBPyConnection, model: ModelResult, condition: str) -> pa.RecordBatchReader:
+    names = ", ".join(quote(column.name) for column in model.columns)
+    sql = f"SELECT {names} FROM {relation(model.table)} WHERE {condition}"
+    return connection.sql(sql).to_arrow_reader(100_000)
 
 
 def _day(model: ModelResult) -> str:
