@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from penstock.errors import StorageError
+from penstock.store import checkpoint
 from penstock.store.live import DELETED, LiveShape, LiveTable, live_tables, open_live
 
 SCHEMA = pa.schema(
@@ -113,3 +114,20 @@ def test_any_history_of_changes_leaves_the_rows_that_a_dictionary_would(
                 del oracle[member]
 
     assert {one["member"]: one["paid"] for one in open_live(folder, "hours").rows()} == oracle
+
+
+def test_what_waits_beside_the_file_of_a_live_table_stays_small(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "DUE_BYTES", 1 << 16)
+    monkeypatch.setattr(checkpoint, "MOST_BYTES", 1 << 20)
+    hours = table(tmp_path)
+
+    for first in range(0, 40_000, 1000):  # about 8 MB of changed pages
+        hours.apply(
+            changes(*(row(f"m{(7919 * n) % 40_000:05}", "1.00") for n in range(first, first + 1000))), str(first)
+        )
+
+    assert (tmp_path / "hours.live-wal").stat().st_size < 2 << 20
+    hours.close()
+    assert open_live(tmp_path, "hours").count() == 40_000

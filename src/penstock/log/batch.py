@@ -16,7 +16,8 @@ from penstock.log.protocol import OFFSET, LogError, TopicSpec
 MOST_ROWS, MOST_BYTES = 65_536, 32 << 20
 LARGEST_ROW = 900 << 20  # bytes; SQLite holds a value of at most one gigabyte
 _PLACE = struct.Struct("<qqqq")
-_LZ4 = pa.ipc.IpcWriteOptions(compression="lz4")
+_FEW = 20_000  # rows for which waking other threads takes longer than the work
+_FEW_LZ4, _LZ4 = (pa.ipc.IpcWriteOptions(compression="lz4", use_threads=threads) for threads in (False, True))
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,8 @@ def _encoded(topic: str, partition: int, rows: pa.RecordBatch, schema: bytes) ->
 def _compressed(rows: pa.RecordBatch) -> pa.Buffer:
     """The message of the batch alone: the schema is kept once for each segment."""
     stream = pa.BufferOutputStream()
-    with pa.ipc.new_stream(stream, rows.schema, options=_LZ4) as writer:
+    options = _LZ4 if rows.num_rows > _FEW else _FEW_LZ4
+    with pa.ipc.new_stream(stream, rows.schema, options=options) as writer:
         writer.write_batch(rows)
     messages = pa.ipc.MessageReader.open_stream(stream.getvalue())
     messages.read_next_message()

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock.errors import StorageError
+from penstock.store.checkpoint import Checkpoints
 
 DELETED = "_deleted"  # of a change: the row of this key is there no longer
 ENDING = ".live"
@@ -143,6 +144,7 @@ class LiveTable:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")  # what is lost is applied again from the position
             self._db.execute(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
+            self._checkpoints = Checkpoints(self.path, self._db)
             self._prepare()
         self._position = self._about().get("position")
         names = ", ".join(_quoted(column.name) for column in shape.columns)
@@ -171,8 +173,10 @@ class LiveTable:
                 self._db.execute("ROLLBACK")
                 raise
         self._position = position
+        self._checkpoints.committed()
 
     def close(self) -> None:
+        self._checkpoints.close()
         self._db.close()
 
     def _about(self) -> dict[str, str]:

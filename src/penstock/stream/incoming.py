@@ -68,10 +68,12 @@ class Incoming:
         self.topic = topic
         self.schema = pa.schema([*SYSTEM, *contract_schema(contract, domains)])
         self._contract = _alone(contract)
+        self._name = f"incoming {topic.name}"
         self._tenant = tenant
         self._form = "texts" if texts else topic.format.value
         self._pseudonyms = Pseudonyms(pseudonym_key, domains)
         self._plans: dict[tuple[str, ...], Plan] = {}
+        self._viewed: tuple[object, ...] = ()
 
     def take(self, rows: pa.Table) -> Taken:
         """Check `rows`: the payload with partition and offset."""
@@ -82,7 +84,8 @@ class Incoming:
             names = [name for name in rows.column_names if name not in (PARTITION, OFFSET)]
             if self._form == TopicFormat.JSON:
                 relation, names, malformed = self._opened()
-            taken = self._held(relation, names)
+            self._view(relation, names, rows.schema)
+            taken = self._held(names)
         finally:
             self.connection.unregister("chunk")
         rejected = pa.concat_tables([malformed, taken.rejected])
@@ -108,10 +111,17 @@ class Incoming:
         ).to_arrow_table()
         return json_rows.columns("judged", names, (PARTITION, OFFSET)), names, malformed.cast(REJECTED_SCHEMA)
 
-    def _held(self, relation: str, names: Sequence[str]) -> Taken:
+    def _view(self, relation: str, names: Sequence[str], schema: pa.Schema) -> None:
+        """Rows with their origin under a name; once for all batches of one form."""
+        form = (relation, tuple(names), schema)
+        if form != self._viewed:
+            origin = self._with_origin(relation, names)
+            self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {quote(self._name)} AS {origin}")
+            self._viewed = form
+
+    def _held(self, names: Sequence[str]) -> Taken:
         plan = self._plan(tuple(names))
-        self.connection.execute(f"CREATE OR REPLACE TEMP VIEW incoming AS {self._with_origin(relation, names)}")
-        typed = self.connection.sql(plan.typed("incoming")).to_arrow_table()
+        typed = self.connection.sql(plan.typed(self._name)).to_arrow_table()
         bad, left_out = (_flags(typed[name]) for name in (REJECTED, FILTERED))
         rejected = self._rejected(plan, typed) if bad.any() else _EMPTY
         if bad.any() or left_out.any():
@@ -145,7 +155,7 @@ class Incoming:
     def _rejected(self, plan: Plan, typed: pa.Table) -> pa.Table:
         refused = (
             f'SELECT _source AS topic, CAST(_file_id AS INTEGER) AS partition, _line AS "offset", codes, reasons,'
-            f" encode(row) AS raw FROM ({plan.rejected('incoming', 'typed')})"
+            f" encode(row) AS raw FROM ({plan.rejected(self._name, 'typed')})"
         )
         if self._form == TopicFormat.JSON:  # the bytes as they came, not as they were read
             refused = (

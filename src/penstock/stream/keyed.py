@@ -13,6 +13,7 @@ from penstock.stream.number import one_array
 from penstock.stream.word_index import Ints, grown
 
 SLOT, KEY = "slot", "key"
+_FEW = 20_000  # rows for which waking other threads takes longer than the work
 
 
 class KeyedState:
@@ -75,7 +76,8 @@ class KeyedState:
 def to_bytes(rows: pa.Table) -> bytes:
     """A table as compressed Arrow."""
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+    options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=rows.num_rows > _FEW)
+    with pa.ipc.new_stream(sink, rows.schema, options=options) as writer:
         writer.write_table(rows)
     data: bytes = sink.getvalue().to_pybytes()
     return data

@@ -136,6 +136,8 @@ class Pipeline:
             return sink.schema.empty_table()
         if sink.sql is not None:
             return self._sql(sink.sql, rows).cast(sink.schema)
+        if sink.flag is not None:
+            rows = rows.filter(rows[sink.flag])
         for name in sink.output.key if sink.output.live else ():
             if rows[name].null_count:
                 rows = rows.filter(pc.is_valid(rows[name]))

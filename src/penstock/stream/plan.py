@@ -76,8 +76,8 @@ class Node:
 
 @dataclass(frozen=True)
 class Sink:
-    """Where rows of `reads` go: those that `sql` selects, of columns `schema`; without `sql` all of them. A row without
-    a whole key is in no live table."""
+    """Where rows of `reads` go, of columns `schema`: those that `sql` selects; without `sql` those with the `flag`, or
+    all of them. A row without a whole key is in no live table."""
 
     output: Output
     reads: str
@@ -85,6 +85,7 @@ class Sink:
     schema: pa.Schema
     time: str | None
     corrected: bool
+    flag: str | None = None
 
 
 @dataclass(frozen=True)
@@ -280,8 +281,9 @@ class _Planning:
         sql = f"SELECT {listed} FROM {ROWS} WHERE {where}"
         schema = self._typed(sql, node.schema, output.place)
         time = node.time if node.time in names else None
-        plain = output.where is None and DELETED not in node.schema.names
-        return Sink(output, node.name, None if plain else sql, schema, time, node.corrected)
+        flag = _flag(output.where, node.schema)
+        plain = DELETED not in schema.names and (output.where is None or flag is not None)
+        return Sink(output, node.name, None if plain else sql, schema, time, node.corrected, flag)
 
     def _typed(self, sql: str, rows: pa.Schema, where: str) -> pa.Schema:
         """The columns that `sql` over rows of this schema gives, without those of the system."""
@@ -302,6 +304,12 @@ def condition(expression: str, rows: pa.Schema, *, kind: str, where: str) -> str
     """SQL that is true where the expression is; a row for which it cannot be computed does not meet it."""
     compiled = row_expression(expression, rows.names, kind=kind, where=where)
     return f"coalesce(TRY(CAST(({compiled.sql}) AS BOOLEAN)), FALSE)"
+
+
+def _flag(expression: str | None, rows: pa.Schema) -> str | None:
+    """The column of truth values that the condition is, when it is no more than that."""
+    known = expression in rows.names and pa.types.is_boolean(rows.field(expression).type)
+    return expression if known else None
 
 
 def _with(rows: pa.Schema, fields: list[pa.Field]) -> pa.Schema:
