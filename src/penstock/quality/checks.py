@@ -6,6 +6,7 @@ import duckdb
 
 from penstock.errors import PenstockError, without_values
 from penstock.quality.declared import declared_rules
+from penstock.quality.growth import Growth
 from penstock.quality.implied import implied_rules
 from penstock.quality.result import CheckResult, Status
 from penstock.quality.rule import Outcome, Rule
@@ -15,13 +16,16 @@ from penstock.sql.beside import on_own, side_by_side
 from penstock.world import Clock
 
 
-def run_checks(project: Project, connection: duckdb.DuckDBPyConnection, *, clock: Clock) -> tuple[CheckResult, ...]:
+def run_checks(
+    project: Project, connection: duckdb.DuckDBPyConnection, *, clock: Clock, growth: Growth | None = None
+) -> tuple[CheckResult, ...]:
     """Run every check, some side by side; one that cannot be run is a result of status `error`, never an exception.
 
     `connection` has the schemas silver and quarantine at the snapshots of the candidate, and the candidate
-    gold. Declared checks come first, in their order, then those the contracts imply, then the scores.
+    gold. Declared checks come first, in their order, then those the contracts imply, then the scores. Where there is
+    `growth`, the schema came has the rows that came to its datasets, with the columns of silver.
     """
-    rules = (*declared_rules(project), *implied_rules(project, now=clock.now()), *score_rules(project))
+    rules = (*declared_rules(project), *implied_rules(project, now=clock.now(), growth=growth), *score_rules(project))
     return tuple(side_by_side(on_own(connection, lambda own, rule: _run(rule, own, clock)), rules))
 
 

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 import duckdb
 
+from penstock.quality.growth import CAME, Growth
 from penstock.quality.masking import personal_columns
 from penstock.quality.query import relations, sample
 from penstock.quality.result import Kind, Status
@@ -17,43 +18,53 @@ from penstock.spec.project import Project, Severity
 from penstock.sql.names import quote
 
 
-def implied_rules(project: Project, *, now: datetime) -> tuple[Rule, ...]:
-    """References, uniqueness and freshness of every contract, by dataset. `now` is aware."""
+def implied_rules(project: Project, *, now: datetime, growth: Growth | None = None) -> tuple[Rule, ...]:
+    """References, uniqueness and freshness of every contract, by dataset. `now` is aware. Where a rule held for all
+    rows but those that came, as `growth` tells, it looks at these alone."""
     personal = personal_columns(project)
     contracts = [project.contracts[name] for name in sorted(project.contracts)]
-    return tuple(rule for contract in contracts for rule in _rules(contract, personal, now))
+    known = Growth() if growth is None else growth
+    return tuple(rule for contract in contracts for rule in _rules(contract, personal, now, known))
 
 
-def _rules(contract: Contract, personal: frozenset[str], now: datetime) -> Iterator[Rule]:
+def _rules(contract: Contract, personal: frozenset[str], now: datetime, growth: Growth) -> Iterator[Rule]:
     for reference in contract.references:
-        yield _reference_rule(contract, reference, personal)
+        yield _reference_rule(contract, reference, personal, growth)
     if contract.identity:
-        yield _uniqueness_rule(contract, personal)
+        yield _uniqueness_rule(contract, personal, growth)
     if contract.freshness is not None:
         yield _freshness_rule(contract, contract.freshness, now)
 
 
-def _reference_rule(contract: Contract, reference: Reference, personal: frozenset[str]) -> Rule:
+def _reference_rule(contract: Contract, reference: Reference, personal: frozenset[str], growth: Growth) -> Rule:
     columns, target = ", ".join(reference.columns), f"{reference.dataset} ({', '.join(reference.to)})"
+    name = f"references.{contract.dataset}.{'_'.join(reference.columns)}"
+    fingerprint = _fingerprint(contract, Kind.REFERENCES, columns)
+    others_hold = growth.holds_for_the_others(name, fingerprint, of={contract.dataset, reference.dataset})
     return Rule(
-        name=f"references.{contract.dataset}.{'_'.join(reference.columns)}",
+        name=name,
         kind=Kind.REFERENCES,
         severity=Severity.WARN,
         expected="no row waits for its reference",
-        fingerprint=_fingerprint(contract, Kind.REFERENCES, columns),
+        fingerprint=fingerprint,
         where=str(contract.path),
         description=f"{columns} of {contract.dataset} names a row of {target}",
-        run=lambda connection: _waiting(connection, contract, reference, personal),
+        run=lambda connection: _waiting(connection, contract, reference, personal, others_hold),
     )
 
 
 def _waiting(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, reference: Reference, personal: frozenset[str]
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    reference: Reference,
+    personal: frozenset[str],
+    others_hold: bool,
 ) -> Outcome:
     """Rows whose reference has not arrived: pending for as long as it takes, never wrong. A null refers to nothing."""
     if not _has(connection, contract.dataset):
         return Outcome(Status.PASS, "0", "there are no rows yet")
-    found = sample(connection, _waiting_sql(connection, contract, reference), personal)
+    rows = _came(contract.dataset) if others_hold else _silver(contract.dataset)
+    found = sample(connection, _waiting_sql(connection, reference, rows), personal)
     if found.rows == 0:
         return Outcome(Status.PASS, "0", "every reference has arrived")
     oldest = found.sample[0]["_ingested_at"]
@@ -61,10 +72,10 @@ def _waiting(
     return Outcome(Status.PENDING, str(found.rows), message, found.sample)
 
 
-def _waiting_sql(connection: duckdb.DuckDBPyConnection, contract: Contract, reference: Reference) -> str:
+def _waiting_sql(connection: duckdb.DuckDBPyConnection, reference: Reference, rows: str) -> str:
     shown = ", ".join(f"waiting.{quote(name)}" for name in (*reference.columns, "_file", "_line", "_ingested_at"))
     given = " AND ".join(f"waiting.{quote(column)} IS NOT NULL" for column in reference.columns)
-    query = f"SELECT {shown} FROM {_silver(contract.dataset)} AS waiting WHERE {given}"
+    query = f"SELECT {shown} FROM {rows} AS waiting WHERE {given}"
     if _has(connection, reference.dataset):
         pairs = zip(reference.columns, reference.to, strict=True)
         same = " AND ".join(f"target.{quote(to)} = waiting.{quote(column)}" for column, to in pairs)
@@ -72,26 +83,31 @@ def _waiting_sql(connection: duckdb.DuckDBPyConnection, contract: Contract, refe
     return f"{query} ORDER BY waiting._ingested_at, waiting._file, waiting._line"
 
 
-def _uniqueness_rule(contract: Contract, personal: frozenset[str]) -> Rule:
+def _uniqueness_rule(contract: Contract, personal: frozenset[str], growth: Growth) -> Rule:
     key = ", ".join(contract.identity)
+    name, fingerprint = f"uniqueness.{contract.dataset}", _fingerprint(contract, Kind.UNIQUENESS, key)
+    others_hold = growth.holds_for_the_others(name, fingerprint, of={contract.dataset})
     return Rule(
-        name=f"uniqueness.{contract.dataset}",
+        name=name,
         kind=Kind.UNIQUENESS,
         severity=Severity.ERROR,
         expected="every key names one row",
-        fingerprint=_fingerprint(contract, Kind.UNIQUENESS, key),
+        fingerprint=fingerprint,
         where=str(contract.path),
         description=f"{key} names one row of {contract.dataset}, over all time",
-        run=lambda connection: _doubled(connection, contract, personal),
+        run=lambda connection: _doubled(connection, contract, personal, others_hold),
     )
 
 
-def _doubled(connection: duckdb.DuckDBPyConnection, contract: Contract, personal: frozenset[str]) -> Outcome:
+def _doubled(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, personal: frozenset[str], others_hold: bool
+) -> Outcome:
     if not _has(connection, contract.dataset):
         return Outcome(Status.PASS, "0", "there are no rows yet")
     key = ", ".join(quote(column) for column in contract.identity)
     twice = f"FROM {_silver(contract.dataset)} GROUP BY {key} HAVING count(*) > 1"
-    if not connection.execute(f"SELECT 1 {twice} LIMIT 1").fetchall():  # to list the places of every key is dear
+    asked = f"FROM {_of_keys_that_came(contract)} GROUP BY {key} HAVING count(*) > 1" if others_hold else twice
+    if not connection.execute(f"SELECT 1 {asked} LIMIT 1").fetchall():  # to list the places of every key is dear
         return Outcome(Status.PASS, "0", "every key names one row")
     places = "list(_file || ':' || _line ORDER BY _file, _line)[1:3]"
     sql = f"SELECT {key}, count(*) AS _rows, {places} AS _places {twice} ORDER BY {key}"
@@ -132,6 +148,17 @@ def _has(connection: duckdb.DuckDBPyConnection, dataset: str) -> bool:
 
 def _silver(dataset: str) -> str:
     return f"silver.{quote(dataset)}"
+
+
+def _came(dataset: str) -> str:
+    return f"{CAME}.{quote(dataset)}"
+
+
+def _of_keys_that_came(contract: Contract) -> str:
+    """All rows that share the key of one that came."""
+    same = " AND ".join(f"held.{quote(one)} IS NOT DISTINCT FROM came.{quote(one)}" for one in contract.identity)
+    rows, came = _silver(contract.dataset), _came(contract.dataset)
+    return f"(SELECT held.* FROM {rows} AS held SEMI JOIN {came} AS came ON {same})"
 
 
 def _rows(count: int) -> str:

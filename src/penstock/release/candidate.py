@@ -7,9 +7,12 @@ from collections.abc import Iterable, Mapping
 import duckdb
 
 from penstock.lake.table import Scan
+from penstock.quality.growth import CAME
 from penstock.release.model import BuiltModel, gold_name
 from penstock.release.views import define_views, qualified
 from penstock.sql.names import quote
+
+_NONE: Mapping[str, Scan] = {}
 
 
 def define_candidate(
@@ -17,13 +20,16 @@ def define_candidate(
     *,
     scans: Mapping[str, Scan],
     models: Iterable[BuiltModel],
+    came: Mapping[str, Scan] = _NONE,
     database: str = "warehouse",
 ) -> None:
     """Make the schemas silver, quarantine and gold on a connection that has the build attached as `database`.
 
-    `scans` are silver and quarantine, by table name, as the build saw them.
+    `scans` are silver and quarantine, by table name, as the build saw them; `came` has, by dataset, the files that
+    came since the last release, for the schema came.
     """
-    define_views(connection, scans, schemas=("silver", "quarantine", "gold"))
+    schemas = ("silver", "quarantine", "gold", CAME)
+    define_views(connection, {**scans, **{f"{CAME}.{name}": scan for name, scan in came.items()}}, schemas=schemas)
     for model in models:
         name = gold_name(model)
         connection.execute(f"CREATE VIEW {qualified(name)} AS FROM {quote(database)}.{qualified(name)}")

@@ -12,6 +12,7 @@ from penstock.lake.lease import Lease
 from penstock.lake.table import Scan
 from penstock.load.tables import quarantine_spec, silver_name, silver_spec, snapshots_spec
 from penstock.quality.checks import run_checks
+from penstock.quality.growth import Growth
 from penstock.quality.masking import personal_columns
 from penstock.quality.result import CheckResult
 from penstock.quality.verdict import Verdict, judge
@@ -54,7 +55,7 @@ def release_gold(
         watch.end(f"{counted(len(built.models), 'model')}, {counted(len(built.tests), 'test')}")
         metrics = keep_metrics(installation, built, last)
         watch.begin("pass the gate")
-        checks = _check(installation, built, scans)
+        checks = _check(installation, built, scans, inputs, last)
         verdict = judge(checks, built.tests, personal=personal_columns(project))
         watch.end(
             f"{counted(verdict.held, 'rule')} hold, {len(verdict.blocking)} block, {len(verdict.warnings)} to note"
@@ -124,12 +125,20 @@ def _input(lake: Lake, scan: Scan, since: int | None) -> ModelInput:
     return ModelInput(scan, changes.added, replace(scan, files=gone), since)
 
 
-def _check(installation: Installation, built: Build, scans: Mapping[str, Scan]) -> tuple[CheckResult, ...]:
+def _check(
+    installation: Installation,
+    built: Build,
+    scans: Mapping[str, Scan],
+    inputs: Mapping[str, ModelInput],
+    last: Release | None,
+) -> tuple[CheckResult, ...]:
     project, clock = installation.project, installation.world.clock
     judge_endpoints(project, built.gold)
+    came = {name: given.added for name, given in inputs.items() if given.added is not None and not given.gone}
+    growth = Growth() if last is None else Growth(frozenset(came), last.checks)
     with warehouse.opened(built.database, read_only=True) as connection:
-        define_candidate(connection, scans=scans, models=built.gold)
-        checks = run_checks(project, connection, clock=clock)
+        define_candidate(connection, scans=scans, models=built.gold, came=came)
+        checks = run_checks(project, connection, clock=clock, growth=growth)
         return (*checks, *key_checks(project.endpoints, connection, clock=clock))
 
 

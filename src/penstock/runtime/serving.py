@@ -13,7 +13,7 @@ from penstock.errors import DeclarationError, UsageError
 from penstock.lake.lake import Lake
 from penstock.quality.masking import personal_columns
 from penstock.quality.result import CheckResult, Kind, Status
-from penstock.release.reader import Reader, open_reader
+from penstock.release.gold import open_gold
 from penstock.release.record import Release, latest_release
 from penstock.release.shape import Personal
 from penstock.runtime.ending import ended_when_told
@@ -156,13 +156,13 @@ def _refresh(installation: Installation, release: Release) -> Manifest:
         collections=wanted,
     )
     with ExitStack() as stack:
-        reader: list[Reader] = []
+        gold: list[duckdb.DuckDBPyConnection] = []
 
         def read(collection: Collection) -> Iterator[Slice]:
-            if not reader:  # a release that changed nothing of what is served is not read
-                opened = open_reader(installation.place.root, installation.world, release=release.number)
-                reader.append(stack.enter_context(opened))
-            return slices(reader[0].connection, collection)
+            if not gold:  # a release that changed nothing of what is served is not read
+                opened = open_gold(installation.place.root, installation.world, release=release.number)
+                gold.append(stack.enter_context(opened))
+            return slices(gold[0], collection)
 
         return serving_store(installation).refresh(manifest, read)
 

@@ -57,6 +57,11 @@ class ModelInput:
     removed: Scan | None = None
     since: int | None = None
 
+    @property
+    def gone(self) -> bool:
+        """Whether files went since the base was built."""
+        return self.removed is not None and bool(self.removed.files)
+
 
 @dataclass(frozen=True)
 class ModelColumn:

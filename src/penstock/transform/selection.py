@@ -38,7 +38,7 @@ def change_of(given: ModelInput, built: InputState | None) -> Change:
         return Change.NONE
     if given.added is None or (given.since is not None and given.since != built.snapshot_id):
         return Change.OTHER
-    if given.removed is not None and given.removed.files:
+    if given.gone:
         return Change.MIXED
     return Change.ADDED if given.added.files else Change.NONE
 
