@@ -116,9 +116,10 @@ def _run(
     if program.sql:
         with warehouse.opened(workspace.database, limits=limits) as connection:
             runner = Runner(connection, program, workspace, clock)
-            ran = runner.run(selection)
-            check_models(ran, program.graph, workspace)
-            return (*ran, *runner.test(selection.tests, came))
+            ran = runner.run(selection, came)
+            models = [one for one in ran if one.id in selection.run]
+            check_models(models, program.graph, workspace)
+            return ran
     from penstock.transform.dbt_engine import Dbt
 
     nodes, dbt = program.graph.nodes, Dbt(workspace, log=log)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import duckdb
 
-from penstock.sql.beside import AT_A_TIME, another, on_own, side_by_side
+from penstock.sql.beside import AT_A_TIME, on_own
 from penstock.sql.names import quote
 from penstock.transform import changes, warehouse
-from penstock.transform.graph import Graph, Node
+from penstock.transform.graph import Graph, Node, NodeType
 from penstock.transform.narrowing import narrowed
 from penstock.transform.program import Program
 from penstock.transform.ran import Ran
@@ -34,61 +34,59 @@ class Runner:
     workspace: Workspace
     clock: Clock
 
-    def run(self, selection: Selection) -> tuple[Ran, ...]:
-        """Build the models selected, two at a time; what reads one that failed is skipped. One outcome each, in an
-        order in which they could have been made."""
+    def run(self, selection: Selection, came: Mapping[str, str]) -> tuple[Ran, ...]:
+        """Build the models selected and run the tests, two nodes at a time, each after what it reads. One outcome each,
+        in an order in which they could have been made, tests last; what reads a model that failed is skipped.
+
+        `came` has, for models whose other rows were tested before, a SELECT of those to be tested.
+        """
         there = set(warehouse.relations(self.connection))
         for table in self._told & there:
             changes.no_changes(self.connection, table)
         for schema in {node.schema for node in self.program.graph.models}:
             warehouse.make_schema(self.connection, schema)
-        done = self._each_after_what_it_reads(selection.run, partial(self._make, there=there))
-        return tuple(done[id] for id in in_order(self.program.graph, selection.run) if id in done)
+        done = self._each_after_what_it_reads(selection.run | selection.tests, there, came)
+        models = in_order(self.program.graph, selection.run)
+        return tuple(done[id] for id in (*models, *sorted(selection.tests)) if id in done)
 
     def _each_after_what_it_reads(
-        self, ids: Collection[str], make: Callable[[Runner, Node, Mapping[str, Ran]], Ran]
+        self, ids: Collection[str], there: Collection[str], came: Mapping[str, str]
     ) -> Mapping[str, Ran]:
-        done: dict[str, Ran] = {}
+        def make(connection: duckdb.DuckDBPyConnection, asked: tuple[Node, Mapping[str, Ran]]) -> Ran:
+            node, before = asked
+            return replace(self, connection=connection)._make(node, before, there, came)
+
+        on_its_own, done = on_own(self.connection, make), dict[str, Ran]()
+        reach = _reach(self.program.graph, ids)
         waiting = _order(self.program.graph, ids)
         waiting.prepare()
+        ready: list[str] = []
         running: dict[Future[Ran], str] = {}
         with ThreadPoolExecutor(AT_A_TIME) as pool:
             while waiting.is_active():
                 for id in waiting.get_ready():
                     node = self.program.graph.nodes[id]
-                    if node.stored:
-                        running[pool.submit(make, self._beside(), node, dict(done))] = id
+                    if node.stored or node.type is NodeType.TEST:
+                        ready.append(id)
                     else:
                         waiting.done(id)
+                ready.sort(key=lambda id: reach[id])
+                while ready and len(running) < AT_A_TIME:
+                    id = ready.pop()
+                    running[pool.submit(on_its_own, (self.program.graph.nodes[id], dict(done)))] = id
                 for ended in wait(running, return_when=FIRST_COMPLETED).done if running else ():
                     id = running.pop(ended)
                     done[id] = ended.result()
                     waiting.done(id)
         return done
 
-    def _beside(self) -> Runner:
-        """The same on a connection that another thread may use."""
-        return replace(self, connection=another(self.connection))
-
-    @staticmethod
-    def _make(runner: Runner, node: Node, done: Mapping[str, Ran], *, there: Collection[str]) -> Ran:
-        with runner.connection:
-            above = stored_above(runner.program.graph, node)
-            if any(done[one].status != "success" for one in above if one in done):
-                return runner._ended(node.id, "skipped", runner.program.sql[node.id].whole, 0.0)
-            return runner._attempt(node.id, *runner._steps(node, there))
-
-    def test(self, ids: Collection[str], came: Mapping[str, str]) -> tuple[Ran, ...]:
-        """Run the tests, whatever the others say, some side by side; one outcome each.
-
-        `came` has, for models whose other rows were tested before, a SELECT of those to be tested.
-        """
-        nodes = self.program.graph.nodes
-
-        def run(connection: duckdb.DuckDBPyConnection, test: Node) -> Ran:
-            return replace(self, connection=connection)._test(test, self._question(test, came))
-
-        return tuple(side_by_side(on_own(self.connection, run), [nodes[id] for id in sorted(ids)]))
+    def _make(self, node: Node, done: Mapping[str, Ran], there: Collection[str], came: Mapping[str, str]) -> Ran:
+        above = stored_above(self.program.graph, node)
+        if any(done[one].status != "success" for one in above if one in done):
+            return self._ended(node.id, "skipped", self.program.sql[node.id].whole, 0.0)
+        if node.type is NodeType.TEST:
+            return self._test(node, self._question(node, came))
+        return self._attempt(node.id, *self._steps(node, there))
 
     def _question(self, test: Node, came: Mapping[str, str]) -> str:
         sql = self.program.sql[test.id].whole
@@ -177,6 +175,16 @@ def in_order(graph: Graph, ids: Collection[str]) -> tuple[str, ...]:
 
 def _order(graph: Graph, ids: Collection[str]) -> TopologicalSorter[str]:
     return TopologicalSorter({id: [one for one in graph.nodes[id].parents if one in ids] for id in sorted(ids)})
+
+
+def _reach(graph: Graph, ids: Collection[str]) -> Mapping[str, int]:
+    """How many models still follow one after another on each: what has most before it begins first, tests last."""
+    reach = {id: -1 if graph.nodes[id].type is NodeType.TEST else 0 for id in ids}
+    for id in reversed(in_order(graph, ids)):
+        for parent in graph.nodes[id].parents:
+            if parent in reach and graph.nodes[id].type is not NodeType.TEST:
+                reach[parent] = max(reach[parent], reach[id] + 1)
+    return reach
 
 
 def stored_above(graph: Graph, node: Node) -> tuple[str, ...]:
