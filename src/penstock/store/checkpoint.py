@@ -8,7 +8,7 @@ import threading
 from contextlib import closing, suppress
 from pathlib import Path
 
-DUE_BYTES, MOST_BYTES = 4 << 20, 64 << 20
+DUE_BYTES, MOST_BYTES = 32 << 20, 128 << 20  # a page that changes again and again is taken over once
 _TRIES = 4  # each leaves less behind for the next, as long as somebody writes
 
 

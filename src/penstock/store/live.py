@@ -25,6 +25,7 @@ from penstock.store.checkpoint import Checkpoints
 DELETED = "_deleted"  # of a change: the row of this key is there no longer
 ENDING = ".live"
 _PAGE_CACHE_KIB = 32 * 1024
+_PAGE_BYTES = 2048  # small, for most rows that change in a round are far from each other
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,7 @@ class LiveTable:
         folder.mkdir(parents=True, exist_ok=True)
         with _told(self.path):
             self._db = sqlite3.connect(self.path, isolation_level=None)
+            self._db.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")  # what is lost is applied again from the position
             self._db.execute(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
