@@ -35,7 +35,12 @@ _HELP = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0 when done, 2 when the options contradict each other."""
-    given = vars(_parser().parse_args(arguments))
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words[:1] == ["live"]:
+        from simulator.live import cli as live
+
+        return live.main(words[1:])
+    given = vars(_parser().parse_args(words))
     place, truth_file = given.pop("inbox"), given.pop("truth")
     first, last = given.pop("first_due"), given.pop("last_due")
     if (day := given.pop("day")) is not None:
