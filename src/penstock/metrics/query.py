@@ -12,6 +12,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from penstock.errors import DeclarationError, UsageError
+from penstock.metrics.by_day import sum_days_first
 from penstock.metrics.condition import Condition, Value, read_condition
 from penstock.metrics.metric import TIME, Dimension, DimensionKind, Grain, Metric, Metrics
 from penstock.metrics.request import MetricRequest, find_dimension, find_grain, find_metric, widened
@@ -82,6 +83,8 @@ def statement_of(metrics: Metrics, request: MetricRequest) -> Statement:
         condition=None if condition is None else condition.over,
         in_range=_Range(*widened(grain, request.first, request.last)),
     )
+    if all(dimension.kind is not DimensionKind.ENTITY for _, dimension in by):  # of entities there may be a row a day
+        sum_days_first(tree)
     return Statement(text(_presented(tree, metric, grain, by)), {} if condition is None else _used(tree, condition))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -12,6 +12,7 @@ from penstock.sql.names import literal, quote
 from penstock.transform import warehouse
 
 _LIMBS = 1 << 128
+Columns = Sequence[tuple[str, str]]  # name and DuckDB type
 
 
 @dataclass(frozen=True)
@@ -49,15 +50,22 @@ class Content:
 
 
 def content_of(
-    connection: duckdb.DuckDBPyConnection, table: str, *, without: Collection[str] = (), rows: str | None = None
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    *,
+    without: Collection[str] = (),
+    rows: str | None = None,
+    columns: Columns | None = None,
 ) -> Content:
     """The content of a table of the warehouse, or of `rows`, a relation with its columns, in one scan.
 
-    `without` names columns that tell how a row came, not what it says.
+    `without` names columns that tell how a row came, not what it says. `columns` are those of the table, where they
+    are known.
     """
-    columns = [(name, type) for name, type in warehouse.describe(connection, table) if name not in without]
-    shape = sha256(", ".join(f"{name} {type}" for name, type in columns).encode()).hexdigest()[:16]
-    values = ", ".join(quote(name) for name, _ in columns) or "NULL"
+    known = warehouse.describe(connection, table) if columns is None else columns
+    said = [(name, type) for name, type in known if name not in without]
+    shape = sha256(", ".join(f"{name} {type}" for name, type in said).encode()).hexdigest()[:16]
+    values = ", ".join(quote(name) for name, _ in said) or "NULL"
     sums = ", ".join(f"coalesce(sum(hash({literal(seed)}, {values})), 0)" for seed in ("one", "other"))
     source = warehouse.relation(table) if rows is None else rows
     count, one, other = connection.execute(f"SELECT count(*), {sums} FROM {source}").fetchall()[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 import duckdb
 
@@ -12,7 +13,7 @@ from penstock.sql.names import quote
 from penstock.transform import warehouse
 from penstock.transform.changes import CAME, named
 from penstock.transform.columns import lake_type
-from penstock.transform.content import Content, content_of
+from penstock.transform.content import Columns, Content, content_of
 from penstock.transform.graph import Described, Graph, Node
 from penstock.transform.ran import Ran
 from penstock.transform.result import (
@@ -46,16 +47,18 @@ class Outcome:
 
 def model_results(connection: duckdb.DuckDBPyConnection, outcome: Outcome) -> tuple[ModelResult, ...]:
     """A result for every model, in the order of their names; those that did not run included."""
+    columns = warehouse.columns(connection)
     return tuple(
-        _model(connection, node, outcome) for node in sorted(outcome.graph.models, key=lambda node: node.table)
+        _model(connection, node, outcome, columns[node.table])
+        for node in sorted(outcome.graph.models, key=lambda node: node.table)
     )
 
 
-def _model(connection: duckdb.DuckDBPyConnection, node: Node, outcome: Outcome) -> ModelResult:
+def _model(connection: duckdb.DuckDBPyConnection, node: Node, outcome: Outcome, columns: Columns) -> ModelResult:
     status = _status(node, outcome)
     before = None if outcome.built is None else outcome.built.nodes.get(node.id)
     hash_before = None if before is None else before.content_hash
-    content = _content(connection, node, status, hash_before)
+    content = _content(connection, node, status, hash_before, columns)
     counted = node.schema == GOLD or node.materialized != "view"
     rows = warehouse.count(connection, node.table) if counted else 0
     held = outcome.held.get(node.id) if status is ModelStatus.APPENDED else None
@@ -75,7 +78,7 @@ def _model(connection: duckdb.DuckDBPyConnection, node: Node, outcome: Outcome) 
         slice_by=node.slice_by,
         moved_slices=_slices(connection, node, outcome),
         shown_in=node.shown_in,
-        columns=_columns(connection, node),
+        columns=tuple(_column(name, type, node.columns.get(name, Described())) for name, type in columns),
         description=node.description,
         tests=tuple(sorted(test.name for test in outcome.graph.tests if node.id in test.parents)),
         path=outcome.workspace.declared(node.path),
@@ -100,17 +103,17 @@ def _changed(status: ModelStatus, new_rows: int, content: str | None, before: st
             return content is None or content != before
 
 
-def _content(connection: duckdb.DuckDBPyConnection, node: Node, status: ModelStatus, before: str | None) -> str | None:
+def _content(
+    connection: duckdb.DuckDBPyConnection, node: Node, status: ModelStatus, before: str | None, columns: Columns
+) -> str | None:
     """The content of a released table; of one whose rows moved, from what came and what went."""
     if status is ModelStatus.KEPT or node.schema != GOLD or node.kind is ModelKind.APPEND:
         return before if status is ModelStatus.KEPT else None
+    content = partial(content_of, connection, node.table, without=node.operational, columns=columns)
     if status is ModelStatus.MOVED and before is not None:
-        came, gone = (
-            content_of(connection, node.table, without=node.operational, rows=f"{named(node.table)} WHERE {which}")
-            for which in (CAME, f"NOT {CAME}")
-        )
+        came, gone = (content(rows=f"{named(node.table)} WHERE {which}") for which in (CAME, f"NOT {CAME}"))
         return str(Content.from_text(before).moved(came=came, gone=gone))
-    return str(content_of(connection, node.table, without=node.operational))
+    return str(content())
 
 
 def _slices(connection: duckdb.DuckDBPyConnection, node: Node, outcome: Outcome) -> tuple[date, ...] | None:
@@ -122,13 +125,6 @@ def _slices(connection: duckdb.DuckDBPyConnection, node: Node, outcome: Outcome)
     sql = f"SELECT DISTINCT CAST({quote(node.slice_by)} AS DATE) FROM {named(node.table)} ORDER BY ALL"
     days = tuple(row[0] for row in connection.execute(sql).fetchall())
     return None if None in days else days
-
-
-def _columns(connection: duckdb.DuckDBPyConnection, node: Node) -> tuple[ModelColumn, ...]:
-    return tuple(
-        _column(name, type, node.columns.get(name, Described()))
-        for name, type in warehouse.describe(connection, node.table)
-    )
 
 
 def _column(name: str, type: str, declared: Described) -> ModelColumn:

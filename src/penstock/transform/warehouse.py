@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 
 import duckdb
@@ -181,6 +182,16 @@ def describe(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[tuple[s
     """Names and DuckDB types of the columns, in order."""
     rows = connection.execute(f"DESCRIBE {relation(table)}").fetchall()
     return tuple((row[0], row[1]) for row in rows)
+
+
+def columns(connection: duckdb.DuckDBPyConnection) -> Mapping[str, tuple[tuple[str, str], ...]]:
+    """The same of all tables and views, by `schema.name`."""
+    rows = connection.execute(
+        "SELECT schema_name || '.' || table_name, column_name, data_type FROM duckdb_columns()"
+        " WHERE database_name = $1 ORDER BY schema_name, table_name, column_index",
+        [DATABASE],
+    ).fetchall()
+    return {table: tuple((name, type) for _, name, type in group) for table, group in groupby(rows, lambda row: row[0])}
 
 
 def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
