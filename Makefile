@@ -54,7 +54,7 @@ test-scale: $(READY)  ## The suites on a real Kafka broker, started and stopped 
 	done
 	$(PY) -m pytest tests/scale -m scale
 
-demo: $(READY)  ## A simulated shop: files in, metrics against the truth, then its API (ONCE=1: without the API)
+demo: $(READY)  ## A simulated shop: files in, metrics against the truth, then all of it live (ONCE=1: not live)
 	@$(VENV)/bin/penstock demo $(if $(ONCE),--once)
 
 bench: $(READY)  ## Measure against the bars and a peer: make bench BENCH=batch

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
 from decimal import Decimal
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -14,6 +21,7 @@ from tests.flows.command import Done, call
 
 RETAIL = {"PENSTOCK_ONLINE_RETAIL": "/nowhere"}
 METRICS = 22
+SIZE = {"PENSTOCK_DEMO_ORDERS": "400"}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +36,7 @@ def retail(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
 def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
     """The simulated shop, made small, as text."""
     folder = tmp_path_factory.mktemp("shop") / "here"
-    return folder, call("demo", "--once", "--data-dir", folder, environment={"PENSTOCK_DEMO_ORDERS": "400"})
+    return folder, call("demo", "--once", "--data-dir", folder, environment=SIZE)
 
 
 def test_two_deliveries_become_two_releases(retail: tuple[Path, Done]) -> None:
@@ -83,6 +91,50 @@ def test_a_value_that_is_not_the_truth_is_shown(shop: tuple[Path, Done]) -> None
 
     assert (found.equal, found.ours, found.truth, found.day) == (False, "-", "7", "1999-12-31")
     assert found.differing == found.values
+
+
+LIVE = """
+import sys
+from pathlib import Path
+from penstock.runtime.demo import demonstration
+from penstock.runtime.demo_live import go_live
+say = lambda line: print(line, flush=True)
+sys.exit(go_live(demonstration(Path(sys.argv[1])), port=int(sys.argv[2]), say=say, show=say))
+"""
+
+
+def test_live_numbers_move_until_one_ctrl_c_ends_everything_well(shop: tuple[Path, Done]) -> None:
+    command = [sys.executable, "-c", LIVE, str(shop[0]), str(_free_port())]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, **SIZE}
+    ) as process:
+        assert process.stdout is not None
+        impatience = threading.Timer(90, process.kill)
+        impatience.start()
+        moved = list(takewhile(lambda line: not line.startswith("payments_live: "), process.stdout))
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+        impatience.cancel()
+
+    assert process.returncode == 0, rest
+    assert len({line for line in moved if line.startswith("  payment_minutes: ")}) > 0
+    ended = {line.split()[0] for line in rest.splitlines() if line.endswith(" ended")}
+    assert {"stream", "land", "outside"} <= ended
+    [told] = call("topics", "list", "--json", *_place(shop[0])).expect(0).document[-1:]
+    assert (told["name"], told["rows"] > 0) == ("transactions_enriched", True)
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_done(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = call("demo", "--data-dir", tmp_path / "here", "--port", port).expect(2)
+    assert "The port is taken" in refused.err
+    assert not (tmp_path / "here").exists()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
 
 
 def _place(folder: Path) -> tuple[str, ...]:

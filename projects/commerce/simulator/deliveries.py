@@ -1,6 +1,7 @@
 """The outside world of this project: a shop's history arrives, then one more day with some dirt.
 
-`penstock demo` calls the two deliveries, asks the questions, and holds the metrics against `expected`.
+`penstock demo` calls the two deliveries, asks the questions, holds the metrics against `expected`, and then lets the shop
+run (`live`).
 """
 
 from __future__ import annotations
@@ -55,6 +56,21 @@ NEXT = (
     ("status",),
 )
 
+RATE = 1_000
+"""Events a second, once the shop is live."""
+
+FIGURES = (
+    ("payment_minutes", "window_start desc", ("store_id", "window_start", "payments", "taken", "payers")),
+    ("recent_anomalies", "occurred_at desc", ("store_id", "user_id", "base_amount", "z_score")),
+)
+"""Live tables to watch: in which order, and which columns of the first rows."""
+
+LOOK = ("/metrics/live", "/anomalies", "/merchants/top")
+LIVE_NEXT = (
+    ("topics", "tail", "transactions"),
+    ("stream", "rows", "merchant_days", "--order", "taken desc"),
+)
+
 
 def first_delivery(inbox: Path) -> str:
     """Everything but the last day; says what it is."""
@@ -85,11 +101,23 @@ def _by_day(stores: dict[str, dict[str, str]]) -> dict[tuple[str, str], Decimal]
     return {(store, day): Decimal(value) for store, days in stores.items() for day, value in days.items()}
 
 
-def _simulate(inbox: Path, *options: str) -> str:
+def live(project: Path, data: Path) -> list[str]:
+    """The command that goes on where the deliveries end: what happens in the shop now, to the project's topics."""
+    where = ["--project", str(project), "--data-dir", str(data)]
+    return [sys.executable, str(Path(__file__).parent), "live", *where, *_named({**_shop(), "rate": RATE, "dirt": 1})]
+
+
+def _shop() -> dict[str, int]:
     orders = int(os.environ.get(SIZE, ORDERS))
-    size = {"orders": orders, "customers": max(orders // 10, 60), "products": max(orders // 20, 30)}
-    shape = {**size, "days": DAYS, "history": DAYS - DAILY, "dirt": FAULTS}
-    named = [word for name, value in shape.items() for word in (f"--{name}", str(value))]
-    command = [sys.executable, str(Path(__file__).parent), str(inbox), *named, *options]
+    return {"orders": orders, "customers": max(orders // 10, 60), "products": max(orders // 20, 30), "days": DAYS}
+
+
+def _named(options: dict[str, int]) -> list[str]:
+    return [word for name, value in options.items() for word in (f"--{name}", str(value))]
+
+
+def _simulate(inbox: Path, *options: str) -> str:
+    shape = {**_shop(), "history": DAYS - DAILY, "dirt": FAULTS}
+    command = [sys.executable, str(Path(__file__).parent), str(inbox), *_named(shape), *options]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return done.stdout.strip().split(", ")[1].split(" written")[0]  # the rows told are those of the whole shop

@@ -226,21 +226,27 @@ def doctor(
 @app.command()
 def demo(
     data_dir: Data = None,
-    once: Annotated[bool, typer.Option("--once", help="Stop after the summary, do not serve.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Stop after the summary, do not go live.")] = False,
     template: Annotated[str, typer.Option(help="commerce or online_retail.")] = "commerce",
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port of the API.")] = 8000,
     as_json: Json = False,
 ) -> None:
-    """Show the whole road on a shop's data: a full run, a day with dirt, metrics against the truth, then the API."""
+    """Show the whole road on a shop's data: a full run, a day with dirt, metrics against the truth, then all of it live."""
     from penstock.cli.progress import watch
     from penstock.runtime.demo import demo, demonstration
 
+    if not (once or as_json):
+        from penstock.runtime.demo_live import can_go_live, go_live, require_port
+
+        require_port(port)
     with watch(quiet=as_json) as watching:
         report = demo(data_dir, watching, template=template)
     show.demo(report, as_json=as_json)
     installation = demonstration(data_dir)
     if once or as_json or report.exit_code or not installation.project.endpoints:
         raise typer.Exit(report.exit_code)
+    if can_go_live(installation.project.root):
+        raise typer.Exit(go_live(installation, port=port, say=lambda words: show.error_line(words), show=show.line))
     from penstock.runtime.serving import serve
 
     serve(installation, host="127.0.0.1", port=port, workers=1, ready=show.serving)

@@ -61,11 +61,15 @@ class DemoReport:
 
     def closing(self) -> Iterator[str]:
         """What to try next."""
-        penstock = "penstock" if shutil.which("penstock") else os.path.relpath(sys.argv[0])
         where = ("-p", str(self.folder / "project"), "--data-dir", str(self.folder / "data"))
         yield "Now it is yours:"
         for command in self.following:
-            yield f"  {shlex.join((penstock, *command, *where))}"
+            yield f"  {shlex.join((command_words(), *command, *where))}"
+
+
+def command_words() -> str:
+    """How the command is called here."""
+    return "penstock" if shutil.which("penstock") else os.path.relpath(sys.argv[0])
 
 
 def demo(data_dir: Path | None, watch: Watch, *, template: str = TEMPLATES[0]) -> DemoReport:

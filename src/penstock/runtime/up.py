@@ -44,8 +44,17 @@ def parts_of(
     return tuple(parts)
 
 
-def up(installation: Installation, parts: Sequence[Part], *, say: Callable[[str], None]) -> int:
-    """Keep the parts running until told to end; the exit code: 0, or 2 when every part had to be given up."""
+def up(
+    installation: Installation,
+    parts: Sequence[Part],
+    *,
+    say: Callable[[str], None],
+    meanwhile: Callable[[], None] = lambda: None,
+) -> int:
+    """Keep the parts running until told to end; the exit code: 0, or 2 when every part had to be given up.
+
+    `meanwhile` is called again and again, and must return soon.
+    """
     installation.place.prepare()
 
     def tell(words: str, kept: Sequence[Kept]) -> None:
@@ -54,7 +63,12 @@ def up(installation: Installation, parts: Sequence[Part], *, say: Callable[[str]
 
     supervisor = Supervisor(parts, installation.world.clock, tell)
     with until_told() as stopped:
-        supervisor.run(stopped)
+
+        def over() -> bool:
+            meanwhile()
+            return stopped()
+
+        supervisor.run(over)
     return 2 if all(one.given_up for one in supervisor.kept) else 0
 
 
