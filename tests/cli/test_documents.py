@@ -64,10 +64,20 @@ def test_status_lists_every_table_with_its_sizes_and_the_release(library: Librar
         assert (table["files"] > 0, table["bytes"] > 0) == (table["rows"] > 0, table["rows"] > 0)
 
 
+def test_status_tells_the_quality_score_of_everything_and_of_each_dataset(library: Library) -> None:
+    whole, *others = library.call("status", "--json").expect(0).document["quality"]
+    assert (whole["dataset"], whole["score"]) == (None, "71.4285")  # five rows were accepted, two wait in quarantine
+    assert [(one["dataset"], one["score"]) for one in others] == [("loans", "60.0000"), ("members", "100.0000")]
+    said = library.call("status").expect(0).out
+    assert f"quality: {whole['message']}\n  loans: {others[0]['message']}\n" in said
+
+
 def test_status_and_history_of_a_project_that_never_ran_are_empty(library: Library) -> None:
     place = ("-p", str(library.project), "--data-dir", str(library.folder / "none"))
     status = call("status", "--json", *place).expect(0).document
-    assert status == {"project": "library", "release": None, "tables": [], "notes": [], "topologies": [], "parts": []}
+    assert (status.pop("project"), status.pop("release")) == ("library", None)
+    assert set(status) == {"tables", "notes", "topologies", "parts", "quality"}
+    assert not any(status.values())
     assert call("history", "--json", *place).expect(0).document == {"runs": [], "releases": []}
     assert call("quarantine", "list", "--json", *place).expect(0).document == []
     assert not (library.folder / "none").exists()

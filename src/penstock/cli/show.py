@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from penstock.runtime.quarantine import Overview, Refused
     from penstock.runtime.report import RunReport
     from penstock.runtime.served import Served
-    from penstock.runtime.status import History, Status
+    from penstock.runtime.status import History, QualityScore, Status
     from penstock.runtime.topology_state import TopologyState
     from penstock.spec.project import Project
 
@@ -268,8 +268,19 @@ def status(read: Status, *, as_json: bool) -> None:
             ("part", "running", "process", "restarts", "last exit", "given up"),
             ((p.part, p.is_running, str(p.process or "-"), p.restarts, p.last_exit, p.given_up) for p in read.parts),
         )
+    if read.quality:
+        _quality(read.quality)
     for text in read.notes:
         line(text)
+
+
+def _quality(scores: Sequence[QualityScore]) -> None:
+    """The score of everything, and those datasets of which rows wait in quarantine."""
+    whole, *others = scores
+    line(f"quality: {whole.message}")
+    for one in others:
+        if one.score is not None and one.score != "100.0000":
+            line(f"  {one.dataset}: {one.message}")
 
 
 def topologies(states: Sequence[TopologyState]) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from penstock.lake.records import read_heads, read_records, read_table_summary
 from penstock.release.gate import last_gate
-from penstock.release.record import latest_release, releases
+from penstock.release.record import Release, latest_release, releases
 from penstock.runtime.installation import Installation
 from penstock.runtime.parts import PartState, read_parts
 from penstock.runtime.topology_state import TopologyState, read_states
@@ -30,9 +30,19 @@ class TableStatus:
 
 
 @dataclass(frozen=True)
+class QualityScore:
+    """Per cent of a dataset's rows that met the contract, of all datasets together where there is no name; None
+    without rows. As the gate found it at the current release."""
+
+    dataset: str | None
+    score: str | None
+    message: str
+
+
+@dataclass(frozen=True)
 class Status:
     """Tables by layer and name, the current release, what the user should know; how far topologies are, and the parts
-    that `up` keeps running, as those processes told last."""
+    that `up` keeps running, as those processes told last; the quality scores, that of all datasets first."""
 
     project: str
     release: int | None
@@ -40,6 +50,7 @@ class Status:
     notes: tuple[str, ...]
     topologies: tuple[TopologyState, ...] = ()
     parts: tuple[PartState, ...] = ()
+    quality: tuple[QualityScore, ...] = ()
 
     def as_record(self) -> dict[str, object]:
         return asdict(self)
@@ -68,7 +79,15 @@ def read_status(installation: Installation) -> Status:
         notes=_notes(root),
         topologies=read_states(installation),
         parts=read_parts(installation),
+        quality=() if release is None else tuple(_scores(release)),
     )
+
+
+def _scores(release: Release) -> Iterator[QualityScore]:
+    scores = [check for check in release.checks if check["kind"] == "score"]
+    for check in sorted(scores, key=lambda check: check["name"]):
+        _, _, dataset = check["name"].partition(".")
+        yield QualityScore(dataset or None, check["value"], check["message"])
 
 
 def _table(name: str, location: str) -> TableStatus:
