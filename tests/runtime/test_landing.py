@@ -11,6 +11,7 @@ import pytest
 from penstock.lake.lake import Lake
 from penstock.log.embedded import EmbeddedLog
 from penstock.log.protocol import SourceReset
+from penstock.runtime import landing
 from penstock.runtime.installation import Installation
 from penstock.runtime.landing import land_topics
 from penstock.runtime.live_rows import live_rows
@@ -87,6 +88,21 @@ def test_landing_goes_on_where_it_was(installation: Installation) -> None:
 
     assert landed == {"loans_json": 0, "loans_typed": 5}
     assert len(bronze(installation)) == 15
+
+
+def test_thousands_of_commits_leave_few_snapshots(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landing, "_ROWS_PER_POLL", 10)
+    monkeypatch.setattr(landing, "ROWS_PER_COMMIT", 10)
+    append_lines(installation, "loans_typed", lines(450))
+
+    (landed,) = land_topics(installation, ["loans_typed"], until_idle=True)
+
+    with Lake.open(installation.place.root, installation.world) as lake:
+        head = lake.head("bronze.loans_typed")
+        assert head is not None
+        snapshots = len(lake.metadata(head).snapshots)
+    assert (landed.commits, len(bronze(installation))) == (45, 450)
+    assert snapshots <= 30
 
 
 def test_a_topic_that_was_made_anew_stops_landing_and_stream(installation: Installation) -> None:

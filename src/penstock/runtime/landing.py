@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from penstock.errors import CommitConflict, LeaseHeld, UsageError
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
+from penstock.lake.upkeep import Retention, expire
 from penstock.load.silver import Settings, settle
+from penstock.load.tables import bronze_name
 from penstock.load.topic import land, landed_positions
 from penstock.log.protocol import Chunk, Log, Reader, beginning
+from penstock.release.pin import pins
 from penstock.runtime.event_log import open_log
 from penstock.runtime.installation import Installation
 from penstock.runtime.run import LEASE as RUN
@@ -24,6 +27,7 @@ from penstock.spec.stream import Topic
 LEASE = "land"
 SECONDS_PER_COMMIT = 1.0
 ROWS_PER_COMMIT = 500_000
+COMMITS_PER_EXPIRY = 20
 _ROWS_PER_POLL = 50_000
 
 
@@ -102,6 +106,14 @@ class _Way:
         self.landing.malformed += landed.counts.quarantined
         positions = {(name, part): at for part, at in landed.positions.items()}
         self.log.save_positions(f"lake.{name}", positions)
+        if self.landing.commits % COMMITS_PER_EXPIRY == 0:
+            self._expire()
+
+    def _expire(self) -> None:
+        """Forget the snapshots that commits leave behind: with thousands of them each commit would take longer."""
+        kept = Retention(grace=self.installation.project.retention.snapshots_for)
+        tables = [bronze_name(self.topic.name)]
+        expire(self.lake, kept, lease=self.lease, pinned=pins(self.lake.root), tables=tables)
 
 
 def land_topics(
