@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.stream.key_index import KeyIndex, has_null, row_keys
-from penstock.stream.word_index import Keys, Words, hashed
+from penstock.stream.word_index import Hash, Keys, Words, hashed
 from tests.stream.recut import recut
 
 TEXTS = st.lists(st.one_of(st.none(), st.text("ab\x00é", max_size=20)), max_size=60)
@@ -101,3 +101,17 @@ def test_rows_with_a_null_in_the_key_are_named() -> None:
 
     assert has_null(rows, ["x", "y"]).tolist() == [False, True, True]
     assert KeyIndex().slots(row_keys(rows, [])).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("hash", [hashed, same_for_all])
+@given(keys=TEXTS, asked=TEXTS)
+def test_keys_that_are_entered_at_once_are_found_as_those_that_came(
+    hash: Hash, keys: list[str | None], asked: list[str | None]
+) -> None:
+    distinct = list(dict.fromkeys(keys))
+    index = KeyIndex(hash)
+
+    index.enter(pa.array(distinct, pa.string()))
+
+    assert index.slots(pa.array(asked, pa.string())).tolist() == oracle([*distinct, *asked])[len(distinct) :]
+    assert index.keys().cast(pa.large_string()).to_pylist() == list(dict.fromkeys([*distinct, *asked]))

@@ -118,7 +118,7 @@ class Cells:
         held, self.key = np.unique(self.key, return_inverse=True)
         self._by = self._by.take(pa.array(held))
         self._index = KeyIndex()
-        self._index.slots(row_keys(self._by, self._window.by))
+        self._index.enter(row_keys(self._by, self._window.by))
 
     def delta(self) -> bytes:
         """The cells that changed since the last delta or snapshot, and those that are gone since."""

@@ -38,12 +38,19 @@ class KeyIndex:
             self._kept.append(packed.take(pa.array(new)))
         return slots
 
+    def enter(self, keys: pa.Array) -> None:
+        """Give the next slots to keys that are all different and not there yet, as when an index is restored."""
+        packed = as_binary(keys)
+        self._index.enter(_words(packed))
+        if len(packed):
+            self._kept.append(packed)
+
     def find(self, keys: pa.Array) -> Ints:
         """The slot of each key, -1 for one that was never there."""
         return self._index.find(_words(as_binary(keys)))
 
     def keys(self, first: int = 0) -> pa.Array:
-        """The keys from slot `first` on, as large binary; `slots` of a new index with them restores this one."""
+        """The keys from slot `first` on, as large binary; `enter` of a new index with them restores this one."""
         if len(self._kept) > 1:
             self._kept = [pa.concat_arrays(self._kept)]
         return self._kept[0][first:] if self._kept else _EMPTY

@@ -40,8 +40,11 @@ class KeyedState:
         else:
             slots = np.full(len(keys), -1, dtype=np.int64)
             slots[np.asarray(keys.is_valid())] = self._index.slots(as_binary(keys).drop_null())
-        self.columns = {name: grown(column, len(self._index)) for name, column in self.columns.items()}
+        self._grow()
         return slots
+
+    def _grow(self) -> None:
+        self.columns = {name: grown(column, len(self._index)) for name, column in self.columns.items()}
 
     def touch(self, slots: Ints) -> None:
         self._touched.append(slots)
@@ -61,7 +64,8 @@ class KeyedState:
         parts = [*([] if snapshot is None else [snapshot]), *deltas]
         if parts:
             rows = pa.concat_tables([from_bytes(part) for part in parts])
-            self.slots(one_array(rows[KEY]).drop_null())
+            self._index.enter(one_array(rows[KEY]).drop_null())
+            self._grow()
             slots = rows[SLOT].to_numpy()
             for name, column in self.columns.items():
                 column[slots] = rows[name].to_numpy()  # of several values for one slot the last stays

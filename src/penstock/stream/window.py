@@ -146,7 +146,7 @@ class WindowStage:
         """The place of each cell by its key and pane."""
         count = self._cells.count
         self._index = WordIndex()
-        self._index.slots(_cell_keys(self._cells.key[:count], self._cells.start[:count]))
+        self._index.enter(_cell_keys(self._cells.key[:count], self._cells.start[:count]))
 
     def delta(self) -> bytes:
         return self._cells.delta()

@@ -90,6 +90,10 @@ class WordIndex:
             missing = missing[found[missing] < 0]
         return found, np.concatenate(added) if added else np.zeros(0, dtype=np.intp)
 
+    def enter(self, keys: Keys) -> None:
+        """Give the next slots to keys that are all different and not there yet."""
+        self._add(keys, self._hash(keys), np.arange(len(keys.lengths)))
+
     def _find(self, keys: Keys, hashes: Words, rows: Rows) -> Ints:
         found = np.full(len(rows), -1, dtype=np.int64)
         mask = len(self._table) - 1
