@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,31 +13,12 @@ import pyarrow as pa
 import pytest
 
 from penstock.spec.loading import load_project
+from tests.commerce.looked_up import TABLES
 from tests.stream.running_topology import Desk
 
 ROOT = Path(__file__).parents[2]
 START = datetime(2020, 1, 1, tzinfo=UTC)
 MONEY = pa.decimal128(18, 4)
-TABLES = {
-    "silver.stores": pa.table({"store_id": ["s"], "base_currency": ["EUR"]}),
-    "silver.fx_rates": pa.table(
-        {
-            "rate_date": [date(2020, 1, 1)],
-            "from_currency": ["USD"],
-            "to_currency": ["EUR"],
-            "rate": pa.array([Decimal("0.90000000")], pa.decimal128(18, 8)),
-        }
-    ),
-    "gold.dim_customer": pa.table(
-        {
-            "store_id": ["s", "s"],
-            "customer_id": ["u0", "u0"],
-            "is_current": [True, False],
-            "region": ["north", "south"],
-            "segment": ["gold", "plain"],
-        }
-    ),
-}
 
 
 def payment(

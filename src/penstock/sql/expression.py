@@ -19,7 +19,7 @@ FUNCTIONS = frozenset((
     "make_date", "md5", "minute", "mod", "month", "nullif", "position", "pow", "power", "prefix", "quarter",
     "regexp_extract", "regexp_full_match", "regexp_matches", "regexp_replace", "replace", "right", "round", "rpad",
     "rtrim", "second", "sha256", "sign", "split_part", "sqrt", "starts_with", "strftime", "strlen", "strpos",
-    "substr", "substring", "suffix", "trim", "trunc", "upper", "week", "weekday", "year",
+    "substr", "substring", "suffix", "timezone", "trim", "trunc", "upper", "week", "weekday", "year",
 ))  # fmt: skip
 _PLAIN = (
     exp.And, exp.Or, exp.Not, exp.Paren, exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Neg,

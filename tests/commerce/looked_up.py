@@ -1,0 +1,35 @@
+"""What the shop's topologies look up, in a few rows."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pyarrow as pa
+
+TABLES = {
+    "silver.stores": pa.table({"store_id": ["s"], "base_currency": ["EUR"], "timezone": ["Europe/Berlin"]}),
+    "silver.fx_rates": pa.table(
+        {
+            "rate_date": [date(2020, 1, 1)],
+            "from_currency": ["USD"],
+            "to_currency": ["EUR"],
+            "rate": pa.array([Decimal("0.90000000")], pa.decimal128(18, 8)),
+        }
+    ),
+    "gold.dim_customer": pa.table(
+        {
+            "store_id": ["s", "s"],
+            "customer_id": ["u0", "u0"],
+            "is_current": [True, False],
+            "region": ["north", "south"],
+            "segment": ["gold", "plain"],
+        }
+    ),
+    "gold.fact_orders": pa.table(
+        {"store_id": ["s", "s"], "order_id": ["o1", "o2"], "currency": ["EUR", "EUR"], "is_test": [False, True]}
+    ),
+    "gold.reorder_points": pa.table(
+        {"store_id": ["s"], "variant_id": ["v1"], "sku": ["S1"], "category": ["tea"], "reorder_point": [5]}
+    ),
+}
