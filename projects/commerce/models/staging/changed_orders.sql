@@ -30,8 +30,8 @@ lines as (
 told as (
 
     {% for dataset in [
-        'orders', 'order_items', 'order_events', 'discounts', 'taxes', 'shipping_charges', 'gift_card_sales',
-        'payments', 'refund_lines', 'return_lines', 'shipment_lines',
+        'orders', 'order_items', 'order_lines', 'order_events', 'discounts', 'taxes', 'shipping_charges',
+        'gift_card_sales', 'payments', 'refund_lines', 'return_lines', 'shipment_lines',
     ] -%}
     select store_id, order_id from {{ penstock_changes(source('silver', dataset)) }}
     union all
