@@ -9,6 +9,7 @@ import pytest
 
 from penstock.log.embedded_job import EmbeddedJob
 from penstock.log.protocol import LogStorageError
+from penstock.runtime.event_log import open_log
 from penstock.runtime.installation import Installation
 from penstock.runtime.live_rows import live_rows
 from penstock.runtime.stream import stream
@@ -26,6 +27,25 @@ COUNT = """\
     outputs:
       - {live: latest, key: [member], columns: [member, earlier]}
 """
+
+
+def test_what_a_topology_wrote_goes_after_its_retention_while_it_runs(tmp_path: Path) -> None:
+    kept = COUNT.replace("{live: latest, key: [member], columns: [member, earlier]}", "{topic: told, retention: PT1H}")
+    lending(tmp_path, kept)
+    installation = Installation.at(tmp_path, world=manual_world(disk=LocalDisk()))
+    append_lines(
+        installation, "loans_typed", [b'{"loan": "L", "member": "m", "fee": 1, "lent": "2020-01-01T00:00:00Z"}']
+    )
+    turns = iter(range(8))
+
+    def after_an_hour() -> bool:
+        installation.world.clock.sleep(3_600)
+        return next(turns, None) is None
+
+    stream(installation, stopped=after_an_hour)
+
+    with open_log(installation) as log:
+        assert log.bounds("told") == {0: (1, 1)}
 
 
 def test_a_full_disk_stops_the_stream_only_while_it_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

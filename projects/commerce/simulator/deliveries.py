@@ -61,6 +61,8 @@ RATE = 1_000
 
 FIGURES = (
     ("payment_minutes", "window_start desc", ("store_id", "window_start", "payments", "taken", "payers")),
+    ("order_minutes", "window_start desc", ("store_id", "window_start", "orders", "gross_sales", "base_currency")),
+    ("conversion_minutes", "window_start desc", ("window_start", "sessions", "cart_sessions", "buying_sessions")),
     ("recent_anomalies", "occurred_at desc", ("store_id", "user_id", "base_amount", "z_score")),
 )
 """Live tables to watch: in which order, and which columns of the first rows."""

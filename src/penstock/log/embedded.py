@@ -116,7 +116,6 @@ class EmbeddedLog:
             lock.release()
 
     def upkeep(self) -> None:
-        """Drop what retention lets go of the topics that this log writes, also when nothing is appended."""
         for volume in list(self._volumes.values()):
             volume.upkeep()
 

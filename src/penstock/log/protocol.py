@@ -241,6 +241,9 @@ class Log(Protocol):
     def job(self, name: str, inputs: Sequence[str], outputs: Sequence[TopicSpec]) -> Job:
         """Take over the job; `outputs` are made when they are not there, and only this job writes them."""
 
+    def upkeep(self) -> None:
+        """Drop what retention lets go of what this log writes, also when nothing is appended: for now and then."""
+
     def close(self) -> None: ...
 
     def __enter__(self) -> Self: ...

@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing, suppress
 from functools import partial
 
 from penstock.errors import UsageError
-from penstock.log.protocol import LogStorageError
+from penstock.log.protocol import Log, LogStorageError
 from penstock.runtime.event_log import open_log
 from penstock.runtime.installation import Installation
 from penstock.runtime.planned import graphs
@@ -21,6 +21,7 @@ from penstock.stream.watermark import BEGINNING
 
 SECONDS_PER_STATE = 1.0
 SECONDS_PER_RETRY = 2.0
+SECONDS_PER_UPKEEP = 60.0
 PAUSE = 0.005  # seconds between two looks at logs that had nothing
 
 
@@ -47,7 +48,7 @@ def stream(
         while True:
             try:
                 opening = partial(open_topology, installation, log, adopt=adopt, limits=limits)
-                return _run(installation, [partial(opening, graph) for graph in chosen], until_idle, stopped)
+                return _run(installation, log, [partial(opening, graph) for graph in chosen], until_idle, stopped)
             except LogStorageError as refusal:
                 if until_idle:
                     raise
@@ -57,12 +58,14 @@ def stream(
 
 def _run(
     installation: Installation,
+    log: Log,
     opening: Sequence[Callable[[], Running]],
     until_idle: bool,
     stopped: Callable[[], bool],
 ) -> tuple[TopologyState, ...]:
     """Go on from the last commits; what a failed commit had taken is taken again."""
     clock, told = installation.world.clock, -1.0
+    kept = clock.monotonic()
     with ExitStack() as opened:
         running = [opened.enter_context(closing(open_())) for open_ in opening]
         while not stopped():
@@ -70,6 +73,9 @@ def _run(
             if clock.monotonic() - told >= SECONDS_PER_STATE:
                 told = clock.monotonic()
                 _tell(installation, running)
+            if clock.monotonic() - kept >= SECONDS_PER_UPKEEP:
+                kept = clock.monotonic()
+                log.upkeep()
             if not any(worked):
                 if until_idle:
                     break

@@ -121,9 +121,7 @@ class Feed:
         """Let the log drop what is beyond its retention."""
         if self.clock.monotonic() - self.kept >= _UPKEEP:
             self.kept = self.clock.monotonic()
-            upkeep = getattr(self.log, "upkeep", None)
-            if upkeep is not None:
-                upkeep()
+            self.log.upkeep()
 
     def _wait(self, due: int) -> None:
         while not self.stopped() and (left := (due - self._now()) / 1_000_000) > 0:

@@ -129,6 +129,9 @@ class KafkaLog:
         self._notes[LIST].write({topic.encode(): None})
         self._known.pop(topic, None)
 
+    def upkeep(self) -> None:
+        """The brokers see to it."""
+
     def close(self) -> None:
         for close in self._closing:
             close()

@@ -1,0 +1,28 @@
+"""What was told live and what is delivered in files make one gold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.commerce.hand_shop import Shop
+
+
+def test_a_line_that_was_told_live_counts_until_the_line_itself_is_delivered(tmp_path: Path, compiled: Path) -> None:
+    shop = Shop.at(tmp_path, compiled)
+    shop.deliver_all()
+    shop.deliver("orders", "berlin,o5,2024-03-11T09:00:00Z,,2024-03-11T09:00:00Z,paid,web,EUR,false,DE", name="more")
+    told = (
+        '{"store_id": "berlin", "order_id": "o5", "line_no": 1, "variant_id": "v1", "product_id": "p1", "quantity": 2,'
+        ' "list_price": 30, "currency": "EUR", "is_test": false, "placed_at": "2024-03-11T09:00:00Z"}'
+    )
+    (tmp_path / "told.ndjson").write_text(told + "\n")
+    shop.call("topics", "append", "order_lines_live", str(tmp_path / "told.ndjson")).expect(0)
+    shop.call("land", "--until-idle").expect(0)
+    ledger = "SELECT quantity, amount FROM gold.sales_ledger WHERE order_id = 'o5'"
+
+    shop.run()
+    assert shop.rows(ledger) == [(2, 60)]
+
+    shop.deliver("order_items", "berlin,o5,1,v1,p1,1,30.00", name="more")
+    shop.run()
+    assert shop.rows(ledger) == [(1, 30)]
