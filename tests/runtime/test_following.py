@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -9,10 +10,13 @@ import pyarrow as pa
 import pytest
 
 from penstock.log.protocol import TopicSpec
+from penstock.runtime.event_log import open_log
 from penstock.runtime.following import Follower, live_folder
 from penstock.runtime.installation import Installation
 from penstock.runtime.live import LiveWriter
+from penstock.runtime.planned import graphs
 from penstock.runtime.stream import stream
+from penstock.runtime.topology import open_topology
 from penstock.store.live import LiveShape, open_live
 from penstock.stream.outgoing import records
 from penstock.stream.runner import Limits
@@ -49,6 +53,31 @@ def test_a_topology_far_behind_leaves_its_live_tables_to_a_process_of_their_own(
     assert days == Counter(f"m{number % 7}" for number in range(3000))
     latest = {row["member"]: row["loan"] for row in open_live(folder, "latest").rows()}
     assert latest == {f"m{number % 7}": f"L{number}" for number in range(3000)}
+
+
+def test_live_tables_whose_process_dies_are_written_between_the_rounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lending(tmp_path, WATCH)
+    installation, begun = Installation.at(tmp_path), []
+
+    def die(*_: object) -> Follower:
+        begun.append(subprocess.Popen(["false"], stdin=subprocess.PIPE))
+        return Follower(begun[-1])
+
+    monkeypatch.setattr(Follower, "begin", die)
+    produce(installation, [loan(number, f"m{number % 7}", fee="1.00") for number in range(3000)])
+
+    with open_log(installation) as log:
+        (graph,) = graphs(installation).values()
+        running = open_topology(installation, log, graph, limits=Limits(rows=500, rows_apart=500))
+        while running.turn():
+            for process in begun:
+                process.wait()
+        running.close()
+
+    days = {row["member"]: row["loans"] for row in open_live(live_folder(installation.place.root), "days").rows()}
+    assert (len(begun), days) == (1, Counter(f"m{number % 7}" for number in range(3000)))
 
 
 def test_a_writer_whose_table_another_moved_goes_on_from_there(tmp_path: Path) -> None:

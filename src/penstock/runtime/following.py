@@ -86,6 +86,7 @@ class LiveTables:
     clock: Clock
     _writers: list[LiveWriter] = field(default_factory=list)
     _follower: Follower | None = None
+    _may_part: bool = True  # until a process failed: what ails it is then met here
 
     @classmethod
     def open(cls, log: Log, root: Path, shapes: Mapping[str, LiveShape], clock: Clock) -> LiveTables:
@@ -99,13 +100,14 @@ class LiveTables:
         `worked`: the job has made a round. `behind`: so much waits for it that a process of their own is worth it.
         """
         if self._follower is None:
-            if behind and self.shapes:
+            if behind and self._may_part and self.shapes:
                 self._part()
                 return True
             applied = [writer.turn() for writer in self._writers]
             return any(applied)
         if self._follower.ended:
             self._follower.leave()
+            self._may_part = self._follower.finishing and self._follower.process.returncode == 0
             self._follower = None
             self._open()
         elif not worked:
