@@ -33,6 +33,8 @@ from penstock.spec.project import Project
 from penstock.testing.world import ManualClock
 from penstock.world import real_world
 from tests.commerce.conftest import COMMERCE
+from tests.commerce.looked_up import TABLES
+from tests.stream.running_topology import Desk
 
 OPTIONS = Options(customers=200, products=60, orders=1_000, days=60)
 START = Schedule([Start(0, 0, 1_700_000_000_000_000, 1_000, 500)])
@@ -143,6 +145,17 @@ def test_every_pattern_of_fraud_is_labelled(world: World) -> None:
     }
     amounts = [Decimal(row["amount"]) for row in by_pattern["small_then_huge"]]
     assert amounts[-1] > 1_000 * max(amounts[:-1])
+
+
+def test_the_huge_payment_of_a_fraud_is_an_anomaly_of_its_user(world: World, project: Project) -> None:
+    zones = pa.repeat("UTC", len(world.cast.store_ids))
+    stores = {"store_id": world.cast.store_ids, "base_currency": world.cast.currencies, "timezone": zones}
+    desk = Desk(project, "payments_live", tables={**TABLES, "silver.stores": pa.table(stores)})
+    rows = rows_of(world, Schedule([Start(0, 0, 1_577_836_800_000_000, 1_000, 500)]), 0, 2_400)
+    desk.lend(rows.topics["transactions"].to_pylist(), topic="transactions")
+    desk.finish()
+    *_, huge = [label for label in rows.labels if label.get("fraud") == "small_then_huge"]
+    assert huge["payment_id"] in {row["payment_id"] for row in desk.rows("live.recent_anomalies")}
 
 
 def test_the_truth_is_what_a_reader_of_the_topics_counts(street: Street) -> None:
