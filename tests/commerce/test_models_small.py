@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 import yaml
 
 from tests.commerce.hand_shop import COMMERCE, ROWS, Shop
+from tests.commerce.live_history import agreement, lived
 
 Report = dict[str, Any]
 NOTED = {
@@ -196,6 +198,34 @@ def test_the_gate_names_what_is_wrong_with_the_input_and_releases_all_the_same(r
     assert {check["name"]: check["status"] for check in report["checks"] if check["name"] in NOTED} == NOTED
 
 
+def test_live_tables_agree_with_gold_on_every_closed_day_and_a_difference_is_told(shop: Shop, tmp_path: Path) -> None:
+    orders = shop.rows("SELECT store_id, order_id, currency, is_test FROM gold.fact_orders")
+    names = ("store_id", "order_id", "currency", "is_test")
+    lived(tmp_path, pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in orders]))
+    ledger = shop.rows(
+        "SELECT store_id, order_id, entry_type, is_test, business_date, currency, amount FROM gold.sales_ledger"
+    )
+
+    assert [agreement(one, ledger, tmp_path).status for one in ("live_orders_agree", "live_returns_agree")] == [
+        "pass",
+        "pass",
+    ]
+
+    without = [row for row in ledger if row[1] != "o1" or row[0] != "berlin"]
+    assert agreement("live_orders_agree", without, tmp_path).sample == (
+        {
+            "store_id": "berlin",
+            "business_date": "2024-03-11",
+            "currency": "EUR",
+            "live_orders": "1",
+            "gold_orders": None,
+            "live_gross_sales": "55.0000",
+            "gold_gross_sales": None,
+        },
+    )
+    assert agreement("live_returns_agree", without, tmp_path).status == "fail"
+
+
 def test_the_queries_of_the_project_page_answer(shop: Shop) -> None:
     page = (COMMERCE / "README.md").read_text(encoding="utf-8")
     queries = [line.split('"')[1] for line in page.splitlines() if line.startswith('    penstock query "')]
@@ -370,6 +400,10 @@ def test_what_cannot_be_counted_right_stops_the_release_until_it_is_mended(tmp_p
     shop.deliver("fx_rates", "2024-03-11,GBP,EUR,1.20000000", name="more")
     assert shop.run()["outcome"] == "released"
     assert numbers(shop.rows("SELECT base_amount FROM gold.sales_ledger WHERE order_id = 'o5'")) == [(Decimal(36),)]
+
+
+LATE = ("stores", "customers", "products", "product_costs", "orders", "order_items", "fx_rates", "identity_edges")
+WAITING = ("sales_ledger", "fact_sales", "fct_purchases", "fact_orders", "dim_customer", "acquisition_cost", "cohorts")
 
 
 def test_a_line_that_was_told_live_counts_until_the_line_itself_is_delivered(tmp_path: Path, compiled: Path) -> None:

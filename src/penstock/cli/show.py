@@ -28,7 +28,13 @@ if TYPE_CHECKING:
     from penstock.runtime.topology_state import TopologyState
     from penstock.spec.project import Project
 
-_MARK = {"pass": "[green]pass[/]", "fail": "[red]fail[/]", "error": "[red]error[/]", "pending": "[yellow]pending[/]"}
+_MARK = {
+    "pass": "[green]pass[/]",
+    "fail": "[red]fail[/]",
+    "error": "[red]error[/]",
+    "pending": "[yellow]pending[/]",
+    "skipped": "[yellow]skipped[/]",
+}
 
 SHOWN_NOTICES = 3
 SHOWN_ROWS = 3  # of those that break a rule

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import duckdb
 
+from penstock.quality.live import missing_live
 from penstock.quality.masking import personal_columns
 from penstock.quality.query import number, one_value, sample
 from penstock.quality.reconcile import reconcile
@@ -30,7 +31,7 @@ def _rule(check: Check, personal: frozenset[str]) -> Rule:
         fingerprint=check.fingerprint,
         where=str(check.path),
         description=check.description,
-        run=_runner(check, personal),
+        run=lambda connection: missing_live(check, connection) or _runner(check, personal)(connection),
     )
 
 

@@ -26,12 +26,14 @@ class Kind(StrEnum):
 
 class Status(StrEnum):
     """pass: holds. fail: does not hold. error: the check itself could not be run, which counts as a failure.
-    pending: rows still wait for others that may yet arrive; reported, and never a reason to stop."""
+    pending: rows still wait for others that may yet arrive; reported, and never a reason to stop.
+    skipped: there is nothing to look at yet; reported, and never a reason to stop."""
 
     PASS = "pass"
     FAIL = "fail"
     ERROR = "error"
     PENDING = "pending"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True)

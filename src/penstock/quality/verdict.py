@@ -87,10 +87,12 @@ def judge(
     are noted and never block.
     """
     blocking = [_check_reason(check) for check in checks if check.blocks]
-    warnings = [_check_reason(check) for check in checks if check.status is not Status.PASS and not check.blocks]
+    quiet = (Status.PASS, Status.SKIPPED)
+    warnings = [_check_reason(check) for check in checks if check.status not in quiet and not check.blocks]
     blocking += [_test_reason(test, personal) for test in tests if _blocks(test)]
     warnings += [_test_reason(test, personal) for test in tests if test.status != "pass" and not _blocks(test)]
-    held = len(checks) + len(tests) - len(blocking) - len(warnings)
+    skipped = sum(check.status is Status.SKIPPED for check in checks)
+    held = len(checks) + len(tests) - len(blocking) - len(warnings) - skipped
     return Verdict(tuple(blocking), tuple(warnings), held)
 
 

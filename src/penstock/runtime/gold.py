@@ -20,6 +20,7 @@ from penstock.release.candidate import define_candidate
 from penstock.release.publish import Candidate, publish
 from penstock.release.record import Release, latest_release
 from penstock.runtime.installation import Installation
+from penstock.runtime.live_checks import define_live
 from penstock.runtime.metrics import keep_metrics
 from penstock.runtime.report import CheckOutcome
 from penstock.runtime.serving import judge_endpoints, key_checks
@@ -138,6 +139,7 @@ def _check(
     growth = Growth() if last is None else Growth(frozenset(came), last.checks)
     with warehouse.opened(built.database, read_only=True) as connection:
         define_candidate(connection, scans=scans, models=built.gold, came=came)
+        define_live(connection, installation.place.root / "live", project.checks)
         checks = run_checks(project, connection, clock=clock, growth=growth)
         return (*checks, *key_checks(project.endpoints, connection, clock=clock))
 

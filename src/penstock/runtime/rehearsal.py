@@ -14,6 +14,7 @@ from penstock.errors import DeclarationError, PenstockError, TransformFailed
 from penstock.lake.table import FieldColumn, Scan, TableSpec
 from penstock.lake.types import duckdb_type, iceberg_type
 from penstock.load.tables import quarantine_spec, silver_spec, snapshots_spec
+from penstock.quality.live import live_named
 from penstock.release.candidate import define_candidate
 from penstock.release.query import as_usage_error
 from penstock.runtime.installation import Installation
@@ -98,7 +99,11 @@ def _checks(project: Project, scans: Mapping[str, Scan], built: Build) -> Iterat
     with warehouse.opened(built.database, read_only=True) as connection:
         define_candidate(connection, scans=scans, models=built.gold)
         tables = (*scans, *(f"gold.{model.name}" for model in built.gold))
+        lives = {output.name for one in project.streams.topologies.values() for output in one.outputs if output.live}
         for check in project.checks:
+            named = live_named(check)
+            if named and lives.issuperset(named):
+                continue  # what a live table holds is known where the topologies are planned
             for sql, place in _queries(check):
                 error = _wrong(connection, sql)
                 if error is not None:

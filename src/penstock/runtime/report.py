@@ -46,7 +46,7 @@ class CheckOutcome:
     name: str
     kind: str
     severity: str
-    status: str  # pass | fail | error | pending
+    status: str  # pass | fail | error | pending | skipped
     message: str
     description: str = ""
     sample: tuple[Mapping[str, str | None], ...] = ()

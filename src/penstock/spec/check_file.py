@@ -25,7 +25,12 @@ SEVERITY = default(
     "`error` blocks the release, `warn` is reported.",
     Severity.ERROR,
 )
-SQL = required("sql", WORDS, "The query. It sees `silver.*`, `quarantine.*` and the candidate `gold.*`.")
+SQL = required(
+    "sql",
+    WORDS,
+    "The query. It sees `silver.*`, `quarantine.*`, the candidate `gold.*` and, as they are, live tables as `live.*`: where "
+    "one of them is not there yet, the check is skipped.",
+)
 AGAINST = optional("against", WORDS, "reconcile: the second query.")
 MINIMUM = optional("minimum", NUMBER, "threshold: the lowest number that passes.")
 MAXIMUM = optional("maximum", NUMBER, "threshold: the highest number that passes.")

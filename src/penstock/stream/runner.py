@@ -99,7 +99,7 @@ class Runner:
         if self._reader is None:
             raise AssertionError("resume first")
         chunks = self._reader.poll(self.limits.rows, timeout)
-        if chunks:
+        if chunks or self._version is None:  # what closes without new rows may be looked up as well
             self._refresh()
         now = self.now()
         came = self.pipeline.take(_by_topic(chunks), _unreadable(chunks))
