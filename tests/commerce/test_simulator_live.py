@@ -20,7 +20,7 @@ from simulator.live.cast import Cast
 from simulator.live.draws import Draws
 from simulator.live.feed import Feed, feed
 from simulator.live.happening import World
-from simulator.live.journal import Journal, OtherShop
+from simulator.live.journal import Journal, LostTruth, OtherShop
 from simulator.live.rows import TOPICS, rows_of
 from simulator.live.schedule import Schedule, Start
 from simulator.options import Options
@@ -194,6 +194,13 @@ def test_a_simulator_that_was_killed_between_two_topics_goes_on_without_loss_or_
     expected = rows_of(world, START, 0, total).topics
     for name, key in (("transactions", "payment_id"), ("customer_events", "event_id"), ("orders_live", "order_id")):
         assert Counter(row[key] for row in street.rows(name)) == Counter(expected[name][key].to_pylist())
+
+
+def test_topics_whose_truth_is_gone_are_not_gone_on_with(street: Street) -> None:
+    street.run(lambda one: one.flat_out(500))
+    (street.folder / "truth.jsonl").unlink()
+    with pytest.raises(LostTruth):
+        street.run(lambda one: one.flat_out(500))
 
 
 def test_a_journal_of_another_shop_is_refused_and_a_torn_line_is_cut_off(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from simulator.live.cast import Cast
 from simulator.live.draws import Draws
 from simulator.live.happening import World
-from simulator.live.journal import Journal, OtherShop
+from simulator.live.journal import Journal, LostTruth, OtherShop
 from simulator.options import Options
 
 _SHOP = ("seed", "customers", "products", "orders", "days", "start", "stores", "currencies")
@@ -58,7 +58,7 @@ def _live(given: argparse.Namespace, options: Options) -> int:
             else:
                 one.flat_out(given.events)
             seconds = time.perf_counter() - started
-    except (PenstockError, OtherShop, ValueError) as error:
+    except (PenstockError, OtherShop, LostTruth) as error:
         return _refuse(str(error), code=getattr(error, "exit_code", 2))
     told = {"events": one.events, "seconds": round(seconds, 3), "per_second": round(one.events / max(seconds, 1e-9))}
     print(json.dumps(told))  # noqa: T201

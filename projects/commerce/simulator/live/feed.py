@@ -19,7 +19,7 @@ from penstock.spec.stream import Topic
 from penstock.stream.outgoing import records
 from penstock.world import Clock
 from simulator.live.happening import World
-from simulator.live.journal import Journal
+from simulator.live.journal import Journal, LostTruth
 from simulator.live.rows import TOPICS, Rows, rows_of
 
 NAME = "simulator"
@@ -89,7 +89,7 @@ class Feed:
         came = max(outlet.last for outlet in self.outlets.values())
         newest = max(came, self.journal.last)
         if newest >= 0 and not self.journal.schedule.starts:
-            raise ValueError("the topics hold rows of a simulator whose truth file is gone: name that file")
+            raise LostTruth("the topics hold rows of a live shop whose truth file is gone: name that file")
         for batch in range(min(outlet.last for outlet in self.outlets.values()) + 1, newest + 1):
             self._append(batch)
         self.journal.begin(newest, at=at, pace=pace, size=size)

@@ -173,9 +173,8 @@ class World:
         """Variant and quantity of a line of each visit."""
         key = visit * 2 + line - 1
         places = (self.draws.unit("variant", key) * self.cast.sold.shape[1]).astype(np.int64)
-        return self.cast.sold[store, places].astype(np.int64), 1 + (self.draws.unit("units", key) ** 3 * 4).astype(
-            np.int64
-        )
+        units = 1 + (self.draws.unit("units", key) ** 3 * 4).astype(np.int64)
+        return self.cast.sold[store, places].astype(np.int64), units
 
     def worth(self, visit: Ints, lines: Ints, store: Ints) -> Ints:
         """What all lines of each visit cost, in ten-thousandths."""

@@ -23,6 +23,10 @@ class OtherShop(ValueError):
     """The file tells of a shop that was made otherwise."""
 
 
+class LostTruth(ValueError):
+    """The topics hold rows of a live shop, and the file that says how they were made is gone."""
+
+
 class Journal:
     """`schedule`, and `last`: the newest batch that is told, -1 when none is."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +54,3 @@ class Schedule:
         """Another start after `batch` (-1: at the very beginning)."""
         event = self.events_of(batch)[1] if batch >= 0 else 0
         return Schedule((*self.starts, Start(batch + 1, event, at, pace, size)))
-
-    def __iter__(self) -> Iterator[Start]:
-        return iter(self.starts)
