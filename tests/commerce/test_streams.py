@@ -71,6 +71,9 @@ def test_a_payment_is_scored_against_the_earlier_ones_of_its_user(till: Desk) ->
         assert row["is_anomaly"] == (score is not None and score > 3)
     assert [row["payment_id"] for row in till.rows("anomalies")] == ["p33"]
     assert [row["payment_id"] for row in till.rows("live.recent_anomalies")] == ["p33"]
+    (suspect,) = till.rows("live.suspect_payments")
+    weighed = -4 + 0.9 * min(found["p33"]["z_score"], 20) + 1.0  # after midnight, not the first
+    assert (suspect["payment_id"], suspect["odds"]) == ("p33", pytest.approx(1 / (1 + math.exp(-weighed))))
 
 
 def test_an_amount_is_in_base_currency_and_a_user_has_region_and_segment(till: Desk) -> None:

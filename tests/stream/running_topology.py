@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from penstock.log.protocol import OFFSET, TopicSpec
+from penstock.runtime.scoring import models_of
 from penstock.spec.project import Project
 from penstock.sql.connection import connect
 from penstock.stream.incoming import REJECTED_SCHEMA, Incoming, payload_schema
@@ -91,7 +92,9 @@ class Desk:
                     incoming[node.name] = Incoming(
                         connection, intake.declared, intake.contract, tenant="default", pseudonym_key=b"k", domains={}
                     )
-            yield Pipeline(graph, connection, incoming, make_stages(graph, connection))
+            yield Pipeline(
+                graph, connection, incoming, make_stages(graph, connection, models=models_of(self.project, graph))
+            )
 
     def replayed(self, topics: Collection[str]) -> dict[str, list[Row]]:
         """What the rounds of the journal make when they are taken again."""

@@ -9,6 +9,7 @@ import pyarrow as pa
 from penstock.errors import DeclarationError, PenstockError
 from penstock.runtime.explain import Explanation
 from penstock.runtime.installation import Installation
+from penstock.runtime.scoring import load_model
 from penstock.spec.stream import Topology
 from penstock.stream.picture import picture
 from penstock.stream.plan import Graph, NotReleased, make_graphs
@@ -45,6 +46,8 @@ def problems_of_streams(installation: Installation) -> tuple[PenstockError, ...]
     if not installation.project.streams.topologies:
         return ()
     try:
+        for model in installation.project.streams.models.values():
+            load_model(model)
         graphs(installation)
     except DeclarationError as error:
         return tuple(one for one in error.problems or (error,) if not isinstance(one, NotReleased))

@@ -15,6 +15,7 @@ from penstock.log.protocol import Job, Log, TopicSpec
 from penstock.runtime.following import LiveTables
 from penstock.runtime.installation import Installation
 from penstock.runtime.reference_table import newest_release, read_reference
+from penstock.runtime.scoring import models_of
 from penstock.runtime.secret import pseudonym_key
 from penstock.spec.project import Project
 from penstock.sql.connection import connect
@@ -138,7 +139,7 @@ def make_pipeline(
                 domains=pseudonym_domains(intake.contract, project.contracts),
                 texts=node.name in texts,
             )
-    return Pipeline(graph, connection, incoming, make_stages(graph, connection))
+    return Pipeline(graph, connection, incoming, make_stages(graph, connection, models=models_of(project, graph)))
 
 
 def _secret(installation: Installation) -> bytes:

@@ -37,6 +37,7 @@ from penstock.spec.stream import Streams
 from penstock.spec.stream_file import DeclaredStreams, make_streams, read_streams
 from penstock.spec.stream_judge import judge_streams
 from penstock.spec.stream_keys import TOPIC_NAME
+from penstock.spec.stream_models import read_models
 
 PROJECT_FILE = "penstock.yml"
 PROFILE = "PENSTOCK_PROFILE"  # environment variable that names the profile whose checks count too
@@ -100,6 +101,7 @@ class _Loading:
         datasets = Datasets(by_dataset, self._knows_every_dataset(contracts))
         self._judge_agreement(contracts, sources, datasets)
         judge_streams(streams, datasets, self.problems)
+        scoring = read_models(streams, self.root, self.problems)
         self._refuse_shared_names(sources, checks, streams)
         models, models_fingerprint = self._models()
         tenant = "default" if fields is None else fields.get(TENANT_KEY) or "default"
@@ -109,7 +111,7 @@ class _Loading:
         made_contracts = with_history(made_contracts, made_sources)
         made_checks = tuple(check for _, check in checks if check is not None)
         by_fingerprint = {name: contract.fingerprint for name, contract in made_contracts.items()}
-        made_streams = make_streams(streams, by_fingerprint) if len(self.problems) == 0 else None
+        made_streams = make_streams(streams, by_fingerprint, scoring) if len(self.problems) == 0 else None
         made_endpoints = [endpoint for _, endpoint in endpoints if endpoint is not None]
         declared, made = len(contracts) + len(sources) + len(checks), len(made_contracts) + len(made_sources)
         if len(self.problems) > 0 or fields is None or made_streams is None or declared != made + len(made_checks):

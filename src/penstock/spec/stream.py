@@ -205,6 +205,7 @@ class Score:
     model: str
     columns: tuple[str, ...]
     into: str
+    version: str = ""  # fingerprint of the model
 
 
 Operation: TypeAlias = Filter | Derive | Deduplicate | Lookup | Running | Window | Join | Score
@@ -263,11 +264,22 @@ class Topology:
 
 
 @dataclass(frozen=True)
+class ScoringModel:
+    """A Python file of the project whose function `score` says a number for each row; its version is its content."""
+
+    name: str
+    path: Path
+    fingerprint: str
+    description: str = ""
+
+
+@dataclass(frozen=True)
 class Streams:
     """Everything under streams/."""
 
     topics: Mapping[str, Topic] = field(default_factory=lambda: MappingProxyType({}))
     topologies: Mapping[str, Topology] = field(default_factory=lambda: MappingProxyType({}))
+    models: Mapping[str, ScoringModel] = field(default_factory=lambda: MappingProxyType({}))
 
     def topics_of(self, dataset: str) -> tuple[Topic, ...]:
         return tuple(topic for topic in self.topics.values() if topic.dataset == dataset)

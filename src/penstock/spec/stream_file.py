@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from penstock.spec.stream import (
     Output,
     Running,
     Score,
+    ScoringModel,
     Step,
     Streams,
     Topic,
@@ -40,6 +41,7 @@ class DeclaredStreams:
     path: Path
     topics: tuple[Fields, ...]
     topologies: tuple[tuple[Fields, tuple[Step | None, ...], tuple[Output | None, ...]], ...]
+    models: tuple[Fields, ...] = ()
 
 
 def read_streams(root: Node, path: Path, problems: Problems) -> DeclaredStreams | None:
@@ -48,7 +50,7 @@ def read_streams(root: Node, path: Path, problems: Problems) -> DeclaredStreams 
     if fields is None:
         return None
     topologies = tuple(_read_topology(one, problems) for one in fields.get(keys.TOPOLOGIES) or ())
-    return DeclaredStreams(path, fields.get(keys.TOPICS) or (), topologies)
+    return DeclaredStreams(path, fields.get(keys.TOPICS) or (), topologies, fields.get(keys.SCORING_MODELS) or ())
 
 
 def make_topic(fields: Fields, path: Path, contract: str | None) -> Topic | None:
@@ -74,14 +76,16 @@ def make_topic(fields: Fields, path: Path, contract: str | None) -> Topic | None
     return replace(topic, fingerprint=fingerprint("topic", meaning, [contract]))
 
 
-def make_streams(files: Sequence[DeclaredStreams], contracts: Mapping[str, str]) -> Streams | None:
+def make_streams(
+    files: Sequence[DeclaredStreams], contracts: Mapping[str, str], models: Mapping[str, ScoringModel]
+) -> Streams | None:
     """All topics and topologies, once everything is known to be right; `contracts` are fingerprints by dataset."""
     topics = [
         make_topic(fields, file.path, contracts.get(fields.get(keys.DATASET) or ""))
         for file in files
         for fields in file.topics
     ]
-    drafts = [_draft(*topology, file.path) for file in files for topology in file.topologies]
+    drafts = [_draft(*topology, file.path, models) for file in files for topology in file.topologies]
     if None in topics or None in drafts:
         return None
     made = {topic.name: topic for topic in topics if topic is not None}
@@ -97,11 +101,16 @@ def make_streams(files: Sequence[DeclaredStreams], contracts: Mapping[str, str])
         MappingProxyType(
             {name: replace(draft, fingerprint=finished(draft)) for name, draft in sorted(declared.items())}
         ),
+        MappingProxyType(dict(sorted(models.items()))),
     )
 
 
 def _draft(
-    fields: Fields, steps: Sequence[Step | None], outputs: Sequence[Output | None], path: Path
+    fields: Fields,
+    steps: Sequence[Step | None],
+    outputs: Sequence[Output | None],
+    path: Path,
+    models: Mapping[str, ScoringModel],
 ) -> Topology | None:
     """The topology without its fingerprint."""
     right_steps, right_outputs = (tuple(step for step in steps if step), tuple(one for one in outputs if one))
@@ -111,11 +120,21 @@ def _draft(
         name=fields[keys.TOPOLOGY_NAME],
         input=fields[keys.INPUT],
         time=_time(fields[keys.TIME_KEY]),
-        steps=right_steps,
+        steps=with_versions(right_steps, models),
         outputs=right_outputs,
         path=path,
         fingerprint="",
         description=fields[keys.TOPOLOGY_DESCRIPTION],
+    )
+
+
+def with_versions(steps: Iterable[Step], models: Mapping[str, ScoringModel]) -> tuple[Step, ...]:
+    """Steps that say of which version their model is."""
+    return tuple(
+        replace(step, operation=replace(step.operation, version=models[step.operation.model].fingerprint))
+        if isinstance(step.operation, Score)
+        else step
+        for step in steps
     )
 
 

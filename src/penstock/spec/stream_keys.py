@@ -160,6 +160,14 @@ STEPS = default("steps", Many(STEP), "What is done, in this order.", ())
 OUTPUTS = required("outputs", Many(OUTPUT, at_least=1), "Where rows go.")
 TOPOLOGY = Section("a topology", (TOPOLOGY_NAME, TOPOLOGY_DESCRIPTION, INPUT, TIME_KEY, STEPS, OUTPUTS))
 
+SCORING_NAME = required("name", NAME, "Name of the model, for `score`.")
+SCORING_PATH = required(
+    "path", WORDS, "Python file in the folder of the project; its function `score(rows)` gives a number for each row."
+)
+SCORING_DESCRIPTION = default("description", PROSE, "What the score means.", "")
+SCORING = Section("a model", (SCORING_NAME, SCORING_PATH, SCORING_DESCRIPTION))
+
 TOPICS = default("topics", Many(TOPIC), "Events that somebody produces.", ())
 TOPOLOGIES = default("topologies", Many(TOPOLOGY), "What is done with events.", ())
-STREAM_FILE = Section("a file of streams", (TOPICS, TOPOLOGIES))
+SCORING_MODELS = default("models", Many(SCORING), "Models that score rows.", ())
+STREAM_FILE = Section("a file of streams", (TOPICS, TOPOLOGIES, SCORING_MODELS))
