@@ -305,6 +305,10 @@ topologies:
     outputs:
       - live: last_odd
         key: [isbn]
+models:
+  - name: forest
+    path: scoring/forest.py
+    description: How likely a fee is an odd one.
 """
 FILES = {
     "penstock.yml": PROJECT,
@@ -315,6 +319,7 @@ FILES = {
     "endpoints/books.yml": ENDPOINTS,
     "streams/desk.yml": STREAMS,
     "models/dbt_project.yml": "name: library\n",
+    "scoring/forest.py": "def score(rows):\n    return rows['fee']\n",
 }
 
 
