@@ -22,6 +22,7 @@ from penstock.runtime.served import Served, is_served, served, serving_store
 from penstock.serve.agreement import GoldColumn, Tables, early_problems, fitted, judge
 from penstock.serve.feed import key_faults, slices
 from penstock.serve.kind import instant
+from penstock.serve.live import LiveDoor
 from penstock.spec.endpoint import Endpoint
 from penstock.spec.project import Project, Severity
 from penstock.store.collection import Collection, collections, version_of
@@ -81,7 +82,19 @@ def _serve(installation: Installation, *, host: str, port: int, workers: int, re
         port=port,
         workers=workers,
         cors=installation.project.serving.cors,
+        live=live_door(installation.project),
     )
+
+
+def live_door(project: Project) -> LiveDoor:
+    """What is served of live tables, and by which topology each is kept."""
+    topologies = {
+        output.name: topology.name
+        for topology in project.streams.topologies.values()
+        for output in topology.outputs
+        if output.live
+    }
+    return LiveDoor(project.live, project.measures, topologies)
 
 
 def judge_endpoints(project: Project, models: Sequence[ModelResult]) -> None:

@@ -45,8 +45,13 @@ def tell(installation: Installation, state: TopologyState) -> None:
 
 def read_states(installation: Installation) -> tuple[TopologyState, ...]:
     """What was told last of every topology that ever ran here, by name."""
+    return states_in(installation.place.root)
+
+
+def states_in(root: Path) -> tuple[TopologyState, ...]:
+    """The same for a data directory."""
     found = []
-    for path in sorted((installation.place.root / FOLDER).glob("*.json")):
+    for path in sorted((root / FOLDER).glob("*.json")):
         state = _read(path)
         if state is not None:
             found.append(state)

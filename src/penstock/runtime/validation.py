@@ -25,6 +25,7 @@ def validate(project: Path, data_dir: Path | None) -> Project:
 
 def _problems(installation: Installation) -> Iterator[PenstockError]:
     from penstock.conform.validate import problems
+    from penstock.runtime.live_agreement import problems_of_live
     from penstock.runtime.planned import problems_of_streams
     from penstock.sql.connection import connect
 
@@ -37,6 +38,7 @@ def _problems(installation: Installation) -> Iterator[PenstockError]:
             wrong += len(of_contract)
             yield from of_contract.values()
     yield from problems_of_streams(installation)
+    yield from problems_of_live(installation)
     yield from _model_problems(installation, rehearse=wrong == 0)
 
 

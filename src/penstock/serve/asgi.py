@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from fastapi import FastAPI
 
 from penstock.serve.app import make_app
 from penstock.serve.lifetime import outlive_nobody
+from penstock.serve.live import LiveDoor, Streaming, live_routes
 from penstock.serve.metrics import metric_routes
 from penstock.serve.numbers import ReleasedNumbers
 from penstock.serve.site import Current
@@ -20,18 +22,19 @@ from penstock.world import World
 VARIABLE = "PENSTOCK_SERVING"
 
 
-def setting(*, store: Path, root: Path, cors: tuple[str, ...]) -> str:
+def setting(*, store: Path, root: Path, cors: tuple[str, ...], live: LiveDoor | None = None) -> str:
     """What `make` finds in the environment under `VARIABLE`."""
-    return json.dumps({"store": str(store), "root": str(root), "cors": cors})
+    return json.dumps({"store": str(store), "root": str(root), "cors": cors, "live": (live or LiveDoor()).as_record()})
 
 
-def make(world: World) -> FastAPI:
-    """The application over the store in a folder."""
+def make(world: World, streaming: Callable[[Path], Streaming]) -> FastAPI:
+    """The application over the store in a folder; `streaming` tells how far streams are in a data directory."""
     outlive_nobody()
     given = json.loads(os.environ[VARIABLE])
     current, root = Current(SqliteStore(Path(given["store"]))), Path(given["root"])
     numbers = ReleasedNumbers(root, world)
-    app = make_app(current, root, cors=given["cors"], routers=[metric_routes(current, numbers)])
+    live = live_routes(root / "live", LiveDoor.of_record(given["live"]), lambda: streaming(root))
+    app = make_app(current, root, cors=given["cors"], routers=[live, metric_routes(current, numbers)])
     gc.collect()
     gc.freeze()  # what is there now stays, so no request waits while it is looked through for garbage
     return app

@@ -10,6 +10,7 @@ from pathlib import Path
 from penstock.errors import UsageError
 from penstock.serve.asgi import VARIABLE, setting
 from penstock.serve.lifetime import STOP_SECONDS, interrupt_when_told
+from penstock.serve.live import LiveDoor
 
 
 def require_free(host: str, port: int) -> None:
@@ -40,6 +41,7 @@ def listen(
     port: int,
     workers: int,
     cors: tuple[str, ...] = (),
+    live: LiveDoor,
 ) -> None:
     """Serve until the process is told to end (SIGINT, SIGTERM), at whatever moment that is.
 
@@ -50,7 +52,7 @@ def listen(
     from granian.server import Server
 
     require_free(host, port)
-    os.environ[VARIABLE] = setting(store=store, root=root, cors=cors)
+    os.environ[VARIABLE] = setting(store=store, root=root, cors=cors, live=live)
     server = Server(
         application,
         factory=True,

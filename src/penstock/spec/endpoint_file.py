@@ -99,15 +99,24 @@ ENDPOINT = Section(
     (PATH, TABLE, KEY, COLUMNS, FILTERS, RANGES, ORDER, PARENT_KEY, LIMIT, DESCRIPTION, EXAMPLE),
 )
 ENDPOINTS = required("endpoints", Many(ENDPOINT), "The endpoints.")
-ENDPOINT_FILE = Section("a file of endpoints", (ENDPOINTS,))
+LIVE_TABLE = required("live", NAME, "The live table that is served: an output of a topology.")
+LIVE_PARENT = optional("parent", COLUMN, "For `/x/{id}/y`: the column of this table that holds what stands for `{id}`.")
+LIVE_ENDPOINT = Section(
+    "a live endpoint", (PATH, LIVE_TABLE, COLUMNS, LIVE_PARENT, FILTERS, RANGES, ORDER, LIMIT, DESCRIPTION)
+)
+LIVE = default("live", Many(LIVE_ENDPOINT), "Endpoints of live tables: rows while streams change them.", ())
+MEASURE_NAME = required("name", NAME, "What it is called at `/metrics/live`.")
+TIME = default(
+    "time", COLUMN, "The column of the window: the rows with its greatest value are the current ones.", "window_start"
+)
+MEASURE = Section("a live measure", (MEASURE_NAME, LIVE_TABLE, COLUMNS, TIME, DESCRIPTION))
+MEASURES = default("measures", Many(MEASURE), "Live measures, told together at `/metrics/live`.", ())
+ENDPOINT_FILE = Section("a file of endpoints", (ENDPOINTS, LIVE, MEASURES))
 
 
-def read_endpoints(root: Node, problems: Problems) -> tuple[tuple[Fields, Endpoint | None], ...]:
+def read_endpoints(file: Fields, problems: Problems) -> tuple[tuple[Fields, Endpoint | None], ...]:
     """Each endpoint of the file with its fields; the endpoint is None when something about it is wrong."""
-    fields = ENDPOINT_FILE.read(root, "", problems)
-    if fields is None:
-        return ()
-    return tuple((one, _endpoint(one, problems)) for one in fields.get(ENDPOINTS) or ())
+    return tuple((one, _endpoint(one, problems)) for one in file.get(ENDPOINTS) or ())
 
 
 def judge_endpoints(declared: Sequence[Fields], problems: Problems) -> None:

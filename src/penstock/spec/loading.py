@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
@@ -16,9 +16,11 @@ from penstock.spec.contract import Contract
 from penstock.spec.contract_file import DeclaredContract, make_contract, read_contract
 from penstock.spec.document import MAX_BYTES, Node, Place, parse_document
 from penstock.spec.endpoint import Endpoint
-from penstock.spec.endpoint_file import judge_endpoints, read_endpoints
+from penstock.spec.endpoint_file import ENDPOINT_FILE, judge_endpoints, read_endpoints
 from penstock.spec.fingerprint import fingerprint, folder_fingerprint
 from penstock.spec.history import judge_histories, with_history
+from penstock.spec.live_endpoint import LiveEndpoint, LiveMeasure
+from penstock.spec.live_file import judge_live, read_live
 from penstock.spec.problems import Problems, did_you_mean
 from penstock.spec.project import Check, Project, Retention
 from penstock.spec.project_file import (
@@ -87,6 +89,8 @@ class _Loading:
     root: Path
     environment: Mapping[str, str]
     problems: Problems = field(default_factory=Problems)
+    live: list[LiveEndpoint] = field(default_factory=list)
+    measures: list[LiveMeasure] = field(default_factory=list)
 
     def project(self) -> Project | None:
         fields = self._document(self.root / PROJECT_FILE, lambda node, _: read_project_file(node, self.problems))
@@ -97,6 +101,7 @@ class _Loading:
         endpoints = [endpoint for file in self._documents("endpoints", self._endpoints) for endpoint in file]
         streams = list(self._documents("streams", lambda node, path: read_streams(node, path, self.problems)))
         judge_endpoints([fields for fields, _ in endpoints], self.problems)
+        self._judge_live([one.path for _, one in endpoints if one is not None])
         by_dataset = self._by_dataset(contracts)
         datasets = Datasets(by_dataset, self._knows_every_dataset(contracts))
         self._judge_agreement(contracts, sources, datasets)
@@ -116,7 +121,7 @@ class _Loading:
         declared, made = len(contracts) + len(sources) + len(checks), len(made_contracts) + len(made_sources)
         if len(self.problems) > 0 or fields is None or made_streams is None or declared != made + len(made_checks):
             return None
-        return _assembled(
+        project = _assembled(
             self.root.resolve(),
             fields,
             made_contracts,
@@ -126,6 +131,7 @@ class _Loading:
             (models, models_fingerprint),
             made_streams,
         )
+        return replace(project, live=tuple(self.live), measures=tuple(self.measures))
 
     def _refuse_unreadable(self, place: Place, error: Exception) -> None:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -193,7 +199,18 @@ class _Loading:
         return read_checks(node, path, self.problems)
 
     def _endpoints(self, node: Node, path: Path) -> tuple[tuple[Fields, Endpoint | None], ...]:
-        return read_endpoints(node, self.problems)
+        fields = ENDPOINT_FILE.read(node, "", self.problems)
+        if fields is None:
+            return ()
+        live, measures = read_live(fields, self.problems)
+        self.live.extend(live)
+        self.measures.extend(measures)
+        return read_endpoints(fields, self.problems)
+
+    def _judge_live(self, released: Sequence[str]) -> None:
+        for where, what in judge_live(self.live, self.measures, released):
+            file, line, column = where.rsplit(":", 2)
+            self.problems.add(Place(file, int(line), int(column)), what, remedy="Choose another one.")
 
     def _by_dataset(self, contracts: list[DeclaredContract]) -> dict[str, DeclaredContract]:
         found: dict[str, DeclaredContract] = {}

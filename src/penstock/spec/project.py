@@ -10,6 +10,7 @@ from pathlib import Path
 
 from penstock.spec.contract import Contract, snapshots_name
 from penstock.spec.endpoint import Endpoint
+from penstock.spec.live_endpoint import LiveEndpoint, LiveMeasure
 from penstock.spec.source import DeliveryMode, Source
 from penstock.spec.stream import Streams
 
@@ -88,6 +89,8 @@ class Project:
     endpoints: tuple[Endpoint, ...] = ()  # by path
     serving: Serving = Serving()
     streams: Streams = field(default_factory=Streams)
+    live: tuple[LiveEndpoint, ...] = ()
+    measures: tuple[LiveMeasure, ...] = ()
 
     @property
     def silver_tables(self) -> tuple[str, ...]:

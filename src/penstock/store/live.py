@@ -226,6 +226,18 @@ class LiveTable:
         self._db.execute("COMMIT")
 
 
+@dataclass(frozen=True)
+class LivePage:
+    """Rows as stored values by column, how many there are on all pages, and up to where the changes are in."""
+
+    rows: list[dict[str, Any]]
+    total: int
+    position: str | None
+
+
+_COMPARISONS = {"=": "=", ">=": ">=", "<=": "<="}
+
+
 @dataclass
 class LiveReader:
     """A live table open for reading, also while it is written."""
@@ -258,6 +270,36 @@ class LiveReader:
         sql = f"SELECT {', '.join(map(_quoted, names))} FROM rows WHERE {where} ORDER BY {', '.join(ordered)} LIMIT ?"
         found = self._db.execute(sql, [*chosen.values(), limit]).fetchall()
         return [dict(zip(names, row, strict=True)) for row in found]
+
+    def page(
+        self,
+        where: Sequence[tuple[str, str, Any]] = (),
+        *,
+        order: Sequence[tuple[str, bool]] = (),
+        newest: str | None = None,
+        skip: int = 0,
+        limit: int = 100,
+    ) -> LivePage:
+        """Rows that meet every condition (column, `=`, `>=` or `<=`, stored value), how many there are in all and the
+        table's position, all of one moment. With `newest`, the rows alone with the greatest value of that column."""
+        conditions = [f"{_quoted(name)} {_COMPARISONS[sign]} ?" for name, sign, _ in where]
+        if newest is not None:
+            conditions.append(f"{_quoted(newest)} = (SELECT max({_quoted(newest)}) FROM rows)")
+        chosen = f"FROM rows WHERE {' AND '.join(conditions) or 'TRUE'}"
+        ordered = [f"{_quoted(name)} {'DESC' if down else 'ASC'} NULLS LAST" for name, down in order]
+        ordered += [_quoted(name) for name in self.shape.key]
+        names = [column.name for column in self.shape.columns]
+        values = [value for _, _, value in where]
+        sql = f"SELECT {', '.join(map(_quoted, names))} {chosen} ORDER BY {', '.join(ordered)} LIMIT ? OFFSET ?"
+        with _told(self.path):
+            self._db.execute("BEGIN")
+            try:
+                position = self.position()
+                ((total,),) = self._db.execute(f"SELECT count(*) {chosen}", values).fetchall()
+                found = self._db.execute(sql, [*values, limit, skip]).fetchall()
+            finally:
+                self._db.execute("COMMIT")
+        return LivePage([dict(zip(names, row, strict=True)) for row in found], int(total), position)
 
     def close(self) -> None:
         self._db.close()

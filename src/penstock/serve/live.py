@@ -1,0 +1,296 @@
+"""Live tables over HTTP: rows while streams change them, and how fresh they are. Nobody may keep such an answer."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from penstock.serve.kind import Kind, instant, kind_named
+from penstock.serve.openapi import paging, parameter, problems
+from penstock.serve.parameters import Reading, nothing
+from penstock.serve.problem import Problem, error, refused
+from penstock.spec.endpoint import Ordering
+from penstock.spec.endpoint_file import BOUNDS
+from penstock.spec.live_endpoint import LiveEndpoint, LiveMeasure
+from penstock.store.live import ENDING, LivePage, LiveReader, open_live
+
+Streaming = Mapping[str, Mapping[str, int | None]]
+"""By topology: `watermark` and `at` (when it told so) in microseconds since 1970, and `lag` in rows."""
+MEASURES_PATH = "/metrics/live"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DECIMAL = re.compile(r"decimal\(\d+,(\d+)\)")
+_NO_STORE = {"Cache-Control": "no-store"}
+
+
+@dataclass(frozen=True)
+class LiveDoor:
+    """What is served of live tables; `topologies` says which topology keeps a table."""
+
+    endpoints: tuple[LiveEndpoint, ...] = ()
+    measures: tuple[LiveMeasure, ...] = ()
+    topologies: Mapping[str, str] = field(default_factory=dict)
+
+    def as_record(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> LiveDoor:
+        """From what JSON makes of a record."""
+        endpoints = [
+            LiveEndpoint(
+                **{
+                    **one,
+                    "order": tuple(Ordering(**by) for by in one["order"]),
+                    **{name: tuple(one[name]) for name in ("columns", "filters", "ranges")},
+                }
+            )
+            for one in record["endpoints"]
+        ]
+        measures = [LiveMeasure(**{**one, "columns": tuple(one["columns"])}) for one in record["measures"]]
+        return cls(tuple(endpoints), tuple(measures), record["topologies"])
+
+
+def live_routes(folder: Path, door: LiveDoor, streaming: Callable[[], Streaming]) -> APIRouter:
+    """The declared live endpoints over the tables in `folder`, and `/metrics/live` where measures are declared."""
+    router = APIRouter(tags=["live"])
+    for endpoint in door.endpoints:
+        router.add_api_route(
+            endpoint.path,
+            _rows_of(folder, endpoint, door, streaming),
+            methods=["GET"],
+            operation_id=f"live_{re.sub('[^a-z0-9]+', '_', endpoint.path).strip('_')}",
+            summary=endpoint.description.split("\n")[0] or f"Rows of {endpoint.table}",
+            responses={**problems(422, 503), 200: _described(_PAGE)},
+            response_class=Response,
+            openapi_extra={"parameters": list(_parameters(endpoint))},
+        )
+    if door.measures:
+        router.add_api_route(
+            MEASURES_PATH,
+            _measures_of(folder, door, streaming),
+            methods=["GET"],
+            operation_id="live_measures",
+            summary="The live measures of the newest window",
+            responses={**problems(422, 503), 200: _described(_MEASURED)},
+            response_class=Response,
+        )
+    return router
+
+
+def _rows_of(
+    folder: Path, endpoint: LiveEndpoint, door: LiveDoor, streaming: Callable[[], Streaming]
+) -> Callable[[Request], Response]:
+    def rows(request: Request) -> Response:  # in a thread: it reads files
+        told = streaming()  # before the rows, so that no row is older than it says
+        with _opened(folder, endpoint.table, endpoint.used) as reader:
+            kinds = _kinds(reader)
+            where, skip, limit = _asked(request, endpoint, kinds)
+            order = [(one.column, one.descending) for one in endpoint.order]
+            page = reader.page(where, order=order, skip=skip, limit=limit)
+        fresh = _freshness(endpoint.table, page, door, told)
+        items = ",".join(_object(row, endpoint.columns, kinds) for row in page.rows)
+        counts = f'"total":{page.total},"skip":{skip},"limit":{limit}'
+        return _answer(f'{{"items":[{items}],{counts},"live":{json.dumps(fresh)}}}')
+
+    return rows
+
+
+def _measures_of(folder: Path, door: LiveDoor, streaming: Callable[[], Streaming]) -> Callable[[Request], Response]:
+    def measures(request: Request) -> Response:
+        nothing(request.scope["query_string"])
+        told = streaming()
+        items = [_measured(folder, one, door, told) for one in door.measures]
+        return _answer(f'{{"items":[{",".join(items)}]}}')
+
+    return measures
+
+
+def _measured(folder: Path, measure: LiveMeasure, door: LiveDoor, told: Streaming) -> str:
+    """The current rows of a measure; none, and no position, where its table is not there yet."""
+    try:
+        with _opened(folder, measure.table, measure.used) as reader:
+            kinds = _kinds(reader)
+            page = reader.page(newest=measure.time, limit=1000)
+    except Problem:
+        kinds, page = {}, LivePage([], 0, None)
+    window = _text(page.rows[0][measure.time], kinds[measure.time]) if page.rows else "null"
+    rows = ",".join(_object(row, measure.columns, kinds) for row in page.rows)
+    fresh = json.dumps(_freshness(measure.table, page, door, told))
+    final = [bool(row["final"]) for row in page.rows if "final" in row]
+    whether = json.dumps(all(final) if final else None)
+    name, description = json.dumps(measure.name), json.dumps(measure.description, ensure_ascii=False)
+    return (
+        f'{{"name":{name},"description":{description},"window":{window},"final":{whether},'
+        f'"rows":[{rows}],"live":{fresh}}}'
+    )
+
+
+@contextmanager
+def _opened(folder: Path, table: str, columns: Sequence[str]) -> Iterator[LiveReader]:
+    """The table for reading; Problem 503 where the stream that makes it has not."""
+    if not (folder / f"{table}{ENDING}").exists():
+        raise _absent(f"The live table {table} is not there yet: `penstock stream` or `penstock up` makes it.")
+    reader = open_live(folder, table)
+    try:
+        missing = set(columns) - {column.name for column in reader.shape.columns}
+        if missing:
+            named = ", ".join(sorted(missing))
+            raise _absent(f"The live table {table} has no {named} yet: start `penstock stream` anew.")
+        yield reader
+    finally:
+        reader.close()
+
+
+def _absent(detail: str) -> Problem:
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "5"})
+
+
+def _kinds(reader: LiveReader) -> dict[str, str]:
+    return {column.name: column.kind for column in reader.shape.columns}
+
+
+def _asked(
+    request: Request, endpoint: LiveEndpoint, kinds: Mapping[str, str]
+) -> tuple[list[tuple[str, str, Any]], int, int]:
+    """Conditions on stored values, and the page; Problem 422 with all that is wrong."""
+    choosers = list(_choosers(endpoint))
+    reading = Reading(request.scope["query_string"], ("skip", "limit", *(name for name, _, _ in choosers)))
+    skip, limit = reading.paging(usual=endpoint.usual_limit, most=endpoint.limit)
+    where: list[tuple[str, str, Any]] = []
+    for name, column, sign in choosers:
+        kind = kind_named(kinds[column])
+        if reading.value(name, kind.parse, kind.expected) is not None:
+            where.append((column, sign, _stored(reading.text(name) or "", kind)))
+    reading.finish()
+    if endpoint.parent is not None:
+        kind, given = kind_named(kinds[endpoint.parent]), request.path_params["id"]
+        if kind.parse(given) is None:
+            raise refused([error("id", f"id is not {kind.expected}.", expected=kind.expected)])
+        where.append((endpoint.parent, "=", _stored(given, kind)))
+    return where, min(skip, (1 << 62)), limit
+
+
+def _choosers(endpoint: LiveEndpoint) -> Iterator[tuple[str, str, str]]:
+    low, high = BOUNDS
+    yield from ((name, name, "=") for name in endpoint.filters)
+    for name in endpoint.ranges:
+        yield name + low, name, ">="
+        yield name + high, name, "<="
+
+
+def _stored(text: str, kind: Kind) -> Any:
+    """A parameter that its kind could read, as live tables store it."""
+    if match := _DECIMAL.fullmatch(kind.name):
+        return int(Decimal(text).scaleb(int(match[1])))
+    if kind.name == "date":
+        return (date.fromisoformat(text) - _EPOCH.date()).days
+    return kind.parse(text)
+
+
+def _object(row: Mapping[str, Any], columns: Sequence[str], kinds: Mapping[str, str]) -> str:
+    return "{" + ",".join(f"{json.dumps(name)}:{_text(row[name], kinds[name])}" for name in columns) + "}"
+
+
+def _text(value: Any, kind: str) -> str:
+    """A stored value as JSON, written as the other answers write it.
+
+    >>> _text(1234, "decimal(10,2)"), _text(0, "instant"), _text(None, "text")
+    ('12.34', '"1970-01-01T00:00:00Z"', 'null')
+    """
+    if value is None:
+        return "null"
+    if match := _DECIMAL.fullmatch(kind):
+        return format(Decimal(value).scaleb(-int(match[1])), "f")
+    match kind:
+        case "instant":
+            return f'"{_moment(value)}"'
+        case "date":
+            return f'"{date(1970, 1, 1) + timedelta(days=value)}"'
+        case "boolean":
+            return "true" if value else "false"
+        case "binary":
+            return json.dumps(base64.b64encode(value).decode())
+        case "list":
+            return str(value)
+        case "number" if not math.isfinite(value):
+            return f'"{value}"'
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _moment(microseconds: int) -> str:
+    return instant(_EPOCH + timedelta(microseconds=microseconds))
+
+
+def _freshness(table: str, page: LivePage, door: LiveDoor, told: Streaming) -> dict[str, Any]:
+    """How far the table is: offsets by partition of the topic of its changes, and what its topology told last."""
+    positions = {} if page.position is None else json.loads(page.position)
+    state = told.get(door.topologies.get(table, ""), {})
+    watermark, at = state.get("watermark"), state.get("at")
+    return {
+        "table": table,
+        "position": {part: offset for part, (offset, _) in positions.items()},
+        "watermark": None if watermark is None or watermark < 0 else _moment(watermark),
+        "lag": state.get("lag"),
+        "told_at": None if at is None else _moment(at),
+    }
+
+
+def _answer(body: str) -> Response:
+    return Response(body.encode(), media_type="application/json", headers=_NO_STORE)
+
+
+_FRESH = {
+    "table": "members_now",
+    "position": {"0": 1200},
+    "watermark": "2024-05-01T06:00:00Z",
+    "lag": 0,
+    "told_at": "2024-05-01T06:00:02Z",
+}
+_PAGE = {"items": [], "total": 0, "skip": 0, "limit": 100, "live": _FRESH}
+_MEASURED = {
+    "items": [
+        {
+            "name": "visits_per_minute",
+            "description": "Visits in a minute.",
+            "window": "2024-05-01T06:00:00Z",
+            "final": False,
+            "rows": [{"visits": 12}],
+            "live": _FRESH,
+        }
+    ]
+}
+
+
+def _described(example: Mapping[str, Any]) -> dict[str, Any]:
+    schema = {"type": "object", "required": list(example)}
+    return {
+        "description": "Found; `live` tells how fresh it is.",
+        "content": {"application/json": {"schema": schema, "example": example}},
+    }
+
+
+def _parameters(endpoint: LiveEndpoint) -> Iterator[dict[str, Any]]:
+    if endpoint.parent is not None:
+        yield {
+            "name": "id",
+            "in": "path",
+            "required": True,
+            "description": f"The {endpoint.parent}.",
+            "schema": {"type": "string"},
+        }
+    yield from paging(endpoint.limit, endpoint.usual_limit)
+    words = {"=": "equal to", ">=": "not below", "<=": "not above"}
+    for name, column, sign in _choosers(endpoint):
+        yield parameter(name, f"Rows whose {column} is {words[sign]} the value.", {"type": "string"})
