@@ -67,7 +67,6 @@ FIGURES = (
 )
 """Live tables to watch: in which order, and which columns of the first rows."""
 
-LOOK = ("/metrics/live", "/anomalies", "/merchants/top")
 LIVE_NEXT = (
     ("topics", "tail", "transactions"),
     ("stream", "rows", "merchant_days", "--order", "taken desc"),

@@ -12,6 +12,7 @@ from penstock.runtime.installation import Installation
 from penstock.runtime.pulse import Figure, Pulse
 from penstock.runtime.supervisor import Part
 from penstock.runtime.up import parts_of, up
+from penstock.serve.live import MEASURES_PATH
 from penstock.serve.server import require_free
 
 HOST = "127.0.0.1"
@@ -46,10 +47,11 @@ def go_live(installation: Installation, *, port: int, say: Callable[[str], None]
 
 def _where(installation: Installation, world: ModuleType, port: int) -> Iterator[str]:
     """Where to look while it runs."""
-    served = {endpoint.path for endpoint in installation.project.endpoints}
+    live = [endpoint.path for endpoint in installation.project.live]
+    measures = [MEASURES_PATH] if installation.project.measures else []
     yield ""
     yield f"Everything runs now, with {world.RATE:,} events a second from outside. Ctrl-C ends all of it."
-    for path in ("/openapi.json", *(path for path in world.LOOK if path in served)):
+    for path in (*measures, *live, "/openapi.json"):
         yield f"  http://{HOST}:{port}{path}"
     where = ("-p", str(installation.project.root), "--data-dir", str(installation.place.root))
     for words in (("status",), *world.LIVE_NEXT):
