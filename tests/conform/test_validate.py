@@ -8,7 +8,7 @@ import pytest
 
 from penstock.conform.validate import problems
 from penstock.errors import DeclarationError
-from penstock.spec.contract import Column, Contract, Dedupe, LogicalType, RowRule
+from penstock.spec.contract import Column, Contract, Dedupe, Format, LogicalType, RowRule
 from penstock.spec.source import Reading
 from penstock.sql.connection import connect
 from tests.conform.declared import column, contract
@@ -41,6 +41,24 @@ def test_a_horizon_needs_an_order_in_time(ordered: Column | None) -> None:
     columns = [column("k"), *([] if ordered is None else [ordered])]
     dedupe = Dedupe(None if ordered is None else ordered.name, timedelta(days=1))
     assert found(contract(*columns, key=["k"], dedupe=dedupe)) == ["dedupe"]
+
+
+def test_constants_that_would_refuse_every_row_are_named() -> None:
+    declared = contract(
+        column("mail", format=Format.EMAIL),
+        column("home", format=Format.EMAIL),
+        column("low", LogicalType.INTEGER),
+        column("high", LogicalType.INTEGER),
+        column("read", LogicalType.INTEGER),
+        rules=[
+            RowRule("ordered", "low < high"),
+            RowRule("positive", "low > 0"),
+            RowRule("open", "low > read"),
+            RowRule("told", "mail = home"),
+        ],
+    )
+    reading = Reading(constants=(("mail", "a at b.org"), ("home", "a@b.org"), ("low", "7"), ("high", "3")))
+    assert found(declared, reading) == ["column mail", "rule ordered"]
 
 
 def test_problems_are_declaration_errors() -> None:

@@ -1,4 +1,4 @@
-"""What is wrong with a contract that only compiling it shows: patterns, rules, declared values, formats, bounds."""
+"""What is wrong with a contract that only compiling it shows: patterns, rules, declared values, formats, bounds, constants."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import duckdb
 
 from penstock.conform.batch import Conformer
 from penstock.conform.columns import SYSTEM
+from penstock.conform.rules import row_check
 from penstock.errors import DeclarationError
 from penstock.spec.contract import Classification, Contract, Dedupe, LogicalType
 from penstock.spec.source import Reading
@@ -21,7 +22,9 @@ def problems(
     connection: duckdb.DuckDBPyConnection, contract: Contract, reading: Reading | None = None
 ) -> tuple[DeclarationError, ...]:
     """Every column and rule that cannot be compiled for deliveries read as `reading` says, and senseless dedupe."""
-    return (*_parts(connection, contract, reading or Reading()), *_dedupe(contract))
+    found = tuple(_parts(connection, contract, reading or Reading()))
+    constants = () if found or reading is None else _constants(connection, contract, reading)
+    return (*found, *constants, *_dedupe(contract))
 
 
 def _parts(connection: duckdb.DuckDBPyConnection, contract: Contract, reading: Reading) -> Iterator[DeclarationError]:
@@ -38,6 +41,38 @@ def _parts(connection: duckdb.DuckDBPyConnection, contract: Contract, reading: R
     for rule in contract.rules:
         part = replace(alone, columns=plain, rules=(rule,))
         yield from _compiled(connection, part, reading, f"{contract.path}: rule {rule.name}")
+
+
+def _constants(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, reading: Reading
+) -> Iterator[DeclarationError]:
+    """Hold one row of constants to each column that has one, and to each rule over such columns alone: what would
+    refuse every row of the source."""
+    alone = replace(contract, key=(), dedupe=Dedupe(), rules=(), references=(), partitions=())
+    constant = {column.name: column for column in contract.columns if reading.constant(column.name) is not None}
+    for name, column in tuple(constant.items()):
+        if _refuses(connection, replace(alone, columns=(column,)), reading):
+            del constant[name]  # a rule over it says nothing more
+            yield _broken(f"The constant for `{name}`", f"{contract.path}: column {name}")
+    for rule in contract.rules:
+        names = row_check(rule, contract).columns
+        if names and all(name in constant for name in names):
+            part = replace(alone, columns=tuple(constant[name] for name in names), rules=(rule,))
+            if _refuses(connection, part, reading):
+                yield _broken(f"What the constants make of rule `{rule.name}`", f"{contract.path}: rule {rule.name}")
+
+
+def _refuses(connection: duckdb.DuckDBPyConnection, part: Contract, reading: Reading) -> bool:
+    system = (f"{'1' if name in ('_file_id', '_line') else 'NULL'} AS {quote(name)}" for name in SYSTEM)
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW validated AS SELECT {', '.join(system)}")
+    conformed = Conformer(part, reading, tenant="", pseudonym_key=b"").check(connection, "validated")
+    conformed.drop(connection)
+    return conformed.counts.quarantined > 0
+
+
+def _broken(what: str, where: str) -> DeclarationError:
+    remedy = "Correct it under `constants` of the source, or the contract: as it is, every row would be refused."
+    return DeclarationError(f"{what} is not what the contract says", where=where, remedy=remedy)
 
 
 def _compiled(
