@@ -11,7 +11,7 @@ from bench import machine
 from bench.figure import keep, show
 
 HERE = Path(__file__).parent
-BENCHMARKS = ("batch", "serve", "shop", "stream_kernels")
+BENCHMARKS = ("batch", "serve", "shop", "stream", "stream_kernels")
 
 
 def main(arguments: list[str]) -> int:
@@ -26,7 +26,8 @@ def main(arguments: list[str]) -> int:
     if outcome is None:
         return 2
     show(outcome.figures)
-    keep(HERE / "results" / f"{name}.json", name, outcome, measured)
+    file = "-".join(filter(None, (name, outcome.part)))
+    keep(HERE / "results" / f"{file}.json", name, outcome, measured)
     return 0 if all(figure.ok for figure in outcome.figures) else 1
 
 

@@ -55,12 +55,14 @@ class Figure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """All figures of one benchmark; `runs` are the single measurements, `peers` the versions compared with."""
+    """All figures of one benchmark; `runs` are the single measurements, `peers` the versions compared with. `part` names
+    what was measured when it was not all of it: that is kept in a file of its own."""
 
     figures: Sequence[Figure]
     runs: Mapping[str, Sequence[float]] = field(default_factory=dict)
     peers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    part: str = ""
 
 
 def _rounded(value: float | None) -> float | None:

@@ -1,0 +1,116 @@
+"""The stream: the whole road, restart and landing. Parts are asked for by name.
+
+`PARTS` (by comma) names the parts to measure, all of them without it; `ROWS`, `ROUNDS` and `COMMITS` make a
+trial smaller than what the bars are meant for. A part whose programs are missing is told of and has no figures.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import landing, road
+from bench.figure import Figure, Outcome
+
+
+class Missing(Exception):
+    """A program that a part needs is not on this machine."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured; the bars are meant for what stands here."""
+
+    rows: int = 10_000_000
+    rounds: int = 3
+    commits: int = 2000
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Size:
+        given = {
+            name: int(environment[name.upper()]) for name in cls.__dataclass_fields__ if name.upper() in environment
+        }
+        return cls(**given)
+
+
+@dataclass
+class Measured:
+    """What all parts found."""
+
+    figures: list[Figure] = field(default_factory=list)
+    runs: dict[str, Sequence[float]] = field(default_factory=dict)
+    peers: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def figure(self, name: str) -> float | None:
+        return next((one.value for one in self.figures if one.figure == name), None)
+
+
+def _road(folder: Path, size: Size, found: Measured) -> None:
+    measured = road.measure(folder, rows=size.rows, rounds=size.rounds)
+    measured.loop_rate = road.loop(folder, rows=min(size.rows, road.LOOPED))
+    found.figures += road.figures(measured)
+    found.runs["road, events/s"] = measured.rates
+    found.runs["loop, events/s"] = [measured.loop_rate]
+
+
+def _restart(folder: Path, size: Size, found: Measured) -> None:
+    members = min(size.rows, 1_000_000)
+    taken = road.restart(folder, members=members, rounds=size.rounds)
+    found.figures.append(Figure(f"restart with {members:,} keys", statistics.median(taken), "s", road.RESTART_BAR))
+    found.runs["restart, s"] = taken
+
+
+def _landing(folder: Path, size: Size, found: Measured) -> None:
+    rates = [landing.rate(folder, rows=size.rows) for _ in range(size.rounds)]
+    taken = landing.commits(folder, count=size.commits)
+    found.figures += landing.figures(rates, taken)
+    found.runs["landing, rows/s"] = rates
+    found.runs["commits of bronze, median of each hundred, ms"] = [
+        statistics.median(taken[start : start + landing.HUNDRED]) for start in range(0, len(taken), landing.HUNDRED)
+    ]
+
+
+PARTS: Mapping[str, Callable[[Path, Size, Measured], None]] = {
+    "road": _road,
+    "restart": _restart,
+    "landing": _landing,
+}
+
+
+def chosen(environment: Mapping[str, str]) -> list[str]:
+    """The parts that are asked for, in their own order; ValueError for one that is not there."""
+    asked = [name.strip() for name in environment.get("PARTS", "").split(",") if name.strip()]
+    unknown = sorted({*asked} - {*PARTS})
+    if unknown:
+        raise ValueError(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    return [name for name in PARTS if not asked or name in asked]
+
+
+def run(folder: Path) -> Outcome | None:
+    size, found = Size.of(os.environ), Measured()
+    parts = chosen(os.environ)
+    for name in parts:
+        (place := folder / name).mkdir()
+        try:
+            PARTS[name](place, size, found)
+        except Missing as missing:
+            print(f"NOT MEASURED: {name}: {missing}", file=sys.stderr, flush=True)
+            found.notes.append(f"Not measured: {name}: {missing}.")
+    if not found.figures:
+        return None
+    return Outcome(
+        figures=found.figures,
+        runs=found.runs,
+        peers=found.peers,
+        notes=[
+            *found.notes,
+            f"Parts: {', '.join(parts)}; {size}.",
+            f"Load of the machine at the end (1, 5, 15 minutes): {', '.join(f'{one:.1f}' for one in os.getloadavg())}.",
+        ],
+        part="" if len(parts) == len(PARTS) and size == Size() else "-".join(parts),
+    )

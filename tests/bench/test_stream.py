@@ -1,0 +1,43 @@
+"""The benchmark of the stream counts a time only when what came out is right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from bench.payments import Expected, ResultsDiffer, Traffic
+from bench.stream import PARTS, Size, chosen
+
+
+def windows_of(rows: pa.Table) -> pa.Table:
+    """By member and minute; all of the rows lie in one minute."""
+    found = rows.group_by("member").aggregate([("amount", "sum"), ("amount", "count")])
+    start = pa.repeat(rows["paid_at"][0], found.num_rows)
+    return pa.table(
+        {
+            "member": found["member"],
+            "window_start": start,
+            "payments": found["amount_count"],
+            "paid": found["amount_sum"],
+        }
+    )
+
+
+def test_one_payment_counted_twice_is_seen(tmp_path: Path) -> None:
+    rows = Traffic(100).batch(1000)
+    pq.write_table(rows, tmp_path / "rows.parquet")
+    expected = Expected.of(tmp_path / "rows.parquet")
+    assert expected.check_windows("member_minutes", windows_of(rows)) > 0
+    with pytest.raises(ResultsDiffer):
+        expected.check_windows("member_minutes", windows_of(pa.concat_tables([rows, rows[:1]])))
+
+
+def test_parts_are_named_and_a_trial_may_be_smaller() -> None:
+    assert chosen({}) == list(PARTS)
+    assert chosen({"PARTS": "landing,road"}) == ["road", "landing"]
+    assert Size.of({"ROWS": "1000"}).rows == 1000
+    with pytest.raises(ValueError, match="roads"):
+        chosen({"PARTS": "roads"})
