@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 from pyiceberg.catalog.sql import IcebergTables
 from pyiceberg.schema import Schema
@@ -37,6 +38,8 @@ from penstock.lake.table import Changes, Head, Scan, TableSpec
 from penstock.lake.tables import MetadataFiles, head_of, next_location, stamped
 from penstock.world import World
 
+T = TypeVar("T")
+
 
 @dataclass
 class Lake:
@@ -48,6 +51,7 @@ class Lake:
     io: DiskIO
     files: MetadataFiles
     manifests: ManifestReader
+    _derived: dict[tuple[str, Callable[[Scan], Any]], tuple[str, Any]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def open(cls, root: Path, world: World) -> Lake:
@@ -148,6 +152,14 @@ class Lake:
     def scan_head(self, head: Head) -> Scan:
         """The files of exactly this head."""
         return self._planner.scan(head.name, self.metadata(head), head.snapshot_id)
+
+    def derived(self, head: Head, make: Callable[[Scan], T]) -> T:
+        """What `make` says of exactly this head; asked again while the table stands there, it is not made again."""
+        known = self._derived.get((head.name, make))
+        if known is None or known[0] != head.metadata_location:
+            known = self._derived[head.name, make] = head.metadata_location, make(self.scan_head(head))
+        made: T = known[1]
+        return made
 
     def changes(self, name: str, since: int | None, until: int | None = None) -> Changes:
         """The files added after snapshot `since` up to `until`, and whether that is the whole difference."""

@@ -160,7 +160,7 @@ class _Taking:
         self.done = []
         self.shrinking = Shrinking.watch(self.source, self.contract, self.schema.names)
         bronze, quarantine, ledger = (self.lake.ensure(spec, lease=self.lease) for spec in self.specs)
-        known = files_in(self.lake.scan_head(ledger))
+        known = self.lake.derived(ledger, files_in)
         taken = {file.file_id for file in known}
         files = [file for file in files if file.file_id not in taken]
         if not files:

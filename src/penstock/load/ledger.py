@@ -59,8 +59,8 @@ def entry_table(entries: Iterable[Entry], *, batch: int, ingested_at: datetime) 
 
 def known_files(lake: Lake, source: str) -> tuple[KnownFile, ...]:
     """Every file taken from `source`, in the order of batch and path; none when the source was never read."""
-    name = ledger_spec(source).name
-    return () if lake.head(name) is None else files_in(lake.scan(name))
+    head = lake.head(ledger_spec(source).name)
+    return () if head is None else lake.derived(head, files_in)
 
 
 def files_in(ledger: Scan) -> tuple[KnownFile, ...]:
