@@ -406,31 +406,6 @@ LATE = ("stores", "customers", "products", "product_costs", "orders", "order_ite
 WAITING = ("sales_ledger", "fact_sales", "fct_purchases", "fact_orders", "dim_customer", "acquisition_cost", "cohorts")
 
 
-def test_a_line_that_was_told_live_counts_until_the_line_itself_is_delivered(tmp_path: Path, compiled: Path) -> None:
-    shop = Shop.at(tmp_path, compiled)
-    shop.deliver_all()
-    shop.deliver("orders", "berlin,o5,2024-03-11T09:00:00Z,,2024-03-11T09:00:00Z,paid,web,EUR,false,DE", name="more")
-    told = (
-        '{"store_id": "berlin", "order_id": "o5", "line_no": 1, "variant_id": "v1", "product_id": "p1", "quantity": 2,'
-        ' "list_price": 30, "currency": "EUR", "is_test": false, "placed_at": "2024-03-11T09:00:00Z"}'
-    )
-    (tmp_path / "told.ndjson").write_text(told + "\n")
-    shop.call("topics", "append", "order_lines_live", str(tmp_path / "told.ndjson")).expect(0)
-    shop.call("land", "--until-idle").expect(0)
-    ledger = "SELECT quantity, amount FROM gold.sales_ledger WHERE order_id = 'o5'"
-
-    shop.run()
-    assert numbers(shop.rows(ledger)) == [(Decimal(2), Decimal(60))]
-
-    shop.deliver("order_items", "berlin,o5,1,v1,p1,1,30.00", name="more")
-    shop.run()
-    assert numbers(shop.rows(ledger)) == [(Decimal(1), Decimal(30))]
-
-
-LATE = ("stores", "customers", "products", "product_costs", "orders", "order_items", "fx_rates", "identity_edges")
-WAITING = ("sales_ledger", "fact_sales", "fct_purchases", "fact_orders", "dim_customer", "acquisition_cost", "cohorts")
-
-
 def test_what_arrives_before_the_thing_it_is_about_waits_for_it(shop: Shop, tmp_path: Path, compiled: Path) -> None:
     late = Shop.at(tmp_path, compiled)
     late.deliver_text(*(dataset for dataset in ROWS if dataset not in (*LATE, "ad_spend")))
