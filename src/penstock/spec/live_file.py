@@ -95,12 +95,12 @@ def judge_live(
     endpoints: Sequence[LiveEndpoint], measures: Sequence[LiveMeasure], released: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
     """Where a path or a name is taken already, and what to say about it. `released` are paths of other endpoints."""
-    taken = {path.removesuffix(f"/{ROW}") for path in released}
+    taken = set(released)
     for one in endpoints:
-        above, _, last = one.path.rpartition("/")
+        above = one.path.rpartition("/")[0]
         if one.path in taken:
             yield one.place, f"The path `{one.path}` is declared twice"
-        elif above in taken and last != ROW:
+        elif above in released:
             yield one.place, f"`{one.path}` could also be a row of `{above}`"
         taken.add(one.path)
     names: set[str] = set()
