@@ -1,13 +1,15 @@
-"""Appends loans in small batches and keeps a ledger outside the log: a process for tests to kill.
+"""Appends loans in small batches without end and keeps a ledger outside the log: a process for tests to kill.
 
 A line says that a batch is meant or acknowledged; each is synced before the next step. A batch is named by its sequence,
-and its rows follow from that, so a process begun anew goes on where the log says the one before it was.
+and its rows follow from that, so a process begun anew goes on where the log says the one before it was. It ends when a
+file says that it is enough.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,23 +22,32 @@ from penstock.stream.outgoing import records
 from tests.stream.running_topology import Row, loan
 
 ROWS, MEMBERS = 40, 7
+PAUSE = 0.02  # seconds between batches
+LEDGER, ENOUGH = "ledger", "enough"
 
 
 def rows_of(sequence: int) -> list[Row]:
+    """No two rows of some ten thousand have a fee or a moment in common."""
     first = sequence * ROWS
-    return [loan(number, f"m{number % MEMBERS}") for number in range(first, first + ROWS)]
+    return [
+        loan(number, f"m{number % MEMBERS}", fee=f"{number * 7919 % 1_000_003}.{number % 100:02d}", at=number / 100)
+        for number in range(first, first + ROWS)
+    ]
 
 
-def append(installation: Installation, spec: TopicSpec, batches: int, ledger: int) -> None:
+def append(root: Path, installation: Installation, spec: TopicSpec, ledger: int) -> None:
     with open_log(installation) as log:
         log.ensure(spec)
         producer = log.producer("desk", spec.name)
-        for sequence in range(producer.last_sequence + 1, batches):
+        sequence = producer.last_sequence
+        while not (root / ENOUGH).exists():
+            sequence += 1
             _note(ledger, f"meant {sequence}")
             table = pa.Table.from_pylist(rows_of(sequence), schema=spec.schema)
             made = records(table, tenant="default", key=("member",), time="lent")
             producer.append(made, sequence=sequence)
             _note(ledger, f"acknowledged {sequence}")
+            time.sleep(PAUSE)
         producer.close()
 
 
@@ -46,7 +57,7 @@ def _note(ledger: int, line: str) -> None:
 
 
 if __name__ == "__main__":
-    root, path, count = sys.argv[1:]
-    installed = Installation.at(Path(root))
-    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    append(installed, declared_topic(installed.project, "loans_typed"), int(count), opened)
+    place = Path(sys.argv[1])
+    installed = Installation.at(place)
+    opened = os.open(place / LEDGER, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    append(place, installed, declared_topic(installed.project, "loans_typed"), opened)

@@ -32,11 +32,11 @@ def supervised(root: Path) -> Iterator[subprocess.Popen[str]]:
     assert process.returncode == 0, out + err
 
 
-def wait_for(what: Callable[[], bool]) -> None:
+def wait_for(what: Callable[[], bool], *, pause: float = 0.1) -> None:
     deadline = time.monotonic() + 90
     while not what():
         assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.1)
+        time.sleep(pause)
 
 
 def pids(installation: Installation) -> dict[str, int]:

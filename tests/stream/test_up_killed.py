@@ -9,22 +9,36 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from plain_reader import read_tables
 
 from penstock.runtime.installation import Installation
 from penstock.runtime.parts import lives
-from penstock.store.live import open_live
+from penstock.store.live import LiveReader, live_tables, open_live
 from tests.flows.command import PENSTOCK, ROOT
-from tests.stream.ledger_program import MEMBERS, ROWS, rows_of
+from tests.stream.ledger_program import ENOUGH, LEDGER, MEMBERS, rows_of
 from tests.stream.lending import lending
-from tests.stream.test_kill import WATCH, read
+from tests.stream.running_topology import Row
+from tests.stream.test_kill import read
 from tests.stream.test_up import pids, wait_for
 
-BATCHES = 100  # in all, between the first kill and the last
 PARTS = {"stream", "land"}
+FOLLOWED = """\
+  - name: watch
+    input: loans_typed
+    steps:
+      - running: {key: [member], value: fee, count: earlier}
+      - {name: days, window: {size: P1D, by: [member], aggregates: {loans: count, paid: sum(fee)}}}
+    outputs:
+      - {live: days, from: days, key: [member, window_start]}
+      - {topic: scored, from: running, key: [member], columns: [loan, member, fee, lent, earlier]}
+      - {live: latest, from: running, key: [loan], columns: [loan, member, fee, lent, earlier]}
+"""
 
 
 class Running:
@@ -32,82 +46,119 @@ class Running:
 
     def __init__(self, root: Path) -> None:
         self.root, self.installation = root, Installation.at(root)
-        self.up = self._up()
-        self.appender = self._append(0)
+        self.up, self.appender = self._up(), self._append()
 
     def _up(self) -> subprocess.Popen[bytes]:
         command = [PENSTOCK, "up", "--every", "1", "--project", self.root]
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def _append(self, batches: int) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "tests.stream.ledger_program", self.root, self.root / "ledger", str(batches)]
-        return subprocess.Popen(command, cwd=ROOT)
+    def _append(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-m", "tests.stream.ledger_program", self.root], cwd=ROOT)
 
-    def append(self, batches: int) -> None:
-        """Go on appending up to so many batches in all, beside everything else."""
-        self.appender.wait()
-        self.appender = self._append(batches)
+    def ledger(self, word: str) -> list[int]:
+        """The batches that the ledger says this of, in order."""
+        path = self.root / LEDGER
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [int(line.split()[1]) for line in lines if line.split()[0] == word]
 
     def kill(self, victim: str) -> None:
-        """Kill a part, `up` or `appender`, and wait until the part or `up` is there again."""
+        """Kill a part, `up` or `appender` while all are at work, and wait until it is there again."""
         wait_for(lambda: pids(self.installation).keys() >= PARTS)
+        acknowledged = len(self.ledger("acknowledged"))
+        wait_for(lambda: len(self.ledger("acknowledged")) > acknowledged)
         before = pids(self.installation)
         if victim == "appender":
+            assert self.appender.poll() is None
             self.appender.kill()
+            self.appender.wait()
+            self.appender = self._append()
         elif victim == "up":
             self.up.kill()
             self.up.wait()
             wait_for(lambda: not any(lives(pid) for pid in before.values()))
             self.up = self._up()
-            wait_for(lambda: pids(self.installation).keys() >= PARTS)
         else:
             os.kill(before[victim], signal.SIGKILL)
             wait_for(lambda: pids(self.installation).get(victim, before[victim]) != before[victim])
 
+    def enough(self) -> int:
+        """Let the appender end; how many batches there are."""
+        (self.root / ENOUGH).touch()
+        assert self.appender.wait(60) == 0
+        return max(self.ledger("meant")) + 1
+
     def end(self) -> int:
-        self.appender.wait()
+        (self.root / ENOUGH).touch()
+        self.appender.wait(60)
         self.up.send_signal(signal.SIGINT)
         return self.up.wait(60)
 
 
 def kill_and_compare(root: Path, victims: list[str], choice: random.Random) -> None:
-    lending(root, WATCH)
+    lending(root, FOLLOWED)
     running = Running(root)
     try:
-        for number, victim in enumerate(victims, start=1):
-            running.append(BATCHES * number // len(victims))
-            time.sleep(choice.random())
+        for victim in victims:
+            time.sleep(choice.random() / 2)
             running.kill(victim)
-        running.append(BATCHES)
-        expected = [row["loan"] for batch in range(BATCHES) for row in rows_of(batch)]
-        wait_for(lambda: len(read(running.installation, "scored")) >= len(expected))
-        wait_for(lambda: len(_bronze(root)) >= len(expected))
+        batches = running.enough()
+        expected = _expected(batches)
+        wait_for(lambda: _followed(root) >= len(expected), pause=0.5)
+        wait_for(lambda: len(_bronze(root)) >= len(expected), pause=1.0)
     finally:
         code = running.end()
 
     assert code == 0
+    assert set(running.ledger("acknowledged")) <= set(running.ledger("meant")) == set(range(batches))
     assert _never_taken_back(root)
+    written = [(row["loan"], row["member"], row["fee"], row["lent"]) for row in expected]
+    assert Counter(map(_values, _bronze(root))) == Counter(written)
     scored = read(running.installation, "scored")
-    assert Counter(row["loan"] for row in scored) == Counter(expected)
-    assert {row["loan"]: row["earlier"] for row in scored} == {
-        f"L{number}": number // MEMBERS for number in range(BATCHES * ROWS)
-    }
-    assert Counter(_bronze(root)) == Counter(expected)
-    days = open_live(running.installation.place.root / "live", "days").rows(limit=1000)
+    counted = Counter((*values, number // MEMBERS) for number, values in enumerate(written))
+    assert Counter((*_values(row), row["earlier"]) for row in scored) == counted
+    latest = _live(root, "latest").rows(limit=len(expected) + 1)
+    assert Counter((*_values(row), row["earlier"]) for row in latest) == Counter(map(_stored, counted.elements()))
+    days = _live(root, "days").rows(limit=1000)
     assert sum(row["loans"] for row in days) == len(expected)
+    assert sum(row["paid"] for row in days) == sum(int(row["fee"] * 100) for row in expected)
 
 
-def _bronze(root: Path) -> list[str]:
+def _expected(batches: int) -> list[Row]:
+    return [row for batch in range(batches) for row in rows_of(batch)]
+
+
+def _values(row: Row) -> tuple[Any, ...]:
+    return row["loan"], row["member"], row["fee"], row["lent"]
+
+
+def _stored(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """As a live table holds it: decimals in hundredths, moments in microseconds."""
+    loan, member, fee, lent, earlier = row
+    return loan, member, int(fee * 100), int(lent.timestamp()) * 1_000_000 + lent.microsecond, earlier
+
+
+def _live(root: Path, name: str) -> LiveReader:
+    return open_live(Installation.at(root).place.root / "live", name)
+
+
+def _followed(root: Path) -> int:
+    there = "latest" in live_tables(Installation.at(root).place.root / "live")
+    return _live(root, "latest").count() if there else 0
+
+
+def _bronze(root: Path) -> list[Row]:
+    """Bronze holds text."""
     tables = read_tables(Installation.at(root).place.root)
-    return [row["loan"] for row in tables["bronze.loans_typed"].rows] if "bronze.loans_typed" in tables else []
+    rows = tables["bronze.loans_typed"].rows if "bronze.loans_typed" in tables else []
+    return [row | {"fee": Decimal(row["fee"]), "lent": datetime.fromisoformat(row["lent"])} for row in rows]
 
 
 def _never_taken_back(root: Path) -> bool:
     """Whether no batch was appended again once it was acknowledged, as one must be that was lost."""
-    lines = (root / "ledger").read_text().splitlines()
+    lines = (root / LEDGER).read_text().splitlines()
     acknowledged = {line.split()[1]: number for number, line in enumerate(lines) if line.startswith("acknowledged")}
     meant = {line.split()[1]: number for number, line in enumerate(lines) if line.startswith("meant")}
-    return all(meant[batch] < at for batch, at in acknowledged.items()) and len(meant) == BATCHES
+    return all(meant[batch] < at for batch, at in acknowledged.items())
 
 
 def test_three_kills_under_load_lose_double_and_alter_nothing(tmp_path: Path) -> None:
