@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from logs import HOURLY, clocked, files, open_log
 
-from penstock.errors import Fenced
+from penstock.errors import Fenced, LeaseHeld
 from penstock.log.protocol import Position, SourceReset, TopicSpec, beginning
 from penstock.log.volume import Limits
 from penstock.testing.log_suite import PAYLOAD, ids, numbered, read
@@ -94,6 +94,36 @@ def test_age_waits_for_a_job(tmp_path: Path) -> None:
         job.commit(outputs={}, state_delta=None, snapshot=None, journal=None, positions=moved)
         log.upkeep()
         assert log.bounds("events") == {0: (20, 30)}
+
+
+def test_age_waits_no_longer_for_a_reader_and_a_job_that_are_forgotten(tmp_path: Path) -> None:
+    clock = ManualClock()
+    old_and_new(tmp_path, clock, TopicSpec("events", 1, PAYLOAD, retention=DAY))
+    with open_log(tmp_path, world=clocked(clock), limits=TINY) as log:
+        log.job("enrich", ["events"], [])
+    with open_log(tmp_path, world=clocked(clock), limits=TINY) as log:
+        position = Position(15, log.topics()["events"].incarnation)
+        log.save_positions("lake", {("events", 0): position})
+        log.producer("writer", "events")
+        assert log.readers() == {
+            "lake": {("events", 0): position},
+            "enrich": {("events", 0): Position(0, position.incarnation)},
+        }
+        log.forget("enrich")
+        log.upkeep()
+        assert log.bounds("events") == {0: (10, 30)}
+        log.forget("lake")
+        log.upkeep()
+        assert (log.bounds("events"), log.readers()) == ({0: (30, 30)}, {})
+
+
+def test_a_job_at_work_is_not_forgotten(tmp_path: Path) -> None:
+    with open_log(tmp_path) as working, open_log(tmp_path) as log:
+        working.ensure(TopicSpec("events", 1, PAYLOAD))
+        working.job("enrich", ["events"], [])
+        with pytest.raises(LeaseHeld, match="job enrich"):
+            log.forget("enrich")
+        assert "enrich" in log.readers()
 
 
 def test_size_waits_for_nobody_and_the_reader_is_told_what_it_missed(tmp_path: Path) -> None:

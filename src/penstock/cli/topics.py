@@ -1,4 +1,4 @@
-"""`penstock topics`: look into topics, and append to them."""
+"""`penstock topics`: look into topics, append to them, and forget who read them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import typer
 
 from penstock.cli import show as shown
 from penstock.cli.options import HERE, Data, Json, Project
+from penstock.errors import counted
 
-app = typer.Typer(help="Topics of events: list them, look into them, append to them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Topics of events: list them, look into them, append to them, forget who read them.", no_args_is_help=True
+)
 
 
 @app.command("list")
@@ -81,3 +84,23 @@ def topics_append(
         shown.document({"topic": topic, "rows": count})
     else:
         shown.line(f"{count:,} rows appended to {topic}")
+
+
+@app.command("forget")
+def topics_forget(
+    reader: Annotated[str, typer.Argument(help="A reader or job that is no longer declared.")],
+    project: Project = HERE,
+    data_dir: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Forget how far a reader came, so that no row is kept for it any more; say what it had not read."""
+    from penstock.runtime.installation import Installation
+    from penstock.runtime.readers import forget_reader
+
+    given_up = forget_reader(Installation.at(project, data_dir), reader)
+    if as_json:
+        shown.document({"reader": reader, "given_up": [{"topic": one.topic, "rows": one.rows} for one in given_up]})
+        return
+    shown.line(f"{reader} is forgotten")
+    for one in given_up:
+        shown.line(f"{counted(one.rows, 'row')} of {one.topic} that it had not read will not be kept for it")

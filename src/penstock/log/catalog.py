@@ -108,6 +108,23 @@ class Catalog:
             transaction.execute("BEGIN IMMEDIATE")
             transaction.executemany("INSERT OR REPLACE INTO position VALUES (?, ?, ?, ?, ?)", rows)
 
+    def readers(self) -> dict[str, dict[Part, Position]]:
+        """The positions of every named reader."""
+        query = "SELECT reader, topic, partition, offset, incarnation FROM position ORDER BY reader"
+        with self._lock, database.storage_errors(self._path):
+            rows = self._connection.execute(query).fetchall()
+        found: dict[str, dict[Part, Position]] = {}
+        for reader, topic, partition, offset, incarnation in rows:
+            found.setdefault(reader, {})[topic, partition] = Position(offset, incarnation)
+        return found
+
+    def forget(self, reader: str) -> None:
+        """The positions of a named reader, and that a job of the name reads anything."""
+        with self._lock, database.storage_errors(self._path), self._connection as transaction:
+            transaction.execute("BEGIN IMMEDIATE")
+            transaction.execute("DELETE FROM position WHERE reader = ?", (reader,))
+            transaction.execute("DELETE FROM input WHERE job = ?", (reader,))
+
     def needed(self, topic: str) -> list[dict[int, Position]]:
         """By named reader of the topic: its positions."""
         query = "SELECT reader, partition, offset, incarnation FROM position WHERE topic = ?"
@@ -128,6 +145,15 @@ class Catalog:
         with self._lock, database.storage_errors(self._path):
             rows = self._connection.execute("SELECT job FROM input WHERE topic = ?", (topic,)).fetchall()
         return [job for (job,) in rows]
+
+    def inputs(self) -> dict[str, list[str]]:
+        """By job: the topics it reads."""
+        with self._lock, database.storage_errors(self._path):
+            rows = self._connection.execute("SELECT job, topic FROM input ORDER BY job, topic").fetchall()
+        found: dict[str, list[str]] = {}
+        for job, topic in rows:
+            found.setdefault(job, []).append(topic)
+        return found
 
     def close(self) -> None:
         self._connection.close()

@@ -26,6 +26,7 @@ from penstock.log.protocol import (
     Position,
     Topic,
     TopicSpec,
+    beginning,
 )
 from penstock.log.retention import Retention
 from penstock.log.volume import Change, Limits, Volume
@@ -85,6 +86,25 @@ class EmbeddedLog:
 
     def save_positions(self, reader: str, positions: Mapping[Part, Position]) -> None:
         self._catalog.save_positions(reader, positions)
+
+    def readers(self) -> Mapping[str, Mapping[Part, Position]]:
+        found, known = self._catalog.readers(), self.topics()
+        for job, inputs in self._catalog.inputs().items():
+            committed = self._retention.of_job(job)
+            for topic in (one for one in inputs if one in known):
+                places = {part: committed.get(part, first) for part, first in beginning(self, topic).items()}
+                found.setdefault(job, {}).update(places)
+        return found
+
+    def forget(self, reader: str) -> None:
+        if reader not in self._catalog.inputs():
+            self._catalog.forget(reader)
+            return
+        lock = FolderLock.take(self._root / "jobs" / reader / "writer.lock", f"job {reader}", self._world)
+        try:
+            self._catalog.forget(reader)
+        finally:
+            lock.release()
 
     def job(self, name: str, inputs: Sequence[str], outputs: Sequence[TopicSpec]) -> EmbeddedJob:
         check_name(name)

@@ -238,6 +238,13 @@ class Log(Protocol):
     def save_positions(self, reader: str, positions: Mapping[Part, Position]) -> None:
         """Remember how far a named reader came; what lies behind it is kept until retention by size drops it."""
 
+    def readers(self) -> Mapping[str, Mapping[Part, Position]]:
+        """By name of every reader, and of every job that retention waits for: where it would read on."""
+
+    def forget(self, reader: str) -> None:
+        """Forget where a reader or job of that name came to: nothing is kept for it any more. A job's rows and state
+        stay, and it is waited for again when it begins again. LeaseHeld while the job is at work."""
+
     def job(self, name: str, inputs: Sequence[str], outputs: Sequence[TopicSpec]) -> Job:
         """Take over the job; `outputs` are made when they are not there, and only this job writes them."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from penstock.log.catalog import Catalog
 from penstock.log.embedded_reader import Segments
-from penstock.log.protocol import Part, Topic
+from penstock.log.protocol import Part, Position, Topic
 from penstock.log.segment import Extent
 from penstock.log.volume import numbers
 from penstock.world import Clock
@@ -71,16 +71,19 @@ class Retention:
             {(topic, part): at.offset for part, at in reader.items() if at.incarnation == known.incarnation}
             for reader in self._catalog.needed(topic)
         ]
-        claims += [self._of_job(job) for job in self._catalog.jobs_reading(topic)]
+        claims += [
+            {part: at.offset for part, at in self.of_job(job).items()} for job in self._catalog.jobs_reading(topic)
+        ]
         parts = [(topic, part) for part in range(known.spec.partitions)]
         return {part: min(claim.get(part, 0) for claim in claims) for part in parts} if claims else {}
 
-    def _of_job(self, job: str) -> dict[Part, int]:
+    def of_job(self, job: str) -> dict[Part, Position]:
+        """What a job committed last."""
         segments = Segments(self._root / "jobs" / job)
         try:
             newest = numbers(segments.root)
             segment = segments.get(newest[-1]) if newest else None
-            return {} if segment is None else {part: at.offset for part, at in segment.positions().items()}
+            return {} if segment is None else dict(segment.positions())
         finally:
             segments.close()
 

@@ -30,13 +30,14 @@ class Finding:
 
 
 def examine(installation: Installation) -> tuple[Finding, ...]:
-    """Look at software, disk, sources, catalogue, tables and releases; nothing is changed."""
+    """Look at software, disk, sources, catalogue, tables, releases and readers of the log; nothing is changed."""
     return (
         _software(),
         _disk(installation),
         *_sources(installation),
         *_lake(installation),
         _store(installation),
+        *_readers(installation),
     )
 
 
@@ -112,6 +113,23 @@ def _store(installation: Installation) -> Finding:
     from penstock.runtime.served import examined
 
     return Finding("serving store", *examined(installation))
+
+
+def _readers(installation: Installation) -> Iterator[Finding]:
+    """Those that hold back rows which retention would let go, and that nobody declares."""
+    from penstock.runtime.readers import held_back
+
+    try:
+        found = held_back(installation)
+    except PenstockError as error:
+        yield Finding("event log", False, str(error))
+        return
+    for one in found:
+        text = (
+            f"{counted(one.rows, 'row')} of {one.topic} wait for it beyond the topic's retention, and the project does"
+            f" not declare it; `penstock topics forget {one.reader}` gives them up"
+        )
+        yield Finding(f"reader {one.reader}", False, text)
 
 
 def _offer(error: PenstockError) -> str:

@@ -30,6 +30,11 @@ def open_log_at(root: Path, world: World) -> Log:
     return EmbeddedLog.open(root / "log", world)
 
 
+def waits_for_readers(installation: Installation) -> bool:
+    """Whether there is a log that keeps rows for readers who are behind; the brokers of Kafka wait for nobody."""
+    return not os.environ.get(KAFKA) and (installation.place.root / "log").is_dir()
+
+
 def _open_kafka(servers: str, world: World) -> Log:
     try:
         from penstock.log.kafka.client import KafkaSettings

@@ -43,6 +43,11 @@ class Landing:
     quarantined: int = 0
 
 
+def reader_of(topic: str) -> str:
+    """The name under which a topic is read on its way into the lake."""
+    return f"lake.{topic}"
+
+
 @dataclass
 class _Way:
     """The way of one topic into bronze."""
@@ -105,7 +110,7 @@ class _Way:
         self.landing.rows += landed.counts.rows_in
         self.landing.malformed += landed.counts.quarantined
         positions = {(name, part): at for part, at in landed.positions.items()}
-        self.log.save_positions(f"lake.{name}", positions)
+        self.log.save_positions(reader_of(name), positions)
         if self.landing.commits % COMMITS_PER_EXPIRY == 0:
             self._expire()
 

@@ -334,6 +334,21 @@ class LogSuite:
         expected = {(topic, 0): Position(4, incarnation), (topic, 1): Position(5, incarnation)}
         assert place.open().positions(name) == expected
 
+    def test_a_forgotten_reader_has_no_positions_and_others_keep_theirs(
+        self, place: Place, fresh: Callable[[str], str]
+    ) -> None:
+        log = place.open()
+        topic, name, other = self.topic(log, fresh), fresh("lake"), fresh("other")
+        positions = {(topic, 0): Position(0, log.topics()[topic].incarnation)}
+        log.save_positions(name, positions)
+        log.save_positions(other, positions)
+        assert log.readers()[name] == positions
+        log.forget(name)
+        log.close()
+        log = place.open()
+        assert (log.positions(name), log.positions(other)) == ({}, positions)
+        assert name not in log.readers()
+
     # Topics
 
     def test_optional_columns_may_be_added(self, place: Place, fresh: Callable[[str], str]) -> None:

@@ -77,12 +77,7 @@ class KafkaLog:
         return KafkaReader(self._settings, codecs, positions, self._identify, self._world.clock)
 
     def positions(self, reader: str) -> Mapping[Part, Position]:
-        found = {}
-        for key, value in self._positions.refresh().items():
-            name, topic, part = json.loads(key)
-            if name == reader:
-                found[topic, part] = Position(*json.loads(value))
-        return found
+        return self.readers().get(reader, {})
 
     def save_positions(self, reader: str, positions: Mapping[Part, Position]) -> None:
         values: dict[bytes, bytes | None] = {
@@ -90,6 +85,20 @@ class KafkaLog:
             for part, at in positions.items()
         }
         self._notes[POSITIONS].write(values)
+
+    def readers(self) -> Mapping[str, Mapping[Part, Position]]:
+        found: dict[str, dict[Part, Position]] = {}
+        for key, value in self._positions.refresh().items():
+            reader, topic, part = json.loads(key)
+            found.setdefault(reader, {})[topic, part] = Position(*json.loads(value))
+        return found
+
+    def forget(self, reader: str) -> None:
+        """The brokers wait for nobody: it is only the positions that go."""
+        gone: dict[bytes, bytes | None] = {
+            key: None for key in self._positions.refresh() if json.loads(key)[0] == reader
+        }
+        self._notes[POSITIONS].write(gone)
 
     def job(self, name: str, inputs: Sequence[str], outputs: Sequence[TopicSpec]) -> KafkaJob:
         check_name(name)
