@@ -20,7 +20,7 @@ from penstock.stream.journal import Round
 from penstock.stream.outgoing import records
 from penstock.stream.pipeline import LATE_SCHEMA, Pipeline
 from penstock.stream.plan import Graph, make_graphs
-from penstock.stream.reference import Reference, References
+from penstock.stream.reference import LookupStage, Reference, References
 from penstock.stream.replay import History, replay
 from penstock.stream.runner import Limits, Runner
 from penstock.stream.schema import PARTITION
@@ -53,12 +53,22 @@ class Desk:
     log: MemoryLog = field(default_factory=MemoryLog)
     clock: ManualClock = field(default_factory=ManualClock)
     limits: Limits = field(default_factory=Limits)
-    tables: Mapping[str, pa.Table] = field(default_factory=dict)  # that are looked up
+    tables: Mapping[str, pa.Table] = field(default_factory=dict)  # that are looked up, as released last
+    releases: list[Mapping[str, pa.Table]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for name, topic in self.project.streams.topics.items():
             contract = self.project.contracts[topic.dataset]
             self.log.ensure(TopicSpec(name, topic.partitions, payload_schema(topic, contract)))
+        self.release(self.tables)
+
+    def release(self, tables: Mapping[str, pa.Table]) -> None:
+        """Look these up from now on."""
+        self.tables = tables
+        self.releases.append(tables)
+
+    def _table(self, lookup: str, columns: Sequence[str], version: int) -> Reference:
+        return Reference(version, self.releases[version - 1][lookup].select(list(columns)))
 
     @property
     def graph(self) -> Graph:
@@ -76,7 +86,8 @@ class Desk:
         outputs += [TopicSpec(graph.rejected, 1, REJECTED_SCHEMA), TopicSpec(graph.late, 1, LATE_SCHEMA)]
         job = self.log.job(self.name, list(graph.topology.inputs()), outputs)
         with self._pipeline(graph) as pipeline:
-            references = References(lambda: 1, lambda name, columns: Reference(1, self.tables[name].select(columns)))
+            newest = len(self.releases)
+            references = References(lambda: newest, lambda name, columns: self._table(name, columns, newest))
             runner = Runner(graph, pipeline, self.log, job, self.clock, "default", self.limits, references=references)
             runner.resume(adopt=adopt)
             yield runner
@@ -110,7 +121,14 @@ class Desk:
                 )
         made: dict[str, list[Row]] = {topic: [] for topic in topics}
         with self._pipeline(graph) as pipeline:
-            for outcome in replay(pipeline, History(parts), rounds, prepare=lambda _: None):
+
+            def prepare(one: Round) -> None:
+                for name, version in one.tables.items():
+                    stage = pipeline.stages[name]
+                    assert isinstance(stage, LookupStage)
+                    stage.refresh(self._table(stage.lookup.table, stage.columns, version))
+
+            for outcome in replay(pipeline, History(parts), rounds, prepare=prepare):
                 for topic, found in made.items():
                     found += outcome.outputs[topic].to_pylist()
         return made
@@ -124,3 +142,13 @@ class Desk:
     def rows(self, topic: str) -> list[Row]:
         system = ("_key", "_timestamp", "_headers", "_offset")
         return [{name: value for name, value in row.items() if name not in system} for row in self.log.rows(topic)]
+
+
+def final(rows: Sequence[Row], *key: str) -> dict[tuple[object, ...], Row]:
+    """The row with the highest version of every key."""
+    found: dict[tuple[object, ...], Row] = {}
+    for row in rows:
+        name = tuple(row[one] for one in key)
+        if name not in found or row["version"] >= found[name]["version"]:
+            found[name] = row
+    return found

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from penstock.spec.project import Project
 from penstock.stream.runner import Limits
 from tests.stream.lending import lending
-from tests.stream.running_topology import START, Desk, Row, loan
+from tests.stream.running_topology import START, Desk, Row, final, loan
 
 WATCH = """\
   - name: watch
@@ -72,16 +72,6 @@ def run(rows: Sequence[Row], *, cut: int, restart_every: int = 1000) -> Desk:
     desk.clock.sleep(24 * 60 * MINUTES)
     desk.finish()
     return desk
-
-
-def final(rows: Sequence[Row], *key: str) -> dict[tuple[object, ...], Row]:
-    """The row with the highest version of every key."""
-    found: dict[tuple[object, ...], Row] = {}
-    for row in rows:
-        name = tuple(row[one] for one in key)
-        if name not in found or row["version"] >= found[name]["version"]:
-            found[name] = row
-    return found
 
 
 def standing(rows: Sequence[Row]) -> dict[tuple[object, ...], tuple[int, Decimal]]:
