@@ -6,6 +6,7 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from penstock.runtime.installation import Installation
 
@@ -40,7 +41,12 @@ class PartState:
 
 def read_parts(installation: Installation) -> tuple[PartState, ...]:
     """The parts as `up` last told of them; none where it never ran."""
+    return parts_in(installation.place.root)
+
+
+def parts_in(root: Path) -> tuple[PartState, ...]:
+    """The same for a data directory."""
     with suppress(OSError, ValueError, TypeError):
-        told = json.loads((installation.place.root / FILE).read_text())
+        told = json.loads((root / FILE).read_text())
         return tuple(PartState(**one) for one in told)
     return ()

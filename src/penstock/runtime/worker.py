@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from penstock.runtime.exposition import exposition
 from penstock.runtime.topology_state import states_in
 from penstock.serve import asgi
 from penstock.serve.live import Streaming
@@ -16,7 +17,12 @@ NAME = "penstock.runtime.worker:make"
 
 def make() -> FastAPI:
     """The application, in a process that its parent may end."""
-    return asgi.make(real_world(), streaming)
+    return asgi.make(real_world(), streaming, telling)
+
+
+def telling(root: Path) -> bytes:
+    """How a data directory is doing, for Prometheus."""
+    return exposition(root, real_world().clock)
 
 
 def streaming(root: Path) -> Streaming:

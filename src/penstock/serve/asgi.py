@@ -11,6 +11,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from penstock.serve.app import make_app
+from penstock.serve.exposition import health_routes
 from penstock.serve.lifetime import outlive_nobody
 from penstock.serve.live import LiveDoor, Streaming, live_routes
 from penstock.serve.metrics import metric_routes
@@ -27,14 +28,20 @@ def setting(*, store: Path, root: Path, cors: tuple[str, ...], live: LiveDoor | 
     return json.dumps({"store": str(store), "root": str(root), "cors": cors, "live": (live or LiveDoor()).as_record()})
 
 
-def make(world: World, streaming: Callable[[Path], Streaming]) -> FastAPI:
-    """The application over the store in a folder; `streaming` tells how far streams are in a data directory."""
+def make(
+    world: World, streaming: Callable[[Path], Streaming], telling: Callable[[Path], bytes] | None = None
+) -> FastAPI:
+    """The application over the store in a folder; `streaming` tells how far streams are in a data directory, `telling`
+    how it is doing, in the text of Prometheus; without it `/metrics` is not there."""
     outlive_nobody()
     given = json.loads(os.environ[VARIABLE])
     current, root = Current(SqliteStore(Path(given["store"]))), Path(given["root"])
     numbers = ReleasedNumbers(root, world)
     live = live_routes(root / "live", LiveDoor.of_record(given["live"]), lambda: streaming(root))
-    app = make_app(current, root, cors=given["cors"], routers=[live, metric_routes(current, numbers)])
+    routers = [live, metric_routes(current, numbers)]
+    if telling is not None:
+        routers.append(health_routes(lambda: telling(root)))
+    app = make_app(current, root, cors=given["cors"], routers=routers)
     gc.collect()
     gc.freeze()  # what is there now stays, so no request waits while it is looked through for garbage
     return app
