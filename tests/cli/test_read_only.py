@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sqlite3
@@ -36,12 +37,15 @@ def reading_only(folder: Path) -> Iterator[None]:
     user = os.geteuid()
     for place in places:
         place.chmod(0o555 if place.is_dir() else 0o444)
+    gc.collect()
+    gc.disable()  # what root made, such as dbt's semaphores, is cleared up by root
     if user == 0:
         os.seteuid(NOBODY)
     try:
         yield
     finally:
         os.seteuid(user)
+        gc.enable()
         for place, mode in places.items():
             place.chmod(mode)
 
