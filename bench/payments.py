@@ -204,6 +204,11 @@ def totals(data: Path, name: str) -> dict[str, int]:
     return {"rows": rows, "payments": payments, "cents": cents}
 
 
+def opened(data: Path, name: str) -> sqlite3.Connection:
+    """A live table for reading, by SQLite alone."""
+    return sqlite3.connect(f"file:{data / 'live' / name}.live?mode=ro", uri=True)
+
+
 def _asked(data: Path, name: str, query: str) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(f"file:{data / 'live' / name}.live?mode=ro", uri=True)) as table:
+    with closing(opened(data, name)) as table:
         return table.execute(query).fetchall()

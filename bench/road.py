@@ -10,9 +10,10 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from bench import payments
@@ -105,7 +106,7 @@ def restart(folder: Path, *, members: int = payments.MEMBERS, rounds: int = 3) -
     installation = payments.installed(data)
     traffic = payments.Traffic(members)
     with streaming(data):
-        _until(lambda: any(state.lag == 0 and state.round >= 0 for state in read_states(installation)))
+        until(lambda: any(state.lag == 0 and state.round >= 0 for state in read_states(installation)))
         time.sleep(1.5)  # the live tables have followed, and one more state was told
     for _ in range(rounds):
         before = payments.totals(data, "member_days")["payments"]
@@ -113,11 +114,15 @@ def restart(folder: Path, *, members: int = payments.MEMBERS, rounds: int = 3) -
             payments.append(log, installation, traffic.batch(1000))
         begin = time.perf_counter()
         with streaming(data):
-            _until(lambda least=before + 1000: payments.totals(data, "member_days")["payments"] >= least, every=0.01)
+            until(partial(_paid_at_least, data, before + 1000), every=0.01)
             taken.append(time.perf_counter() - begin)
         print(f"  restart  {members:,} members  {taken[-1]:.2f} s", flush=True)
     shutil.rmtree(data)
     return taken
+
+
+def _paid_at_least(data: Path, least: int) -> bool:
+    return payments.totals(data, "member_days")["payments"] >= least
 
 
 @contextmanager
@@ -133,7 +138,7 @@ def streaming(data: Path, *, topology: str = "watch") -> Iterator[subprocess.Pop
         process.wait()
 
 
-def _until(done, *, every: float = 0.1) -> None:  # type: ignore[no-untyped-def]
+def until(done: Callable[[], object], *, every: float = 0.1) -> None:
     deadline = time.monotonic() + PATIENCE
     while not done():
         if time.monotonic() > deadline:

@@ -1,7 +1,7 @@
-"""The stream: the whole road, restart and landing. Parts are asked for by name.
+"""The stream, part by part: the whole road, latency, restart, landing.
 
-`PARTS` (by comma) names the parts to measure, all of them without it; `ROWS`, `ROUNDS` and `COMMITS` make a
-trial smaller than what the bars are meant for. A part whose programs are missing is told of and has no figures.
+`PARTS` (by comma) names the parts to measure, all of them without it; `ROWS`, `ROUNDS`, `SECONDS` and `COMMITS` make
+a trial smaller than what the bars are meant for. A part whose programs are missing is told of and has no figures.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import landing, road
+from bench import landing, latency, road
 from bench.figure import Figure, Outcome
 
 
@@ -28,6 +28,7 @@ class Size:
     rows: int = 10_000_000
     rounds: int = 3
     commits: int = 2000
+    seconds: int = 120
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Size:
@@ -58,6 +59,13 @@ def _road(folder: Path, size: Size, found: Measured) -> None:
     found.runs["loop, events/s"] = [measured.loop_rate]
 
 
+def _latency(folder: Path, size: Size, found: Measured) -> None:
+    for rate in latency.RATES:
+        paced = latency.measure(folder, rate=rate, seconds=size.seconds)
+        found.figures += latency.figures(paced)
+        found.runs[f"due to visible at {rate:,}/s, median of each tenth, ms"] = paced.by_tenths
+
+
 def _restart(folder: Path, size: Size, found: Measured) -> None:
     members = min(size.rows, 1_000_000)
     taken = road.restart(folder, members=members, rounds=size.rounds)
@@ -77,6 +85,7 @@ def _landing(folder: Path, size: Size, found: Measured) -> None:
 
 PARTS: Mapping[str, Callable[[Path, Size, Measured], None]] = {
     "road": _road,
+    "latency": _latency,
     "restart": _restart,
     "landing": _landing,
 }

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bench.latency import Latencies
 from bench.payments import Expected, ResultsDiffer, Traffic
 from bench.stream import PARTS, Size, chosen
 
@@ -41,3 +42,9 @@ def test_parts_are_named_and_a_trial_may_be_smaller() -> None:
     assert Size.of({"ROWS": "1000"}).rows == 1000
     with pytest.raises(ValueError, match="roads"):
         chosen({"PARTS": "roads"})
+
+
+def test_a_lag_that_grows_is_told() -> None:
+    steady = [10.0, 12.0] * 40
+    assert Latencies(10_000, steady, steady).growth == 0
+    assert Latencies(10_000, [one + number for number, one in enumerate(steady)], steady).growth == 60
