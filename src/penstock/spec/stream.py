@@ -199,6 +199,13 @@ class Join:
 
 
 @dataclass(frozen=True)
+class Union:
+    """The rows of the source, then those of `others`: topics or steps with the same columns."""
+
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Score:
     """Adds `into`: what the model says of `columns`."""
 
@@ -208,7 +215,7 @@ class Score:
     version: str = ""  # fingerprint of the model
 
 
-Operation: TypeAlias = Filter | Derive | Deduplicate | Lookup | Running | Window | Join | Score
+Operation: TypeAlias = Filter | Derive | Deduplicate | Lookup | Running | Window | Join | Union | Score
 
 
 @dataclass(frozen=True)
@@ -219,6 +226,17 @@ class Step:
     source: str
     operation: Operation
     place: str = field(default="", compare=False)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Every topic and step whose rows it takes, its source first."""
+        match self.operation:
+            case Join(other=other):
+                return (self.source, other)
+            case Union(others):
+                return (self.source, *others)
+            case _:
+                return (self.source,)
 
 
 @dataclass(frozen=True)
@@ -257,8 +275,8 @@ class Topology:
     def inputs(self) -> Iterator[str]:
         """The topics that are read, each once, in the order in which they are named."""
         steps = {step.name for step in self.steps}
-        named = [*(step.source for step in self.steps)]
-        named += [step.operation.other for step in self.steps if isinstance(step.operation, Join)]
+        named = [step.source for step in self.steps]
+        named += [name for step in self.steps for name in step.reads[1:]]
         named += [output.source for output in self.outputs]
         yield from dict.fromkeys(name for name in named if name not in steps)
 

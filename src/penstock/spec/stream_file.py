@@ -29,6 +29,7 @@ from penstock.spec.stream import (
     Streams,
     Topic,
     Topology,
+    Union,
     Window,
     WindowKind,
 )
@@ -219,8 +220,11 @@ def _operation(fields: Fields, problems: Problems) -> Operation | None:
         return None
     if isinstance(value, str):
         return Filter(value)
-    if isinstance(value, tuple):
-        return Derive(value)
+    union, derive = fields.get(keys.UNION), fields.get(keys.DERIVE)
+    if union is not None:
+        return Union(union)
+    if derive is not None:
+        return Derive(derive)
     return _made(given[0].name, value, problems) if isinstance(value, Fields) else None
 
 

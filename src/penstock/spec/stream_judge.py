@@ -21,11 +21,11 @@ from penstock.spec.stream import (
     Derive,
     Join,
     Lookup,
-    Operation,
     Output,
     Running,
     Score,
     Step,
+    Union,
     Window,
 )
 from penstock.spec.stream_file import DeclaredStreams, step_name
@@ -120,8 +120,7 @@ class _Judging:
 
     def is_ready(self, topology: tuple[Fields, tuple[Step | None, ...], tuple[Output | None, ...]]) -> bool:
         fields, steps, outputs = topology
-        used = {fields.get(keys.INPUT), *(step.source for step in steps if step)}
-        used |= {step.operation.other for step in steps if step and isinstance(step.operation, Join)}
+        used = {fields.get(keys.INPUT), *(name for step in steps if step for name in step.reads)}
         used |= {output.source for output in outputs if output}
         return all(self.made.get(name) in (None, *self.done) for name in used if name is not None)
 
@@ -148,10 +147,9 @@ class _Judging:
             columns = known.get(step.source) if self._find_source(step.source, known, place, "topic or step") else None
             if step.source in corrected:
                 self._judge_corrected(step, declared)
+            if isinstance(step.operation, Window | Join) or corrected.intersection(step.reads):
                 corrected.add(step.name)
-            if isinstance(step.operation, Window | Join):
-                corrected.add(step.name)
-            made = self._step(step.operation, columns, known, declared)
+            made = self._step(step, columns, known, declared)
             known[step.name] = None if step.name in known else made
         for declared, output in zip(fields.get(keys.OUTPUTS) or (), outputs, strict=True):
             if output is not None:
@@ -165,7 +163,7 @@ class _Judging:
             declared.node.place,
             f"The rows of `{step.source}` are corrected later",
             subject="corrected",
-            expected="`filter`, `derive`, `lookup` or `score` after a window or join",
+            expected="`filter`, `derive`, `lookup`, `union` or `score` after a window or join",
             remedy="Let it read the step before the window or join with `from`.",
         )
 
@@ -203,10 +201,10 @@ class _Judging:
         )
         return False
 
-    def _step(self, operation: Operation, columns: Columns, known: Mapping[str, Columns], declared: Fields) -> Columns:
+    def _step(self, step: Step, columns: Columns, known: Mapping[str, Columns], declared: Fields) -> Columns:
         """The columns of the step, after every name in it was looked up."""
         section = _section(declared)
-        match operation:
+        match operation := step.operation:
             case Derive():
                 return self._added(columns, [name for name, _ in operation.columns], _places(declared, keys.DERIVE))
             case Deduplicate():
@@ -232,6 +230,8 @@ class _Judging:
                 return self._added(made, [*(one.name for one in operation.aggregates), VERSION, FINAL], places)
             case Join():
                 return self._join(operation, columns, known, declared)
+            case Union():
+                self._union(step, columns, known, declared)
             case Score():
                 self._find_items(section, keys.SCORE_COLUMNS, columns)
                 return self._added(columns, [operation.into], {})
@@ -252,6 +252,24 @@ class _Judging:
         self._find_items(section, keys.TIES, other)
         names = [*(name for name, _ in join.columns), VERSION, FINAL]
         return self._added(columns, names, _places(section, keys.JOIN_COLUMNS))
+
+    def _union(self, step: Step, columns: Columns, known: Mapping[str, Columns], declared: Fields) -> None:
+        """Every other source is there, has the same columns, and is named once."""
+        seen = {step.source}
+        for name, place in _items(declared, keys.UNION):
+            if name in seen:
+                self.problems.add(place, f"The rows of `{name}` are there already", remedy="Name it once.")
+            seen.add(name)
+            theirs = known.get(name) if self._find_source(name, known, place, "topic or step") else None
+            if columns is None or theirs is None or set(theirs) == set(columns):
+                continue
+            self.problems.add(
+                place,
+                f"`{name}` has other columns than `{step.source}`",
+                expected=listed(columns),
+                found=listed(theirs),
+                remedy="Let both have the same columns: name them under `columns` of an output, or `derive` them.",
+            )
 
     def _added(self, columns: Columns, names: Sequence[str], places: Mapping[str, Place]) -> Columns:
         if columns is None:
@@ -282,7 +300,7 @@ def _place(section: Fields | None, key: Key[str], declared: Fields) -> Place:
     return declared.node.place if section is None else section.place(key)
 
 
-def _items(fields: Fields, key: Key[tuple[str, ...]]) -> list[tuple[str, Place]]:
+def _items(fields: Fields, key: Key[tuple[str, ...]] | Key[tuple[str, ...] | None]) -> list[tuple[str, Place]]:
     node, values = fields.node.get(key.name), fields.get(key)
     if values is None or not isinstance(node, Items):
         return []

@@ -133,6 +133,12 @@ JOIN = optional(
     "Each row with the row of the other side that is closest in event time; then `version` and `final`.",
 )
 
+UNION = optional(
+    "union",
+    Many(NAME, at_least=1),
+    "Rows of these topics or earlier steps too. All have the same columns; rows of one key come from one of them.",
+)
+
 MODEL = required("model", NAME, "Name of the model.")
 SCORE_COLUMNS = required("columns", Many(COLUMN, at_least=1), "What the model is shown, in this order.")
 INTO = required("into", NAME, "Column to add: what the model says.")
@@ -140,7 +146,7 @@ SCORE = optional("score", Section("a score", (MODEL, SCORE_COLUMNS, INTO)), "Add
 
 STEP_NAME = optional("name", NAME, "Name of the step, for `from` and `with`; its kind when not given.")
 FROM = optional("from", NAME, "The topic or earlier step whose rows it takes; the step before when not given.")
-OPERATIONS = (FILTER, DERIVE, DEDUPLICATE, LOOKUP, RUNNING, WINDOW, JOIN, SCORE)
+OPERATIONS = (FILTER, DERIVE, DEDUPLICATE, LOOKUP, RUNNING, WINDOW, JOIN, UNION, SCORE)
 STEP = Section("a step", (STEP_NAME, FROM, *OPERATIONS))
 
 OUT_TOPIC = optional("topic", NAME, "The topic that the rows are written to.")

@@ -12,6 +12,7 @@ from penstock.spec.stream import (
     Running,
     Score,
     TopicFormat,
+    Union,
     Window,
     WindowKind,
 )
@@ -55,6 +56,8 @@ def _does(node: Node) -> str:
             equal = " and ".join(f"{mine} = {theirs}" for mine, theirs in join.on)
             near = f"{join.direction} within {format_duration(join.tolerance)}"
             return f"with the row of {join.other} {near} where {equal}"
+        case Union():
+            return "the rows of all of them"
         case Score() as score:
             return f"{score.into} by the model {score.model} of {', '.join(score.columns)}"
         case other:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import duckdb
@@ -28,6 +28,7 @@ from penstock.spec.stream import (
     Step,
     Topic,
     Topology,
+    Union,
     Window,
 )
 from penstock.sql.connection import connect
@@ -144,8 +145,8 @@ class _Planning:
                 return None  # what is wrong is told where it is made
             nodes[name] = intake
         for step in topology.steps:
-            if step.source not in nodes:
-                continue
+            if any(name not in nodes for name in step.reads):
+                continue  # what is wrong with those is told already
             try:
                 nodes[step.name] = self._node(step, nodes)
             except DeclarationError as error:
@@ -184,7 +185,7 @@ class _Planning:
             raise DeclarationError(
                 f"The rows of `{before.name}` are corrected later",
                 where=step.place,
-                expected="`filter`, `derive`, `lookup` or `score` of them",
+                expected="`filter`, `derive`, `lookup`, `union` or `score` of them",
                 remedy="Let it read what the windows or joins are made of.",
             )
         if before.time is None and isinstance(operation, Deduplicate | Window | Join):
@@ -195,13 +196,15 @@ class _Planning:
                 remedy="Add it to `columns` of the output that writes the topic.",
             )
         does, schema, reads = self._done(step, before, nodes)
-        corrected = before.corrected or isinstance(operation, Window | Join)
-        return Node(step.name, reads, does, schema, before.time, corrected, step.place)
+        sources = [nodes[name] for name in reads] if isinstance(operation, Union) else [before]
+        corrected = isinstance(operation, Window | Join) or any(one.corrected for one in sources)
+        time = before.time if all(one.time == before.time for one in sources) else None
+        return Node(step.name, reads, does, schema, time, corrected, step.place)
 
     def _done(
         self, step: Step, before: Node, nodes: Mapping[str, Node]
     ) -> tuple[Select | Operation, pa.Schema, tuple[str, ...]]:
-        rows, reads = before.schema, (step.source,)
+        rows, reads = before.schema, step.reads
         match step.operation:
             case Filter(expression):
                 sql = f"SELECT * FROM {ROWS} WHERE {condition(expression, rows, kind='filter', where=step.place)}"
@@ -230,7 +233,9 @@ class _Planning:
                     )
                 for mine, theirs in join.on:
                     _require_same(rows.field(mine).type, other.schema.field(theirs).type, mine, theirs, step.place)
-                return join, _with(rows, join_fields(join, other.schema)), (step.source, join.other)
+                return join, _with(rows, join_fields(join, other.schema)), reads
+            case Union() as union:
+                return union, _united([nodes[name] for name in reads], step.place), reads
             case Score() as score:
                 for name in score.columns:
                     _require_number(rows, name, step.place)
@@ -314,6 +319,27 @@ def _flag(expression: str | None, rows: pa.Schema) -> str | None:
 
 def _with(rows: pa.Schema, fields: list[pa.Field]) -> pa.Schema:
     return pa.schema([*rows, *fields])
+
+
+def _united(sources: Sequence[Node], where: str) -> pa.Schema:
+    """The columns of the first, which all have, in its order; one more where some of them take rows back."""
+    first = [one for one in sources[0].schema if one.name != DELETED]
+    for other in sources[1:]:
+        theirs = {one.name: one.type for one in other.schema if one.name != DELETED}
+        for name in sorted(theirs.keys() ^ {one.name for one in first}):
+            lacking = other if name not in theirs else sources[0]
+            raise DeclarationError(f"`{lacking.name}` has no column `{name}`", where=where, expected="the same columns")
+        for one in first:
+            if theirs[one.name] != one.type:
+                raise DeclarationError(
+                    f"`{one.name}` of `{other.name}` is of another type than that of `{sources[0].name}`",
+                    where=where,
+                    expected=str(one.type),
+                    found=str(theirs[one.name]),
+                    remedy="Cast one of them in a `derive` step.",
+                )
+    taken_back = any(DELETED in one.schema.names for one in sources)
+    return pa.schema([*first, *([pa.field(DELETED, pa.bool_())] if taken_back else [])])
 
 
 def _require_number(rows: pa.Schema, name: str, where: str) -> None:

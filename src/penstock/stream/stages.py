@@ -8,7 +8,7 @@ from types import MappingProxyType
 import duckdb
 
 from penstock.errors import DeclarationError
-from penstock.spec.stream import Deduplicate, Join, Lookup, Running, Score, Window, WindowKind
+from penstock.spec.stream import Deduplicate, Join, Lookup, Running, Score, Union, Window, WindowKind
 from penstock.stream.deduplicate import DeduplicateStage
 from penstock.stream.join import JoinStage
 from penstock.stream.plan import Graph, Intake, Node, Select
@@ -17,6 +17,7 @@ from penstock.stream.running import RunningStage
 from penstock.stream.score import Model, ScoreStage
 from penstock.stream.session import SessionStage
 from penstock.stream.stage import Stage
+from penstock.stream.union import UnionStage
 from penstock.stream.window import WindowStage
 
 
@@ -49,6 +50,8 @@ def _stage(
             return SessionStage(window, rows, node.time)
         case Lookup() as lookup:
             return LookupStage(connection, lookup, node.name)
+        case Union():
+            return UnionStage(node.schema)
         case Score() as score if score.model in models:
             return ScoreStage(score, models[score.model])
         case _:

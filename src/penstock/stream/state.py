@@ -8,7 +8,6 @@ from hashlib import sha256
 from typing import Any
 
 from penstock.errors import PenstockError
-from penstock.spec.stream import Join
 from penstock.spec.stream_file import step_meaning
 from penstock.stream.plan import Graph, Intake
 
@@ -62,9 +61,7 @@ def fingerprints(graph: Graph) -> dict[str, str]:
             meaning: object = node.does.topic if node.does.declared is None else node.does.declared.fingerprint
         else:
             step = steps[node.name]
-            above = [found[step.source]]
-            above += [found[step.operation.other]] if isinstance(step.operation, Join) else []
-            meaning = [step_meaning(step), above]
+            meaning = [step_meaning(step), [found[name] for name in step.reads]]
         found[node.name] = sha256(json.dumps(meaning, sort_keys=True, default=str).encode()).hexdigest()[:16]
     return found
 
