@@ -7,13 +7,14 @@ a trial smaller than what the bars are meant for. A part whose programs are miss
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import landing, latency, road
+from bench import flink, landing, latency, road
 from bench.figure import Figure, Outcome
 
 
@@ -46,17 +47,40 @@ class Measured:
     runs: dict[str, Sequence[float]] = field(default_factory=dict)
     peers: dict[str, Mapping[str, str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-
-    def figure(self, name: str) -> float | None:
-        return next((one.value for one in self.figures if one.figure == name), None)
+    road: float | None = None  # events a second, once they were measured
 
 
 def _road(folder: Path, size: Size, found: Measured) -> None:
     measured = road.measure(folder, rows=size.rows, rounds=size.rounds)
-    measured.loop_rate = road.loop(folder, rows=min(size.rows, road.LOOPED))
     found.figures += road.figures(measured)
     found.runs["road, events/s"] = measured.rates
-    found.runs["loop, events/s"] = [measured.loop_rate]
+    found.road = statistics.median(measured.rates)
+
+
+def _road_rate(folder: Path, size: Size, found: Measured) -> float:
+    """What peers are compared with; measured once when the road was not."""
+    if found.road is None:
+        (place := folder / "road").mkdir()
+        (found.road,) = road.measure(place, rows=size.rows, rounds=1).rates
+        found.runs["road, events/s"] = [found.road]
+    return found.road
+
+
+def _flink(folder: Path, size: Size, found: Measured) -> None:
+    if shutil.which("java") is None:
+        raise Missing("java")
+    ours = _road_rate(folder, size, found)
+    peer = flink.measure(folder, rows=size.rows, rounds=min(size.rounds, 2))
+    found.figures.append(flink.figure(peer, ours=ours))
+    found.runs["flink, events/s"] = peer.rates
+    found.peers[flink.NAME] = peer.versions
+
+
+def _loop(folder: Path, size: Size, found: Measured) -> None:
+    rate = road.loop(folder, rows=min(size.rows, road.LOOPED))
+    ratio = _road_rate(folder, size, found) / rate
+    found.figures.append(Figure("the road, against the loop", ratio, "x", road.LOOP_BAR, road.LOOP, 1, True))
+    found.runs["loop, events/s"] = [rate]
 
 
 def _latency(folder: Path, size: Size, found: Measured) -> None:
@@ -85,6 +109,8 @@ def _landing(folder: Path, size: Size, found: Measured) -> None:
 
 PARTS: Mapping[str, Callable[[Path, Size, Measured], None]] = {
     "road": _road,
+    "flink": _flink,
+    "loop": _loop,
     "latency": _latency,
     "restart": _restart,
     "landing": _landing,
