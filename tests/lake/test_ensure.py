@@ -63,6 +63,28 @@ def test_a_renamed_an_added_and_a_widened_column_keep_the_rows_written_before(tm
         assert [row[:3] + row[4:] for row in read(scan)] == [(1, "Reader 1", Decimal("1.50"), None)]
 
 
+def test_only_columns_that_never_changed_are_read_by_name(tmp_path: Path) -> None:
+    spec = changed(changed(LOANS, 1, name="borrower"), 2, type="decimal(12,2)")
+    spec = replace(spec, columns=(*spec.columns, TableColumn("loan.shelf", "shelf", "string")))
+    with writing(tmp_path) as (lake, lease):
+        lake.ensure(LOANS, lease=lease)
+        assert all(column.everywhere for column in lake.scan(LOANS.name).columns)
+        lake.ensure(spec, lease=lease)
+        steady = [column.name for column in lake.scan(LOANS.name).columns if column.everywhere]
+    assert steady == ["loan", "lent_at"]
+
+
+def test_a_name_that_two_columns_had_one_after_the_other_is_not_read_by_name(tmp_path: Path) -> None:
+    first = TableSpec("silver.notes", (TableColumn("a", "note", "string"), TableColumn("b", "remark", "string")))
+    then = replace(
+        first, columns=(TableColumn("a", "old", "string"), *first.columns[1:], TableColumn("c", "Note", "string"))
+    )
+    with writing(tmp_path) as (lake, lease):
+        lake.ensure(first, lease=lease)
+        lake.ensure(then, lease=lease)
+        assert [column.name for column in lake.scan(first.name).columns if column.everywhere] == ["remark"]
+
+
 def test_a_column_renamed_to_the_old_name_of_another_takes_its_own_values(tmp_path: Path) -> None:
     """Names swap, ids do not: reading by name would mix the columns."""
     spec = TableSpec("silver.pairs", (TableColumn("a", "left", "string"), TableColumn("b", "right", "string")))

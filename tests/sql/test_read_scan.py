@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +17,7 @@ class Field:
     field_id: int
     name: str
     duckdb_type: str
+    everywhere: bool = False
 
 
 def write(path: Path, **columns: tuple[int, pa.Array]) -> str:
@@ -42,6 +43,20 @@ def test_a_column_that_swapped_names_with_another_keeps_its_values(tmp_path: Pat
     assert connect().execute(read_scan([file], [Field(1, "b", "BIGINT"), Field(2, "a", "BIGINT")])).fetchall() == [
         (1, 2)
     ]
+
+
+def test_columns_that_are_everywhere_are_read_the_same_whatever_else_a_file_has(tmp_path: Path) -> None:
+    folder = tmp_path / "a=7"
+    folder.mkdir()
+    old = write(folder / "old.parquet", gone=(9, pa.array([0])), a=(1, pa.array([1])), b=(2, pa.array(["x"])))
+    new = write(folder / "new.parquet", b=(2, pa.array(["y"])), a=(1, pa.array([2])), more=(3, pa.array([0.5])))
+    columns = [Field(2, "b", "VARCHAR"), Field(1, "a", "BIGINT")]
+
+    by_name = read_scan([old, new], [replace(column, everywhere=True) for column in columns], origin="_path")
+
+    rows = connect().execute(f"{by_name} ORDER BY a").fetchall()
+    assert rows == [("x", 1, old), ("y", 2, new)]
+    assert rows == connect().execute(f"{read_scan([old, new], columns, origin='_path')} ORDER BY a").fetchall()
 
 
 def test_no_files_are_an_empty_relation_with_names_and_types() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow.parquet as pq
@@ -61,7 +62,8 @@ class Planner:
         snapshot = snapshot_of(name, metadata, snapshot_id)
         schema = _schema_of(metadata, snapshot)
         files = () if snapshot is None else tuple(self._files(name, snapshot, schema).values())
-        return Scan(name, None if snapshot is None else snapshot.snapshot_id, files, columns_of(schema))
+        columns = _columns_of(schema, metadata, files)
+        return Scan(name, None if snapshot is None else snapshot.snapshot_id, files, columns)
 
     def changes(self, name: str, metadata: TableMetadata, since: int | None, until: int | None) -> Changes:
         """What is in `until` and was not in `since`; everything when `since` is None or expired."""
@@ -76,7 +78,7 @@ class Planner:
             table=name,
             since=since,
             until=reached,
-            added=Scan(name, reached, added, columns_of(schema)),
+            added=Scan(name, reached, added, _columns_of(schema, metadata, added)),
             removed=any(path not in after for path in before),
             expired=since is not None and base is None,
         )
@@ -113,8 +115,31 @@ def snapshot_of(name: str, metadata: TableMetadata, snapshot_id: int | None) -> 
     return snapshot
 
 
-def columns_of(schema: Schema) -> tuple[FieldColumn, ...]:
-    return tuple(FieldColumn(field.field_id, field.name, duckdb_type(field.field_type)) for field in schema.fields)
+def _columns_of(schema: Schema, metadata: TableMetadata, files: Sequence[DataFile]) -> tuple[FieldColumn, ...]:
+    steady = _steady(metadata) if all(_is_own(file.path) for file in files) else frozenset()
+    return tuple(
+        FieldColumn(field.field_id, field.name, duckdb_type(field.field_type), everywhere=field.field_id in steady)
+        for field in schema.fields
+    )
+
+
+def _steady(metadata: TableMetadata) -> frozenset[int]:
+    """The columns that every schema the table ever had has under one name and type, a name that no other ever had."""
+    ever = [field for schema in metadata.schemas for field in schema.fields]
+    times = Counter((field.field_id, field.name, str(field.field_type)) for field in ever)
+    bearers: dict[str, set[int]] = {}
+    for field in ever:
+        bearers.setdefault(field.name.lower(), set()).add(field.field_id)
+    return frozenset(
+        field_id
+        for (field_id, name, _), count in times.items()
+        if count == len(metadata.schemas) and len(bearers[name.lower()]) == 1
+    )
+
+
+def _is_own(path: str) -> bool:
+    """Whether the lake wrote the file: then it has ids, and the names of its time."""
+    return _OWN_FILE.fullmatch(path.rsplit("/", 1)[-1]) is not None
 
 
 def _schema_of(metadata: TableMetadata, snapshot: Snapshot | None) -> Schema:
@@ -126,7 +151,7 @@ def _schema_of(metadata: TableMetadata, snapshot: Snapshot | None) -> Schema:
 def _check_readable(name: str, file: IcebergFile) -> None:
     """A file without field ids would be read as NULL. Ours have them; a foreign one is asked."""
     path = local_path(file.file_path)
-    if _OWN_FILE.fullmatch(path.rsplit("/", 1)[-1]):
+    if _is_own(path):
         return
     if file.file_format != FileFormat.PARQUET:
         raise StorageError("A data file is not Parquet", where=path, found=str(file.file_format))

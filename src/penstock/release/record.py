@@ -36,7 +36,7 @@ class GoldTable:
     shown_in: str | None = None
 
     def as_record(self) -> dict[str, object]:
-        columns = [[column.field_id, column.name, column.duckdb_type] for column in self.columns]
+        columns = [[column.field_id, column.name, column.duckdb_type, column.everywhere] for column in self.columns]
         return {
             "snapshot": self.snapshot,
             "rows": self.rows,

@@ -9,7 +9,8 @@ from penstock.sql.names import literal, quote
 
 
 class Field(Protocol):
-    """How one column is read: its id in the files, the name and DuckDB type it gets."""
+    """How one column is read: its id in the files, the name and DuckDB type it gets, and whether every file has it
+    under that name and type and nothing else under that name."""
 
     @property
     def field_id(self) -> int: ...
@@ -17,6 +18,8 @@ class Field(Protocol):
     def name(self) -> str: ...
     @property
     def duckdb_type(self) -> str: ...
+    @property
+    def everywhere(self) -> bool: ...
 
 
 def read_scan(files: Sequence[str], columns: Sequence[Field], *, origin: str | None = None) -> str:
@@ -25,9 +28,11 @@ def read_scan(files: Sequence[str], columns: Sequence[Field], *, origin: str | N
     Columns come in the order given; a column a file does not have is NULL there. No files: an
     empty relation of the same names and types. Files must carry field ids and no position deletes.
     `origin` names a further column that holds the path of each row's file.
+    Columns that are in every file under their name are read by name: DuckDB then leaves out groups of rows, and
+    columns of rows, that a filter or a join has no use for, which it does not where it maps ids.
 
     >>> from types import SimpleNamespace as Column
-    >>> read_scan([], [Column(field_id=1, name="a", duckdb_type="BIGINT")])
+    >>> read_scan([], [Column(field_id=1, name="a", duckdb_type="BIGINT", everywhere=True)])
     'SELECT CAST(NULL AS BIGINT) AS "a" WHERE FALSE'
     """
     if not files:
@@ -35,12 +40,14 @@ def read_scan(files: Sequence[str], columns: Sequence[Field], *, origin: str | N
         path = "" if origin is None else f", CAST(NULL AS VARCHAR) AS {quote(origin)}"
         return f"SELECT {nulls}{path} WHERE FALSE"
     paths = ", ".join(literal(path) for path in files)
+    file = "" if origin is None else f", filename = {literal(origin)}"
+    shown = "" if origin is None else f", {quote(origin)}"
+    if all(column.everywhere for column in columns):
+        typed = (f"CAST({quote(column.name)} AS {column.duckdb_type}) AS {quote(column.name)}" for column in columns)
+        return f"SELECT {', '.join(typed)}{shown} FROM read_parquet([{paths}], hive_partitioning = false{file})"
     fields = ", ".join(
         f"{column.field_id}: {{name: {literal(column.name)}, type: {literal(column.duckdb_type)}, default_value: NULL}}"
         for column in columns
     )
     names = ", ".join(quote(column.name) for column in columns)
-    if origin is None:
-        return f"SELECT {names} FROM read_parquet([{paths}], schema = MAP {{{fields}}})"
-    path = f"filename = {literal(origin)}"
-    return f"SELECT {names}, {quote(origin)} FROM read_parquet([{paths}], schema = MAP {{{fields}}}, {path})"
+    return f"SELECT {names}{shown} FROM read_parquet([{paths}], schema = MAP {{{fields}}}{file})"
