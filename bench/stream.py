@@ -1,4 +1,4 @@
-"""The stream, part by part: the whole road, latency, restart, landing.
+"""The stream, part by part: the whole road and its peers, latency, restart, landing, operators, poison.
 
 `PARTS` (by comma) names the parts to measure, all of them without it; `ROWS`, `ROUNDS`, `SECONDS` and `COMMITS` make
 a trial smaller than what the bars are meant for. A part whose programs are missing is told of and has no figures.
@@ -11,11 +11,13 @@ import shutil
 import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench import flink, landing, latency, road
+from bench import flink, landing, latency, poison, road, stream_kernels
 from bench.figure import Figure, Outcome
+
+SLIDING_BAR = 1.3
 
 
 class Missing(Exception):
@@ -107,6 +109,20 @@ def _landing(folder: Path, size: Size, found: Measured) -> None:
     ]
 
 
+def _operators(_: Path, __: Size, found: Measured) -> None:
+    for measured, bar in ((stream_kernels.join, None), (stream_kernels.sliding, SLIDING_BAR)):
+        for figure, runs in measured():
+            print(f"  operators  {figure.figure}: {figure.value:,.3g} {figure.unit}", flush=True)
+            found.figures.append(replace(figure, bar=bar) if figure.bar is None else figure)
+            found.runs[figure.figure] = list(runs)
+
+
+def _poison(folder: Path, size: Size, found: Measured) -> None:
+    rates = poison.measure(folder, rows=min(size.rows, poison.ROWS), rounds=size.rounds)
+    found.figures += poison.figures(rates)
+    found.runs["good rows/s without poison"], found.runs["good rows/s with poison"] = rates.alone, rates.poisoned
+
+
 PARTS: Mapping[str, Callable[[Path, Size, Measured], None]] = {
     "road": _road,
     "flink": _flink,
@@ -114,6 +130,8 @@ PARTS: Mapping[str, Callable[[Path, Size, Measured], None]] = {
     "latency": _latency,
     "restart": _restart,
     "landing": _landing,
+    "operators": _operators,
+    "poison": _poison,
 }
 
 
