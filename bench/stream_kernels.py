@@ -20,6 +20,7 @@ from penstock.spec.stream import (
     Aggregate,
     Deduplicate,
     Direction,
+    EventTime,
     Join,
     Measure,
     Running,
@@ -148,7 +149,7 @@ def sliding() -> Measured:
 
 def deduplicate() -> Measured:
     traffic = Traffic(exponent=0.0)
-    stage = DeduplicateStage(Deduplicate(("user",), timedelta(seconds=30)), _payload(EVENTS), "at")
+    stage = DeduplicateStage(Deduplicate(("user",), timedelta(seconds=30)), _payload(EVENTS), "at", EventTime())
     yield _rate("de-duplication of a million keys", _rates(stage, traffic))
 
 
@@ -216,7 +217,7 @@ def _running() -> RunningStage:
 
 
 def _window(window: Window) -> WindowStage:
-    return WindowStage(window, _payload(EVENTS), "at")
+    return WindowStage(window, _payload(EVENTS), "at", EventTime())
 
 
 def _join() -> JoinStage:

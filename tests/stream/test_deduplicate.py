@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.spec.stream import Deduplicate
+from penstock.spec.stream import Deduplicate, EventTime
 from penstock.stream.deduplicate import DeduplicateStage
 from penstock.stream.stage import Moment
 from penstock.stream.watermark import BEGINNING
@@ -18,13 +19,15 @@ from tests.stream.recut import recut
 START = datetime(2026, 3, 1, tzinfo=UTC)
 SCHEMA = pa.schema([("at", pa.timestamp("us", tz="UTC")), ("loan", pa.string()), ("n", pa.int64())])
 HORIZON = timedelta(seconds=10)
+SKEW = timedelta(seconds=5)
+DAY, TEN_YEARS = 86_400, 315_360_000  # in seconds
 
 Row = tuple[str | None, int]
 ROWS = st.lists(st.tuples(st.sampled_from(["a", "b", None]), st.integers(0, 40)), max_size=30)
 
 
 def stage() -> DeduplicateStage:
-    return DeduplicateStage(Deduplicate(("loan",), HORIZON), SCHEMA, "at")
+    return DeduplicateStage(Deduplicate(("loan",), HORIZON), SCHEMA, "at", EventTime(skew=SKEW))
 
 
 def at(seconds: int) -> int:
@@ -39,8 +42,10 @@ def table(rows: Sequence[Row], first: int = 0) -> pa.Table:
     return pa.Table.from_pylist(listed, SCHEMA)
 
 
-def kept(stage: DeduplicateStage, rows: pa.Table, before: int = BEGINNING, after: int = BEGINNING) -> list[int]:
-    numbers: list[int] = stage.process((rows,), Moment(0, before, after)).rows["n"].to_pylist()
+def kept(
+    stage: DeduplicateStage, rows: pa.Table, before: int = BEGINNING, after: int = BEGINNING, now: int = 60
+) -> list[int]:
+    numbers: list[int] = stage.process((rows,), Moment(at(now), before, after)).rows["n"].to_pylist()
     return numbers
 
 
@@ -83,7 +88,7 @@ def test_keys_are_forgotten_only_when_no_row_can_be_held_against_them() -> None:
 
 
 def test_a_row_that_cannot_be_judged_any_more_is_late() -> None:
-    made = stage().process((table([("a", 9), ("a", 10)]),), Moment(0, at(20), at(20)))
+    made = stage().process((table([("a", 9), ("a", 10)]),), Moment(at(60), at(20), at(20)))
 
     assert made.rows["n"].to_pylist() == [1]
     assert made.late is not None
@@ -102,3 +107,31 @@ def test_a_delta_after_forgetting_replaces_what_was_before() -> None:
 
     assert restored.size() == one.size() == 1
     assert len(delta) < 2_000
+
+
+@pytest.mark.parametrize("ahead", [DAY, TEN_YEARS])
+def test_a_row_of_the_future_takes_no_duplicate_for_new(ahead: int) -> None:
+    one = stage()
+    assert kept(one, table([("a", 1), ("a", ahead), ("a", 2), ("a", ahead + 1), ("b", ahead), ("b", 3), ("b", 4)])) == [
+        0, 1, 4, 5,
+    ]  # fmt: skip
+
+    restored = stage()
+    restored.restore(None, (one.delta(),))
+
+    assert kept(restored, table([("a", 3), ("b", 5), ("a", ahead + 2)])) == []
+
+
+def test_a_row_that_was_of_the_future_is_known_when_its_time_has_come() -> None:
+    one = stage()
+    kept(one, table([("a", DAY), ("a", 1)]))
+
+    assert kept(one, table([("a", DAY + 3), ("a", DAY + 20)]), now=DAY + 60) == [1]
+
+
+@pytest.mark.parametrize("seconds", [65, 66])
+def test_the_future_begins_beyond_the_skew(seconds: int) -> None:
+    one = stage()
+    kept(one, table([("a", 40), ("a", seconds)]))
+
+    assert kept(one, table([("a", 41)])) == ([0] if seconds == 65 else [])

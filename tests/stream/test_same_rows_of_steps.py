@@ -139,15 +139,17 @@ def oracle_once(rows: Sequence[Row]) -> dict[str, tuple[str | None, float | None
     return {row["loan"]: (towns.get(row["member"]), row["fee"] and float(row["fee"]) * 2) for row in rows}
 
 
-def oracle_spaced(rows: Sequence[Row], member: str) -> list[str]:
-    """What is left of a member's rows, in the order in which they were sent."""
-    latest, left = None, []
+def oracle_spaced(rows: Sequence[Row], member: str, desk: Desk) -> list[str]:
+    """What is left of a member's rows, in the order in which they were sent; rows of the future count for themselves."""
+    latest: dict[bool, Any] = {}
+    left = []
     for row in rows:
         if row["member"] != member:
             continue
-        if latest is None or abs(row["lent"] - latest) > 15 * MINUTE:
+        if all(abs(row["lent"] - one) > 15 * MINUTE for one in latest.values()):
             left.append(row["loan"])
-        latest = row["lent"] if latest is None else max(latest, row["lent"])
+        mine = honest(row, desk)
+        latest[mine] = max(row["lent"], latest.get(mine, row["lent"]))
     return left
 
 
@@ -185,7 +187,7 @@ def test_any_cut_restart_and_order_within_the_lateness_ends_in_the_rows_of_the_o
     assert len(judged) == len(oracle_once(rows))
     for member in PARTITIONS:
         left = [row["loan"] for row in desk.rows("rows_spaced") if row["member"] == member]
-        assert left == oracle_spaced(rows, member)
+        assert left == oracle_spaced(rows, member, desk)
     for direction in Direction:
         told = final(desk.rows(f"rows_{direction}"), "loan").values()
         beside = oracle_join(rows, direction)

@@ -6,15 +6,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.spec.stream import Deduplicate
+from penstock.spec.stream import Deduplicate, EventTime
 from penstock.stream.key_index import has_null, row_keys
 from penstock.stream.keyed import KeyedState
 from penstock.stream.segment import Segments
 from penstock.stream.stage import Moment, Produced
+from penstock.stream.watermark import horizon
 from penstock.stream.window import micros, timely
 from penstock.stream.word_index import Ints
 
-_LATEST = "latest"
+_LATEST, _AHEAD = "latest", "ahead"  # of a key, in microseconds: of the rows up to the clock, of those of the future
 _DELTA, _WHOLE = b"d", b"w"
 _FEW = 1024
 _NEVER = np.iinfo(np.int64).min // 2
@@ -22,19 +23,20 @@ _NEVER = np.iinfo(np.int64).min // 2
 
 class DeduplicateStage:
     """Drops a row whose event time lies at most `horizon` from the latest of all earlier rows of its key, in the order
-    of the log; so a key that keeps coming is kept once.
+    of the log; so a key that keeps coming is kept once. Rows that are dated further ahead than the clock may be have a
+    latest of their own: one of them takes nothing away from those that come after it.
 
     A row without a whole key is never dropped. One that lies more than `horizon` behind the watermark, or has no time,
     is late: whether it came before is no longer known.
     """
 
-    def __init__(self, deduplicate: Deduplicate, rows: pa.Schema, time: str) -> None:
-        self._key, self._time = deduplicate.key, time
+    def __init__(self, deduplicate: Deduplicate, rows: pa.Schema, time: str, event_time: EventTime) -> None:
+        self._key, self._time, self._event_time = deduplicate.key, time, event_time
         self._horizon = micros(deduplicate.horizon)
         self._begin()
 
     def _begin(self) -> None:
-        self._state = KeyedState({_LATEST: np.int64})
+        self._state = _empty()
         self._whole = False  # keys were forgotten, so the next delta tells all
 
     def process(self, inputs: tuple[pa.Table, ...], moment: Moment) -> Produced:
@@ -43,36 +45,50 @@ class DeduplicateStage:
         if behind.any():
             late = pa.concat_tables([late, rows.filter(pa.array(behind))])
             rows, times = rows.filter(pa.array(~behind)), times[~behind]
-        kept = rows.filter(pa.array(self._is_new(rows, times)))
+        kept = rows.filter(pa.array(self._is_new(rows, times, horizon(self._event_time, moment.now))))
         self._forget(moment.after - 2 * self._horizon)
         return Produced(kept, late if late.num_rows else None)
 
-    def _is_new(self, rows: pa.Table, times: Ints) -> np.ndarray:
+    def _is_new(self, rows: pa.Table, times: Ints, limit: int) -> np.ndarray:
         keyless = has_null(rows, self._key)
         keys = row_keys(rows, self._key)
         known = len(self._state)
         slots = self._state.slots(pc.if_else(pa.array(keyless), None, keys) if keyless.any() else keys)
-        latest = self._state.columns[_LATEST]
-        latest[known : len(self._state)] = _NEVER
+        for column in self._state.columns.values():
+            column[known : len(self._state)] = _NEVER
         keyed = np.flatnonzero(slots >= 0)
         segments = Segments.of(slots[keyed])
         places = keyed[segments.order]
-        before, after = _latest(segments, times[places], latest)
-        latest[segments.slots[segments.ends]] = after[segments.ends]
-        self._state.touch(segments.slots[segments.ends])
         new = np.ones(rows.num_rows, dtype=bool)
-        new[places] = np.abs(times[places] - before) > self._horizon
+        new[places] = self._is_far(segments, times[places], limit)
+        self._state.touch(segments.slots[segments.ends])
         return new
+
+    def _is_far(self, segments: Segments, times: Ints, limit: int) -> np.ndarray:
+        """Which rows lie beyond the horizon of all earlier ones of their key; they are remembered."""
+        far, future = np.ones(len(times), dtype=bool), times > limit
+        for name, belongs in ((_LATEST, ~future), (_AHEAD, future)):
+            state = self._state.columns[name]
+            before = state[segments.slots]
+            if belongs.any():
+                before, after = _latest(segments, np.where(belongs, times, _NEVER), state)
+                state[segments.slots[segments.ends]] = after[segments.ends]
+            far &= np.abs(times - before) > self._horizon
+        return far
 
     def _forget(self, limit: int) -> None:
         """Forget keys that no row can be held against any more, once they are the most."""
         count = len(self._state)
-        held = np.flatnonzero(self._state.columns[_LATEST][:count] >= limit) if count > _FEW else np.arange(count)
+        if count <= _FEW:
+            return
+        latest = np.maximum(self._state.columns[_LATEST][:count], self._state.columns[_AHEAD][:count])
+        held = np.flatnonzero(latest >= limit)
         if count <= 2 * len(held):
             return
-        before, self._state = self._state, KeyedState({_LATEST: np.int64})
+        before, self._state = self._state, _empty()
         self._state.slots(before.keys.take(pa.array(held)))
-        self._state.columns[_LATEST][: len(held)] = before.columns[_LATEST][held]
+        for name, column in self._state.columns.items():
+            column[: len(held)] = before.columns[name][held]
         self._whole = True
 
     def delta(self) -> bytes:
@@ -92,6 +108,10 @@ class DeduplicateStage:
 
     def size(self) -> int:
         return len(self._state)
+
+
+def _empty() -> KeyedState:
+    return KeyedState({_LATEST: np.int64, _AHEAD: np.int64})
 
 
 def _latest(segments: Segments, times: Ints, state: Ints) -> tuple[Ints, Ints]:

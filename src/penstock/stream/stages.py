@@ -8,7 +8,7 @@ from types import MappingProxyType
 import duckdb
 
 from penstock.errors import DeclarationError
-from penstock.spec.stream import Deduplicate, Join, Lookup, Running, Score, Union, Window, WindowKind
+from penstock.spec.stream import Deduplicate, EventTime, Join, Lookup, Running, Score, Union, Window, WindowKind
 from penstock.stream.deduplicate import DeduplicateStage
 from penstock.stream.join import JoinStage
 from penstock.stream.plan import Graph, Intake, Node, Select
@@ -27,19 +27,23 @@ def make_stages(
     """A stage with empty state for every node that is more than SQL over a row. `models` by the names that steps use."""
     nodes = {node.name: node for node in graph.nodes}
     return {
-        node.name: _stage(node, [nodes[name] for name in node.reads], connection, models)
+        node.name: _stage(node, [nodes[name] for name in node.reads], graph.topology.time, connection, models)
         for node in graph.nodes
         if not isinstance(node.does, Intake | Select)
     }
 
 
 def _stage(
-    node: Node, reads: Sequence[Node], connection: duckdb.DuckDBPyConnection, models: Mapping[str, Model]
+    node: Node,
+    reads: Sequence[Node],
+    time: EventTime,
+    connection: duckdb.DuckDBPyConnection,
+    models: Mapping[str, Model],
 ) -> Stage:
     rows = reads[0].schema
     match node.does:
         case Deduplicate() as deduplicate if node.time is not None:
-            return DeduplicateStage(deduplicate, rows, node.time)
+            return DeduplicateStage(deduplicate, rows, node.time, time)
         case Running() as running:
             return RunningStage(running, rows)
         case Join() as join if node.time is not None and reads[1].time is not None:
