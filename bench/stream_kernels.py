@@ -217,7 +217,7 @@ def _running() -> RunningStage:
 
 
 def _window(window: Window) -> WindowStage:
-    return WindowStage(window, _payload(EVENTS), "at", EventTime())
+    return WindowStage(window, _payload(EVENTS), "at")
 
 
 def _join() -> JoinStage:

@@ -34,7 +34,7 @@ class Disk(Protocol):
     """The storage seam: every durable file of the lake is written through it.
 
     A file is durable after `sync` (its content and its entry in the directory). `transaction`
-    marks the one atomic point of a catalogue commit. Paths are absolute and local.
+    marks the one atomic point of a commit to an SQLite file. Paths are absolute and local.
     """
 
     def create(self, path: str) -> BinaryIO:
@@ -49,8 +49,11 @@ class Disk(Protocol):
     def remove(self, path: str) -> None:
         """Remove a file; a missing one is not an error."""
 
-    def transaction(self, name: str) -> AbstractContextManager[None]:
-        """Surround the atomic point `name` (nothing is done by the real disk)."""
+    def transaction(self, name: str, *, synced: bool = True) -> AbstractContextManager[None]:
+        """Surround the atomic point `name` (nothing is done by the real disk).
+
+        Without `synced` it is durable only when SQLite next takes its write-ahead log into the file `name`.
+        """
 
 
 class SystemClock:
@@ -103,7 +106,7 @@ class LocalDisk:
             return
 
     @contextmanager
-    def transaction(self, name: str) -> Iterator[None]:
+    def transaction(self, name: str, *, synced: bool = True) -> Iterator[None]:
         yield
 
     def _sync_entry(self, path: str) -> None:

@@ -84,7 +84,7 @@ class TakenOverAtTheLastMoment(LocalDisk):
         self.armed = False
 
     @contextmanager
-    def transaction(self, name: str) -> Iterator[None]:
+    def transaction(self, name: str, *, synced: bool = True) -> Iterator[None]:
         if self.armed:
             self.armed = False
             take_over(self.root)

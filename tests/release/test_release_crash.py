@@ -67,9 +67,9 @@ class DeadDisk(FaultyDisk):
         super().remove(path)
 
     @contextmanager
-    def transaction(self, name: str) -> Iterator[None]:
+    def transaction(self, name: str, *, synced: bool = True) -> Iterator[None]:
         self._alive()
-        with super().transaction(name):
+        with super().transaction(name, synced=synced):
             yield
 
 

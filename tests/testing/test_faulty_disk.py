@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -95,3 +98,22 @@ def test_a_full_disk_refuses_what_does_not_fit(tmp_path: Path) -> None:
     stream.write(b"x")
     with pytest.raises(OSError, match="No space left"):
         stream.close()
+
+
+@pytest.mark.parametrize(
+    ("mode", "synced", "left"),
+    [(Mode.KILL, False, 1), (Mode.VANISH, False, 0), (Mode.TRUNCATE, False, 0), (Mode.VANISH, True, 1)],
+)
+def test_a_transaction_that_is_not_synced_goes_with_the_power(
+    mode: Mode, synced: bool, left: int, tmp_path: Path
+) -> None:
+    disk = FaultyDisk(stop_at=2, mode=mode, stop=stop)
+    path = str(tmp_path / "table.live")
+    writer = sqlite3.connect(path, isolation_level=None)
+    writer.execute("PRAGMA journal_mode = WAL")
+    with pytest.raises(Stopped), disk.transaction(path, synced=synced):
+        writer.execute("CREATE TABLE made (number)")
+    shutil.copytree(tmp_path, tmp_path / "after")  # closing the writer would take everything over
+    writer.close()
+    with closing(sqlite3.connect(tmp_path / "after" / "table.live")) as reader:
+        assert len(reader.execute("SELECT name FROM sqlite_master").fetchall()) == left

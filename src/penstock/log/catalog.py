@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -69,8 +70,7 @@ class Catalog:
     def ensure(self, spec: TopicSpec, *, job: str | None = None) -> Home:
         """The topic, made when it is not there; of a job when one is named."""
         check_spec(spec)
-        with self._lock, database.storage_errors(self._path), self._connection as transaction:
-            transaction.execute("BEGIN IMMEDIATE")
+        with self._transaction() as transaction:
             query = "SELECT name, home, incarnation, partitions, arrow, retention, max_bytes FROM topic WHERE name = ?"
             row = transaction.execute(query, (spec.name,)).fetchone()
             made = self._made(spec, job) if row is None else _changed(_home(row), spec, job)
@@ -91,8 +91,7 @@ class Catalog:
         return Home(Topic(spec, incarnation), folder)
 
     def remove(self, topic: str) -> None:
-        with self._lock, database.storage_errors(self._path), self._connection as transaction:
-            transaction.execute("BEGIN IMMEDIATE")
+        with self._transaction() as transaction:
             transaction.execute("DELETE FROM topic WHERE name = ?", (topic,))
             transaction.execute("DELETE FROM input WHERE topic = ?", (topic,))
 
@@ -104,8 +103,7 @@ class Catalog:
 
     def save_positions(self, reader: str, positions: Mapping[Part, Position]) -> None:
         rows = [(reader, *part, at.offset, at.incarnation) for part, at in positions.items()]
-        with self._lock, database.storage_errors(self._path), self._connection as transaction:
-            transaction.execute("BEGIN IMMEDIATE")
+        with self._transaction() as transaction:
             transaction.executemany("INSERT OR REPLACE INTO position VALUES (?, ?, ?, ?, ?)", rows)
 
     def readers(self) -> dict[str, dict[Part, Position]]:
@@ -120,8 +118,7 @@ class Catalog:
 
     def forget(self, reader: str) -> None:
         """The positions of a named reader, and that a job of the name reads anything."""
-        with self._lock, database.storage_errors(self._path), self._connection as transaction:
-            transaction.execute("BEGIN IMMEDIATE")
+        with self._transaction() as transaction:
             transaction.execute("DELETE FROM position WHERE reader = ?", (reader,))
             transaction.execute("DELETE FROM input WHERE job = ?", (reader,))
 
@@ -136,8 +133,7 @@ class Catalog:
         return list(found.values())
 
     def declare_inputs(self, job: str, topics: tuple[str, ...]) -> None:
-        with self._lock, database.storage_errors(self._path), self._connection as transaction:
-            transaction.execute("BEGIN IMMEDIATE")
+        with self._transaction() as transaction:
             transaction.execute("DELETE FROM input WHERE job = ?", (job,))
             transaction.executemany("INSERT INTO input VALUES (?, ?)", [(job, topic) for topic in topics])
 
@@ -154,6 +150,14 @@ class Catalog:
         for job, topic in rows:
             found.setdefault(job, []).append(topic)
         return found
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """One atomic point of the disk; undone when anything is raised within."""
+        point = self._world.disk.transaction(str(self._path))
+        with self._lock, database.storage_errors(self._path), point, self._connection as transaction:
+            transaction.execute("BEGIN IMMEDIATE")
+            yield transaction
 
     def close(self) -> None:
         self._connection.close()

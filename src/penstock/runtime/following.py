@@ -21,7 +21,7 @@ from penstock.log.protocol import Log
 from penstock.runtime.event_log import open_log_at
 from penstock.runtime.live import LiveWriter
 from penstock.store.live import LiveShape
-from penstock.world import Clock, real_world
+from penstock.world import World, real_world
 
 PAUSE = 0.005  # seconds between two looks when there was nothing
 _FINISH = b"finish\n"
@@ -83,14 +83,14 @@ class LiveTables:
     log: Log
     root: Path
     shapes: Mapping[str, LiveShape]
-    clock: Clock
+    world: World
     _writers: list[LiveWriter] = field(default_factory=list)
     _follower: Follower | None = None
     _may_part: bool = True  # until a process failed: what ails it is then met here
 
     @classmethod
-    def open(cls, log: Log, root: Path, shapes: Mapping[str, LiveShape], clock: Clock) -> LiveTables:
-        tables = cls(log, root, shapes, clock)
+    def open(cls, log: Log, root: Path, shapes: Mapping[str, LiveShape], world: World) -> LiveTables:
+        tables = cls(log, root, shapes, world)
         tables._open()
         return tables
 
@@ -112,7 +112,7 @@ class LiveTables:
             self._open()
         elif not worked:
             self._follower.finish()
-            self.clock.sleep(PAUSE)
+            self.world.clock.sleep(PAUSE)
         return True
 
     def close(self) -> None:
@@ -121,8 +121,7 @@ class LiveTables:
         self._close()
 
     def _open(self) -> None:
-        folder = live_folder(self.root)
-        self._writers = [LiveWriter.open(self.log, topic, folder, shape) for topic, shape in self.shapes.items()]
+        self._writers = _writers(self.log, self.root, self.shapes, self.world)
 
     def _part(self) -> None:
         self._close()
@@ -141,7 +140,7 @@ def main() -> None:
     shapes = {topic: LiveShape.of_record(shape) for topic, shape in task["shapes"].items()}
     root, world = Path(task["root"]), real_world()
     with open_log_at(root, world) as log:
-        writers = [LiveWriter.open(log, topic, live_folder(root), shape) for topic, shape in shapes.items()]
+        writers = _writers(log, root, shapes, world)
         finishing = False
         while True:
             said = _said(told)
@@ -154,6 +153,11 @@ def main() -> None:
             if finishing:
                 return
             world.clock.sleep(PAUSE)
+
+
+def _writers(log: Log, root: Path, shapes: Mapping[str, LiveShape], world: World) -> list[LiveWriter]:
+    folder = live_folder(root)
+    return [LiveWriter.open(log, topic, folder, shape, disk=world.disk) for topic, shape in shapes.items()]
 
 
 def _said(told: FileIO) -> bytes | None:

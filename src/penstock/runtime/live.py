@@ -12,6 +12,7 @@ import pyarrow as pa
 from penstock.errors import StorageError
 from penstock.log.protocol import OFFSET, SYSTEM, Log, Part, Position, Reader, beginning
 from penstock.store.live import LiveShape, LiveTable, LiveTableMoved
+from penstock.world import Disk
 
 ROWS_AT_ONCE = 500_000
 
@@ -27,12 +28,12 @@ class LiveWriter:
     positions: dict[Part, Position]
 
     @classmethod
-    def open(cls, log: Log, topic: str, folder: Path, shape: LiveShape) -> LiveWriter:
+    def open(cls, log: Log, topic: str, folder: Path, shape: LiveShape, *, disk: Disk | None = None) -> LiveWriter:
         """Go on from where the table is; one that was made by another declaration is made again from its topic.
 
         StorageError when that topic has dropped rows, for some keys would be missing and nobody would notice.
         """
-        table = LiveTable(folder, shape)
+        table = LiveTable(folder, shape, disk=disk)
         known = _read(table.position(), topic)
         positions = beginning(log, topic) | known
         gone = sum(at.offset for part, at in positions.items() if part not in known)

@@ -117,7 +117,7 @@ def open_topology(
     )
     runner.resume(adopt=adopt)
     shapes = {sink.output.topic: live_shape(graph, sink) for sink in graph.sinks if sink.output.live}
-    live = LiveTables.open(log, installation.place.root, shapes, installation.world.clock)
+    live = LiveTables.open(log, installation.place.root, shapes, installation.world)
     return Running(runner, live, job, connection)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 from penstock.errors import StorageError
 from penstock.store.checkpoint import Checkpoints
+from penstock.world import Disk
 
 DELETED = "_deleted"  # of a change: the row of this key is there no longer
 ENDING = ".live"
@@ -135,8 +136,9 @@ class LiveTableMoved(StorageError):
 class LiveTable:
     """A live table open for writing. Of several writers the first moves it from where it stood; the others are told."""
 
-    def __init__(self, folder: Path, shape: LiveShape) -> None:
+    def __init__(self, folder: Path, shape: LiveShape, *, disk: Disk | None = None) -> None:
         self.shape = shape
+        self._disk = disk  # None: nobody watches its transactions
         self.path = folder / f"{shape.name}{ENDING}"
         self._declared = json.dumps(asdict(shape))
         folder.mkdir(parents=True, exist_ok=True)
@@ -164,22 +166,30 @@ class LiveTable:
 
         LiveTableMoved when the table is not where it was when its position was read or moved here last.
         """
-        with _told(self.path):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._check_place()
-                self._change(changes)
-                self._db.execute("INSERT OR REPLACE INTO about VALUES ('position', ?)", [position])
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
+        with self._transaction():
+            self._check_place()
+            self._change(changes)
+            self._db.execute("INSERT OR REPLACE INTO about VALUES ('position', ?)", [position])
         self._position = position
         self._checkpoints.committed()
 
     def close(self) -> None:
         self._checkpoints.close()
         self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """One atomic point of the disk; undone when anything is raised within."""
+        watched = nullcontext() if self._disk is None else self._disk.transaction(str(self.path), synced=False)
+        with _told(self.path), watched:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # a full disk may have undone it already
+                    self._db.execute("ROLLBACK")
+                raise
 
     def _about(self) -> dict[str, str]:
         return dict(self._db.execute("SELECT name, value FROM about").fetchall())
@@ -213,17 +223,15 @@ class LiveTable:
     def _prepare(self) -> None:
         """Make the table, or make it anew when it was made by another declaration."""
         self._db.execute("CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID")
-        known = self._db.execute("SELECT value FROM about WHERE name = 'shape'").fetchall()
-        if known and known[0][0] == self._declared:
+        if self._about().get("shape") == self._declared:
             return
         columns = ", ".join(f"{_quoted(column.name)}" for column in self.shape.columns)
         key = ", ".join(_quoted(name) for name in self.shape.key)
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.execute("DROP TABLE IF EXISTS rows")
-        self._db.execute(f"CREATE TABLE rows ({columns}, PRIMARY KEY ({key})) WITHOUT ROWID")
-        self._db.execute("DELETE FROM about")
-        self._db.execute("INSERT INTO about VALUES ('shape', ?)", [self._declared])
-        self._db.execute("COMMIT")
+        with self._transaction():
+            self._db.execute("DROP TABLE IF EXISTS rows")
+            self._db.execute(f"CREATE TABLE rows ({columns}, PRIMARY KEY ({key})) WITHOUT ROWID")
+            self._db.execute("DELETE FROM about")
+            self._db.execute("INSERT INTO about VALUES ('shape', ?)", [self._declared])
 
 
 @dataclass(frozen=True)

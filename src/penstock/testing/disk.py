@@ -24,7 +24,8 @@ class Mode(StrEnum):
 
     `kill`: all that was written, for the system outlives the process. `vanish`: power is lost, and
     what was not synced has no directory entry; what was removed is back. `truncate`: power is lost,
-    and what was not synced is there, but empty.
+    and what was not synced is there, but empty. Of transactions that were not synced nothing is left,
+    or with `truncate` half of what SQLite had not taken into the file yet.
     """
 
     KILL = "kill"
@@ -69,6 +70,7 @@ class FaultyDisk(LocalDisk):
     stop: Callable[[], None] = stop_process
     _count: int = 0
     _unsynced: set[str] = field(default_factory=set)
+    _ahead: set[str] = field(default_factory=set)  # write-ahead logs that nobody syncs
     _removed: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -102,9 +104,11 @@ class FaultyDisk(LocalDisk):
         self._reach("after remove", path)
 
     @contextmanager
-    def transaction(self, name: str) -> Iterator[None]:
+    def transaction(self, name: str, *, synced: bool = True) -> Iterator[None]:
         self._reach("before transaction", name)
-        with super().transaction(name):
+        if not synced:
+            self._ahead.add(f"{name}-wal")
+        with super().transaction(name, synced=synced):
             yield
         self._reach("after transaction", name)
 
@@ -115,6 +119,11 @@ class FaultyDisk(LocalDisk):
                 os.remove(path)
             if self.mode is Mode.TRUNCATE and os.path.exists(path):
                 os.truncate(path, 0)
+        for path in filter(os.path.exists, self._ahead):
+            if self.mode is Mode.VANISH:
+                os.remove(path)
+            if self.mode is Mode.TRUNCATE:
+                os.truncate(path, os.path.getsize(path) // 2)
         for path, copy in self._removed.items():
             if not os.path.exists(path):
                 shutil.copyfile(copy, path)
