@@ -28,6 +28,7 @@ measures:
     columns: [most_lent]
     time: window_end
 """
+REMOVE = "Remove one of them."
 FILE = "endpoints/books.yml"
 RESERVED = (
     "expected a path that does not begin with `/health`, `/releases`, `/metrics`, `/definitions`, `/openapi.json`"
@@ -60,6 +61,13 @@ def test_live_endpoints_and_measures_are_read_as_they_stand(served: Library) -> 
     ]
 
 
+def twice(key: str, line: str, column: int) -> str:
+    """What is said of a column that stands a second time; the first stands at `line`."""
+    first = f"{FILE}:{line_of(line)}:{column}"
+    name = "isbn" if "[isbn" in line else "window_start" if "[window_start" in line else "loans"
+    return f"The column `{name}` stands twice in `{key}`: expected each column once, found the first at {first}. {REMOVE}"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "at", "says"),
     [
@@ -84,14 +92,45 @@ def test_live_endpoints_and_measures_are_read_as_they_stand(served: Library) -> 
         (
             "filters: [isbn]",
             "filters: [isbm]",
-            ("    filters: [isbn]", 14),
+            ("    filters: [isbn]", 15),
             "`filters` names the column `isbm`, which is not shown: expected one of `columns`. Did you mean `isbn`?",
         ),
         (
             "ranges: [window_start]",
             "ranges: [fee]",
-            ("    ranges: [window_start]", 13),
+            ("    ranges: [window_start]", 14),
             "`ranges` names the column `fee`, which is not shown: expected one of `columns`. Add it to `columns`.",
+        ),
+        (
+            "columns: [isbn, window_start, loans]",
+            "columns: [isbn, window_start, isbn, loans]",
+            ("    columns: [isbn, window_start, loans]", 35),
+            twice("columns", "    columns: [isbn, window_start, loans]", 15),
+        ),
+        (
+            "filters: [isbn]",
+            "filters: [isbn, isbn]",
+            ("    filters: [isbn]", 21),
+            twice("filters", "    filters: [isbn]", 15),
+        ),
+        (
+            "order: [window_start desc]",
+            "order: [window_start desc, window_start]",
+            ("    order: [window_start desc]", 32),
+            twice("order", "    order: [window_start desc]", 13),
+        ),
+        (
+            "columns: [loans]\n",
+            "columns: [loans, loans]\n",
+            ("    columns: [loans]", 22),
+            twice("columns", "    columns: [loans]", 15),
+        ),
+        (
+            "columns: [isbn, window_start, loans]\n    filters: [isbn]",
+            "columns: [isbn, window_start, skip]\n    filters: [skip]",
+            ("    filters: [isbn]", 15),
+            "The parameter `skip` would mean two things: expected one meaning for each parameter, "
+            "found the page and the filter `skip`. Give the column another name in the model, or do not filter by it.",
         ),
         (
             "path: /hours",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
+from typing import Any, TypeVar
 
 from penstock.spec.document import Entries, Items, Node, Place, Scalar, describe
 from penstock.spec.endpoint import MOST_ROWS, PARENT, Endpoint, Ordering
@@ -14,6 +15,7 @@ from penstock.spec.problems import Problems, did_you_mean, listed
 from penstock.spec.scalars import NAME, PROSE
 from penstock.spec.shape import Fields, Key, Many, Pairs, Parsed, Section, default, optional, required
 
+T = TypeVar("T")
 RESERVED = (
     "health",
     "releases",
@@ -155,7 +157,7 @@ def judge_endpoints(declared: Sequence[Fields], problems: Problems) -> None:
 def _endpoint(fields: Fields, problems: Problems) -> Endpoint | None:
     before = len(problems)
     _judge_path(fields, problems)
-    _judge_columns(fields, problems)
+    judge_columns(fields, problems)
     if not fields.complete or len(problems) > before:
         return None
     example = fields[EXAMPLE] or ()
@@ -215,12 +217,14 @@ def _judge_path(fields: Fields, problems: Problems) -> None:
         )
 
 
-def _judge_columns(fields: Fields, problems: Problems) -> None:
+def judge_columns(fields: Fields, problems: Problems) -> None:
+    """Every list names a column once, what rows are chosen by is shown, and every parameter has one meaning."""
     shown = fields.get(COLUMNS)
     if shown is None:
         return
     for key in (COLUMNS, FILTERS, RANGES):
-        _refuse_repeated(fields, key, problems)
+        _refuse_repeated(key, _items(fields, key), problems)
+    _refuse_repeated(ORDER, [(one.column, place) for one, place in _items(fields, ORDER)], problems)
     key_column = fields.get(KEY)
     if key_column is not None and key_column not in shown:
         _refuse_hidden(fields.place(KEY), "key", key_column, shown, problems)
@@ -251,17 +255,25 @@ def _take(parameter: str, meaning: str, place: Place, taken: dict[str, str], pro
         problems.add(
             place,
             f"The parameter `{parameter}` would mean two things",
+            expected="one meaning for each parameter",
             found=f"{first} and {meaning}",
             remedy="Give the column another name in the model, or do not filter by it.",
         )
 
 
-def _refuse_repeated(fields: Fields, key: Key[tuple[str, ...]], problems: Problems) -> None:
-    seen: set[str] = set()
-    for name, place in _items(fields, key):
-        if name in seen:
-            problems.add(place, f"The column `{name}` stands twice in `{key.name}`", remedy="Remove one of them.")
-        seen.add(name)
+def _refuse_repeated(key: Key[Any], columns: Sequence[tuple[str, Place]], problems: Problems) -> None:
+    """A column that stands twice in the list of a key."""
+    seen: dict[str, Place] = {}
+    for name, place in columns:
+        first = seen.setdefault(name, place)
+        if first is not place:
+            problems.add(
+                place,
+                f"The column `{name}` stands twice in `{key.name}`",
+                expected="each column once",
+                found=f"the first at {first}",
+                remedy="Remove one of them.",
+            )
 
 
 def _refuse_hidden(place: Place, key: str, name: str, shown: Sequence[str], problems: Problems) -> None:
@@ -273,19 +285,16 @@ def _refuse_hidden(place: Place, key: str, name: str, shown: Sequence[str], prob
     )
 
 
-def _items(fields: Fields, key: Key[tuple[str, ...]]) -> list[tuple[str, Place]]:
+def _items(fields: Fields, key: Key[tuple[T, ...]]) -> list[tuple[T, Place]]:
     node, values = fields.node.get(key.name), fields.get(key)
-    if values is None or not isinstance(node, Items):
+    if values is None or not fields.valid(key) or not isinstance(node, Items):
         return []
     return list(zip(values, (item.place for item in node.items), strict=True))
 
 
 def _places(fields: Fields) -> list[tuple[str, Place]]:
     """Where things stand; a column goes by the first place that names it."""
-    ordered = fields.node.get(ORDER.name)
-    order = ordered.items if isinstance(ordered, Items) else ()
-    by_column = [*_items(fields, COLUMNS)]
-    by_column += [(one.column, item.place) for one, item in zip(fields[ORDER], order, strict=True)]
+    by_column = [*_items(fields, COLUMNS), *((one.column, place) for one, place in _items(fields, ORDER))]
     parent = fields[PARENT_KEY]
     if parent is not None:
         by_column.append((parent, fields.place(PARENT_KEY)))

@@ -20,9 +20,10 @@ from penstock.spec.endpoint_file import (
     RANGES,
     RESERVED,
     TIME,
+    judge_columns,
 )
 from penstock.spec.live_endpoint import LiveEndpoint, LiveMeasure
-from penstock.spec.problems import Problems, did_you_mean, listed
+from penstock.spec.problems import Problems, listed
 from penstock.spec.shape import Fields
 
 ROW = "{id}"
@@ -31,26 +32,29 @@ ROW = "{id}"
 def read_live(file: Fields, problems: Problems) -> tuple[tuple[LiveEndpoint, ...], tuple[LiveMeasure, ...]]:
     """Live endpoints and measures of a file; what is wrong with one is told and leaves it out."""
     endpoints = [_endpoint(fields, problems) for fields in file.get(LIVE) or ()]
-    measures = [
-        LiveMeasure(
-            name=fields[MEASURE_NAME],
-            table=fields[LIVE_TABLE],
-            columns=fields[COLUMNS],
-            time=fields[TIME],
-            description=fields[DESCRIPTION],
-            place=str(fields.node.place),
-        )
-        for fields in file.get(MEASURES) or ()
-        if fields.complete
-    ]
-    return tuple(one for one in endpoints if one is not None), tuple(measures)
+    measures = [_measure(fields, problems) for fields in file.get(MEASURES) or ()]
+    return tuple(filter(None, endpoints)), tuple(filter(None, measures))
+
+
+def _measure(fields: Fields, problems: Problems) -> LiveMeasure | None:
+    if not fields.complete:
+        return None
+    judge_columns(fields, problems)
+    return LiveMeasure(
+        name=fields[MEASURE_NAME],
+        table=fields[LIVE_TABLE],
+        columns=fields[COLUMNS],
+        time=fields[TIME],
+        description=fields[DESCRIPTION],
+        place=str(fields.node.place),
+    )
 
 
 def _endpoint(fields: Fields, problems: Problems) -> LiveEndpoint | None:
     if not fields.complete:
         return None
     before = len(problems)
-    path, shown = fields[PATH], fields[COLUMNS]
+    path = fields[PATH]
     first = path.split("/")[1]
     if first in RESERVED:
         problems.add(
@@ -66,21 +70,13 @@ def _endpoint(fields: Fields, problems: Problems) -> LiveEndpoint | None:
             expected="`parent` for `/x/{id}/y`, and for that alone",
             remedy="Name the column that holds what stands for `{id}`, or change the path.",
         )
-    for key in (FILTERS, RANGES):
-        for name in fields[key]:
-            if name not in shown:
-                problems.add(
-                    fields.place(key),
-                    f"`{key.name}` names the column `{name}`, which is not shown",
-                    expected="one of `columns`",
-                    remedy=did_you_mean(name, shown) or "Add it to `columns`.",
-                )
+    judge_columns(fields, problems)
     if len(problems) > before:
         return None
     return LiveEndpoint(
         path=path,
         table=fields[LIVE_TABLE],
-        columns=shown,
+        columns=fields[COLUMNS],
         parent=fields[LIVE_PARENT],
         filters=fields[FILTERS],
         ranges=fields[RANGES],
