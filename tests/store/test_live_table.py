@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -131,3 +133,53 @@ def test_what_waits_beside_the_file_of_a_live_table_stays_small(
     assert (tmp_path / "hours.live-wal").stat().st_size < 2 << 20
     hours.close()
     assert open_live(tmp_path, "hours").count() == 40_000
+
+
+def indexes(folder: Path) -> list[str]:
+    with closing(sqlite3.connect(folder / "hours.live")) as db:
+        found = db.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY name")
+        return [name for (name,) in found]
+
+
+def indexed(folder: Path, *names: str) -> LiveTable:
+    return LiveTable(folder, LiveShape.of("hours", SCHEMA, ["member", "hour"], version="1", indexed=names))
+
+
+def test_indexes_come_and_go_and_rows_stay(tmp_path: Path) -> None:
+    table(tmp_path).apply(changes(row("a", "1.00")), "here")
+
+    indexed(tmp_path, "member", "hour", "paid").close()
+    first = indexes(tmp_path)
+    indexed(tmp_path, "hour").close()
+
+    assert first == ["by hour", "by paid"]  # the first of the key has one
+    assert indexes(tmp_path) == ["by hour"]
+    reader = open_live(tmp_path, "hours")
+    assert (reader.position(), reader.count()) == ("here", 1)
+
+
+def test_rows_of_an_indexed_value_are_found_without_reading_all(tmp_path: Path) -> None:
+    indexed(tmp_path, "hour").apply(changes(row("a", "1.00")), "here")
+
+    with closing(sqlite3.connect(tmp_path / "hours.live")) as db:
+        plan = db.execute("EXPLAIN QUERY PLAN SELECT * FROM rows WHERE hour = 1").fetchall()
+
+    assert plan[0][-1] == "SEARCH rows USING INDEX by hour (hour=?)"
+
+
+@given(st.lists(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 2), st.booleans()), max_size=6), max_size=5))
+@settings(max_examples=25, deadline=None)
+def test_an_indexed_table_holds_what_a_plain_one_holds(
+    tmp_path_factory: pytest.TempPathFactory, batches: list[list[tuple[str, int, bool]]]
+) -> None:
+    with_deleted = SCHEMA.append(pa.field(DELETED, pa.bool_()))
+    folders = tmp_path_factory.mktemp("plain"), tmp_path_factory.mktemp("indexed")
+    tables = table(folders[0]), indexed(folders[1], "hour", "paid")
+
+    for number, batch in enumerate(batches):
+        rows = [{**row(member, f"{paid}.00"), DELETED: gone} for member, paid, gone in batch]
+        for one in tables:
+            one.apply(changes(*rows, schema=with_deleted), str(number))
+
+    plain, other = (open_live(folder, "hours").rows(order=[("paid", True)]) for folder in folders)
+    assert plain == other

@@ -66,12 +66,23 @@ class Running:
         self.connection.close()
 
 
-def live_shape(graph: Graph, sink: Sink) -> LiveShape:
+def live_shape(graph: Graph, sink: Sink, *, indexed: Collection[str] = ()) -> LiveShape:
     """What the live table of a sink holds. Another condition, or rows of another step, make it anew."""
     output = sink.output
     columns = pa.schema([one for one in sink.schema if one.name != DELETED])
     version = f"{graph.topology.name} {output.source} {output.where}"
-    return LiveShape.of(output.name, columns, output.key, version=version, description=output.description)
+    return LiveShape.of(output.name, columns, output.key, version=version, description=output.description, indexed=tuple(indexed))
+
+
+def indexed_columns(project: Project, sink: Sink) -> tuple[str, ...]:
+    """The columns that the API finds rows of a live table by: parents and filters, and what it sorts by or takes the
+    newest of where that stays as it is, for an index is written anew whenever its column changes."""
+    key, served = sink.output.key, [one for one in project.live if one.table == sink.output.name]
+    chosen = [name for one in served for name in (one.parent, *one.filters) if name is not None]
+    sorted_by = [one.order[0].column for one in served if one.order and one.parent is None]
+    newest = [one.time for one in project.measures if one.table == sink.output.name]
+    stays = [name for name in (*sorted_by, *newest) if name in key or not sink.corrected]
+    return tuple(sorted({*chosen, *stays} - {key[0]}))
 
 
 def declared_topic(project: Project, name: str) -> TopicSpec:
@@ -116,7 +127,11 @@ def open_topology(
         limits=limits or Limits(),
     )
     runner.resume(adopt=adopt)
-    shapes = {sink.output.topic: live_shape(graph, sink) for sink in graph.sinks if sink.output.live}
+    shapes = {
+        sink.output.topic: live_shape(graph, sink, indexed=indexed_columns(project, sink))
+        for sink in graph.sinks
+        if sink.output.live
+    }
     live = LiveTables.open(log, installation.place.root, shapes, installation.world)
     return Running(runner, live, job, connection)
 

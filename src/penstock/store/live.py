@@ -25,6 +25,7 @@ from penstock.world import Disk
 
 DELETED = "_deleted"  # of a change: the row of this key is there no longer
 ENDING = ".live"
+_BY = "by "  # of the name of an index, before the column
 _PAGE_CACHE_KIB = 32 * 1024
 _PAGE_BYTES = 2048  # small, for most rows that change in a round are far from each other
 
@@ -39,24 +40,41 @@ class LiveColumn:
 
 @dataclass(frozen=True)
 class LiveShape:
-    """What a live table holds. `version` says by which declaration: another one makes the table anew."""
+    """What a live table holds. `version` says by which declaration: another one makes the table anew. `indexed` are
+    columns that rows are often chosen or sorted by; they may change at any time."""
 
     name: str
     columns: tuple[LiveColumn, ...]
     key: tuple[str, ...]
     version: str
     description: str = ""
+    indexed: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, name: str, schema: pa.Schema, key: Sequence[str], *, version: str, description: str = "") -> LiveShape:
+    def of(
+        cls,
+        name: str,
+        schema: pa.Schema,
+        key: Sequence[str],
+        *,
+        version: str,
+        description: str = "",
+        indexed: Sequence[str] = (),
+    ) -> LiveShape:
         columns = tuple(LiveColumn(one.name, kind_of(one.type)) for one in schema)
-        return cls(name, columns, tuple(key), version, description)
+        return cls(name, columns, tuple(key), version, description, tuple(indexed))
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> LiveShape:
         """From what `asdict` makes of one."""
         columns = tuple(LiveColumn(**one) for one in record["columns"])
-        return cls(**{**record, "columns": columns, "key": tuple(record["key"])})
+        indexed = tuple(record.get("indexed", ()))
+        return cls(**{**record, "columns": columns, "key": tuple(record["key"]), "indexed": indexed})
+
+    @property
+    def declared(self) -> str:
+        """What the file says that it holds."""
+        return json.dumps({name: value for name, value in asdict(self).items() if name != "indexed"})
 
 
 def kind_of(type: pa.DataType) -> str:
@@ -140,7 +158,7 @@ class LiveTable:
         self.shape = shape
         self._disk = disk  # None: nobody watches its transactions
         self.path = folder / f"{shape.name}{ENDING}"
-        self._declared = json.dumps(asdict(shape))
+        self._declared = shape.declared
         folder.mkdir(parents=True, exist_ok=True)
         with _told(self.path):
             self._db = sqlite3.connect(self.path, isolation_level=None)
@@ -150,10 +168,9 @@ class LiveTable:
             self._db.execute(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
             self._checkpoints = Checkpoints(self.path, self._db)
             self._prepare()
+            self._index()
         self._position = self._about().get("position")
-        names = ", ".join(_quoted(column.name) for column in shape.columns)
-        marks = ", ".join("?" * len(shape.columns))
-        self._upsert = f"INSERT OR REPLACE INTO rows ({names}) VALUES ({marks})"
+        self._upsert = _upsert(shape)
         self._delete = f"DELETE FROM rows WHERE {' AND '.join(f'{_quoted(name)} = ?' for name in shape.key)}"
 
     def position(self) -> str | None:
@@ -232,6 +249,30 @@ class LiveTable:
             self._db.execute(f"CREATE TABLE rows ({columns}, PRIMARY KEY ({key})) WITHOUT ROWID")
             self._db.execute("DELETE FROM about")
             self._db.execute("INSERT INTO about VALUES ('shape', ?)", [self._declared])
+
+
+    def _index(self) -> None:
+        """An index for each column that is to have one, and no others. The first of the key needs none."""
+        wanted = {_BY + name: name for name in self.shape.indexed if name != self.shape.key[0]}
+        found = self._db.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL").fetchall()
+        there = {name for (name,) in found}
+        for name in there - wanted.keys():
+            self._db.execute(f"DROP INDEX IF EXISTS {_quoted(name)}")
+        for name in wanted.keys() - there:
+            self._db.execute(f"CREATE INDEX IF NOT EXISTS {_quoted(name)} ON rows ({_quoted(wanted[name])})")
+
+
+def _upsert(shape: LiveShape) -> str:
+    """What puts a row in the place of the one of its key. Where there are indexes, those of columns of the key are
+    left alone: the key stays."""
+    names = ", ".join(_quoted(column.name) for column in shape.columns)
+    marks = ", ".join("?" * len(shape.columns))
+    if not shape.indexed:
+        return f"INSERT OR REPLACE INTO rows ({names}) VALUES ({marks})"
+    others = [_quoted(column.name) for column in shape.columns if column.name not in shape.key]
+    changed = f"DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in others)}" if others else "DO NOTHING"
+    key = ", ".join(map(_quoted, shape.key))
+    return f"INSERT INTO rows ({names}) VALUES ({marks}) ON CONFLICT ({key}) {changed}"
 
 
 @dataclass(frozen=True)
