@@ -250,7 +250,6 @@ class LiveTable:
             self._db.execute("DELETE FROM about")
             self._db.execute("INSERT INTO about VALUES ('shape', ?)", [self._declared])
 
-
     def _index(self) -> None:
         """An index for each column that is to have one, and no others. The first of the key needs none."""
         wanted = {_BY + name: name for name in self.shape.indexed if name != self.shape.key[0]}
@@ -263,16 +262,14 @@ class LiveTable:
 
 
 def _upsert(shape: LiveShape) -> str:
-    """What puts a row in the place of the one of its key. Where there are indexes, those of columns of the key are
-    left alone: the key stays."""
-    names = ", ".join(_quoted(column.name) for column in shape.columns)
-    marks = ", ".join("?" * len(shape.columns))
-    if not shape.indexed:
-        return f"INSERT OR REPLACE INTO rows ({names}) VALUES ({marks})"
+    """What puts a row in the place of the one of its key. The key stays, and the indexes of its columns with it: that
+    takes little more than half the time of deleting the row and writing another."""
+    names = [_quoted(column.name) for column in shape.columns]
     others = [_quoted(column.name) for column in shape.columns if column.name not in shape.key]
     changed = f"DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in others)}" if others else "DO NOTHING"
     key = ", ".join(map(_quoted, shape.key))
-    return f"INSERT INTO rows ({names}) VALUES ({marks}) ON CONFLICT ({key}) {changed}"
+    marks = ", ".join("?" * len(names))
+    return f"INSERT INTO rows ({', '.join(names)}) VALUES ({marks}) ON CONFLICT ({key}) {changed}"
 
 
 @dataclass(frozen=True)
