@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, datetime
+import socket
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
-from penstock.runtime.exposition import exposition, used_by
+from penstock.runtime.exposition import exposition
+from penstock.runtime.latency import VISIBLE, Latency
+from penstock.runtime.process_use import connections_of, used_by
+from penstock.runtime.traffic_state import Telling, forget_ended
 from penstock.serve.exposition import health_routes
+from penstock.serve.traffic import Traffic
 from penstock.testing.world import ManualClock
 from tests.serve.asgi_client import Client
 
@@ -24,7 +29,9 @@ def tell(root: Path, *, watermark: int | None = BEFORE) -> None:
     """A topology of this process, one whose process is gone, and two parts."""
     (root / "streams").mkdir()
     desk = {"topology": "desk", "process": os.getpid(), "at": BEFORE, "round": 3, "watermark": watermark, "lag": 7}
-    more = {"keys": {"fees": 2}, "counts": {"rows": 40, "late": 1}, "tables": {}}
+    latency = Latency()
+    latency.observe(VISIBLE, [(NOW - timedelta(seconds=2), 3), (NOW, 1)], NOW)
+    more = {"latency": latency.as_record(), "keys": {"fees": 2}, "counts": {"rows": 40, "late": 1}, "tables": {}}
     (root / "streams" / "desk.json").write_text(json.dumps(desk | more))
     (root / "streams" / "old.json").write_text(json.dumps(desk | {"topology": "old", "process": GONE}))
     part = {"restarts": 2, "last_exit": None, "given_up": False}
@@ -49,6 +56,9 @@ def test_topologies_tell_lag_watermark_rows_and_keys(tmp_path: Path) -> None:
     assert found["penstock_topology_watermark_delay_seconds", "desk"] == 5
     assert found["penstock_topology_rows_total", "late", "desk"] == 1
     assert found["penstock_topology_keys", "fees", "desk"] == 2
+    assert found["penstock_topology_latency_seconds_bucket", "1.0", "desk", VISIBLE] == 1
+    assert found["penstock_topology_latency_seconds_bucket", "2.5", "desk", VISIBLE] == 4
+    assert found["penstock_topology_latency_seconds_sum", "desk", VISIBLE] == 6
 
 
 def test_what_is_not_known_is_left_out(tmp_path: Path) -> None:
@@ -70,6 +80,57 @@ def test_a_process_tells_its_memory_and_time_and_one_that_is_gone_nothing() -> N
     assert used[0] > 10_000_000
     assert 0 < used[1] <= sum(os.times()[:2]) + 0.1
     assert used_by(GONE) is None
+
+
+def asked(*requests: tuple[str, int, float], open: int = 0) -> Traffic:
+    traffic = Traffic(open=open)
+    for one in requests:
+        traffic.count(*one)
+    return traffic
+
+
+def test_requests_are_those_of_all_workers_of_a_living_server(tmp_path: Path) -> None:
+    Telling(tmp_path, asked(("/books", 200, 0.002), ("/books", 404, 0.2), open=1), server=os.getpid()).tell()
+    folder = tmp_path / "serving"
+    replaced = {"process": GONE, "server": os.getpid(), "traffic": asked(("/books", 200, 0.002), open=5).as_record()}
+    (folder / "replaced.json").write_text(json.dumps(replaced))
+    (folder / "ended.json").write_text(json.dumps(replaced | {"server": GONE}))
+
+    found = values(exposition(tmp_path, ManualClock(NOW)))
+
+    assert found["penstock_http_requests_total", "/books", "2xx"] == 2
+    assert found["penstock_http_requests_total", "/books", "4xx"] == 1
+    assert found["penstock_http_request_seconds_bucket", "0.0025", "/books"] == 2
+    assert found["penstock_http_request_seconds_count", "/books"] == 3
+    assert found[("penstock_http_requests_in_progress",)] == 1  # of the one that lives
+    assert found[("penstock_http_workers",)] == 1
+    forget_ended(tmp_path)
+    assert sorted(path.name for path in folder.iterdir()) == [f"{os.getpid()}.json", "replaced.json"]
+
+
+def test_nothing_is_told_twice(tmp_path: Path) -> None:
+    telling = Telling(tmp_path, asked(("/books", 200, 0.002)))
+    telling.tell()
+    path = tmp_path / "serving" / f"{os.getpid()}.json"
+    path.unlink()
+
+    telling.tell()
+    again = path.exists()
+    telling.traffic.count("/books", 200, 0.1)
+    telling.tell()
+
+    assert (again, path.exists()) == (False, True)
+
+
+def test_open_connections_are_counted() -> None:
+    before = connections_of(os.getpid())
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
+        taken, _ = server.accept()
+        with taken:
+            assert before is not None
+            assert connections_of(os.getpid()) == before + 2  # both ends are here
+    assert connections_of(os.getpid()) == before
+    assert connections_of(GONE) is None
 
 
 def test_it_is_served_as_text_that_nobody_keeps(tmp_path: Path) -> None:

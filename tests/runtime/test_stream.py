@@ -11,9 +11,11 @@ from penstock.log.embedded_job import EmbeddedJob
 from penstock.log.protocol import LogStorageError
 from penstock.runtime.event_log import open_log
 from penstock.runtime.installation import Installation
+from penstock.runtime.latency import COMMITTED, SECONDS, VISIBLE
 from penstock.runtime.live_rows import live_rows
 from penstock.runtime.stream import stream
 from penstock.runtime.topics import append_lines
+from penstock.runtime.topology_state import read_states
 from penstock.stream.runner import Limits
 from penstock.testing.world import manual_world
 from penstock.world import LocalDisk
@@ -65,3 +67,17 @@ def test_a_full_disk_stops_the_stream_only_while_it_is_full(tmp_path: Path, monk
 
     assert len(told) == 2
     assert live_rows(installation, "latest", order=None, limit=9) == [{"member": "m", "earlier": 49}]
+
+
+def test_a_topology_tells_how_long_rows_took_to_be_durable_and_to_be_seen(tmp_path: Path) -> None:
+    lending(tmp_path, COUNT)
+    installation = Installation.at(tmp_path, world=manual_world(disk=LocalDisk()))
+    line = b'{"loan": "L", "member": "m", "fee": 1, "lent": "2020-01-01T00:00:00Z"}'
+    append_lines(installation, "loans_typed", [line, line])
+    installation.world.clock.sleep(20)
+
+    (state,) = stream(installation, until_idle=True)
+
+    assert {name: sum(told["counts"]) for name, told in state.latency.items()} == {COMMITTED: 2, VISIBLE: 2}
+    assert all(told["counts"][SECONDS.index(30.0)] == 2 for told in state.latency.values())
+    assert read_states(installation) == (state,)

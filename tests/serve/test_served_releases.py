@@ -11,12 +11,14 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from penstock.runtime.serving import key_checks
 from penstock.serve.server import require_free
@@ -119,6 +121,14 @@ def get(address: str) -> Any:
         return json.load(answer)
 
 
+def told(address: str) -> Mapping[tuple[str, ...], float]:
+    """What Prometheus reads: values by name and labels, 0 where it is not there yet."""
+    with urllib.request.urlopen(f"{address}/metrics", timeout=30) as answer:
+        families = list(text_string_to_metric_families(answer.read().decode()))
+    found = {(one.name, *one.labels.values()): one.value for family in families for one in family.samples}
+    return Counter(found)
+
+
 def test_a_release_appears_without_a_restart(library: Library) -> None:
     with serving(library) as address:
         before = get(f"{address}/statuses")
@@ -137,7 +147,15 @@ def test_a_release_appears_without_a_restart(library: Library) -> None:
 def test_several_processes_answer_alike(library: Library) -> None:
     with serving(library, "--workers", "2") as address:
         answers = {json.dumps(get(f"{address}/members")) for _ in range(10)}
+        until(lambda: told(address)["penstock_http_requests_total", "/members", "2xx"] == 10)
+        until(lambda: told(address)[("penstock_http_workers",)] == 2)
+        found = told(address)
 
+    assert found[("penstock_http_connections",)] >= 1
+    assert found["penstock_http_request_seconds_count", "/members"] == 10
+    assert (found["penstock_dataset_rows", "loans"], found["penstock_quarantine_rows", "loans"]) == (3, 2)
+    assert 0 <= found["penstock_dataset_age_seconds", "loans"] < 3_600
+    assert found["penstock_quality_score_percent", "loans"] == 60
     assert len(answers) == 1
     assert json.loads(answers.pop())["total"] == 2
 

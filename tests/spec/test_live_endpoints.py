@@ -28,6 +28,8 @@ measures:
     columns: [most_lent]
     time: window_end
 """
+ONE_MEANING = "expected one meaning for each parameter"
+RENAME = "Give the column another name in the model, or do not filter by it."
 REMOVE = "Remove one of them."
 FILE = "endpoints/books.yml"
 RESERVED = (
@@ -65,7 +67,9 @@ def twice(key: str, line: str, column: int) -> str:
     """What is said of a column that stands a second time; the first stands at `line`."""
     first = f"{FILE}:{line_of(line)}:{column}"
     name = "isbn" if "[isbn" in line else "window_start" if "[window_start" in line else "loans"
-    return f"The column `{name}` stands twice in `{key}`: expected each column once, found the first at {first}. {REMOVE}"
+    return (
+        f"The column `{name}` stands twice in `{key}`: expected each column once, found the first at {first}. {REMOVE}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -129,8 +133,7 @@ def twice(key: str, line: str, column: int) -> str:
             "columns: [isbn, window_start, loans]\n    filters: [isbn]",
             "columns: [isbn, window_start, skip]\n    filters: [skip]",
             ("    filters: [isbn]", 15),
-            "The parameter `skip` would mean two things: expected one meaning for each parameter, "
-            "found the page and the filter `skip`. Give the column another name in the model, or do not filter by it.",
+            f"The parameter `skip` would mean two things: {ONE_MEANING}, found the page and the filter `skip`. {RENAME}",
         ),
         (
             "path: /hours",

@@ -15,6 +15,7 @@ from typing import Any
 from penstock.errors import StorageError, UsageError
 from penstock.lake.access import CATALOG_FILE, has_log, open_to_read, open_to_write
 
+COUNTS = "penstock.counts"  # of a snapshot: what became of the rows that its commit took
 _LAST = "\U0010ffff"  # sorts behind every key
 
 
@@ -30,7 +31,8 @@ class StoredRecord:
 
 @dataclass(frozen=True)
 class TableSummary:
-    """What `status` says of a table: rows, current snapshot (None before the first), live files and their bytes."""
+    """What `status` says of a table: rows, current snapshot (None before the first), live files and their bytes.
+    `grown_at` is when rows came last, None where no snapshot that is kept says so."""
 
     rows: int
     snapshot: int | None
@@ -38,6 +40,7 @@ class TableSummary:
     bytes: int
     properties: Mapping[str, str]
     summary: Mapping[str, str]
+    grown_at: datetime | None = None
 
 
 def exists(root: Path) -> bool:
@@ -159,7 +162,19 @@ def read_table_summary(metadata_location: str) -> TableSummary:
         bytes=int(summary.get("total-files-size", "0")),
         properties=metadata.get("properties", {}),
         summary=summary,
+        grown_at=_grown_at(metadata.get("snapshots", [])),
     )
+
+
+def _grown_at(snapshots: Sequence[Mapping[str, Any]]) -> datetime | None:
+    """When the newest commit was that took rows in; rewriting files adds records too, but counts none."""
+    taken = (one["timestamp-ms"] for one in snapshots if _accepted(one.get("summary", {})) > 0)
+    newest = max(taken, default=None)
+    return None if newest is None else datetime.fromtimestamp(newest / 1000, UTC)
+
+
+def _accepted(summary: Mapping[str, str]) -> int:
+    return int(json.loads(summary.get(COUNTS, "{}")).get("accepted", 0))
 
 
 def _query(root: Path, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:

@@ -7,23 +7,31 @@ processed, and any process may answer it. A value that is not known is left out,
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from penstock.release.record import latest_release
+from penstock.errors import PenstockError
+from penstock.lake.records import TableSummary, read_heads, read_table_summary
+from penstock.quality.result import Kind
+from penstock.release.record import Release, latest_release
+from penstock.runtime.latency import SECONDS
 from penstock.runtime.parts import PartState, parts_in
+from penstock.runtime.process_use import connections_of, used_by
 from penstock.runtime.topology_state import TopologyState, states_in
+from penstock.runtime.traffic_state import WorkerState, workers_in
+from penstock.serve.histogram import Histogram
+from penstock.serve.traffic import Traffic
 from penstock.world import Clock
 
 _SECOND = 1_000_000  # microseconds
-_RESIDENT = 1  # the field of /proc/PID/statm, in pages
-_TIMES = slice(11, 13)  # user and system time in /proc/PID/stat after the name of the program, in ticks
+_SILVER, _QUARANTINE = "silver.", "quarantine."
 
 
 def exposition(root: Path, clock: Clock) -> bytes:
@@ -44,18 +52,55 @@ class _Here(Collector):
 
     def collect(self) -> Iterator[Metric]:
         now = self.clock.now().timestamp()
-        yield from _release(self.root, now)
+        release = latest_release(self.root)
+        if release is not None:
+            yield from _release(release, now)
+        yield from _datasets(_summaries(self.root), now)
         yield from _topologies(states_in(self.root), now)
+        yield from _requests(workers_in(self.root))
         yield from _parts(parts_in(self.root))
         yield from _disk(self.root)
 
 
-def _release(root: Path, now: float) -> Iterator[Metric]:
-    release = latest_release(root)
-    if release is not None:
-        yield GaugeMetricFamily("penstock_release_number", "The current release.", release.number)
-        age = now - release.committed_at.timestamp()
-        yield GaugeMetricFamily("penstock_release_age_seconds", "Time since the current release was committed.", age)
+def _release(release: Release, now: float) -> Iterator[Metric]:
+    yield GaugeMetricFamily("penstock_release_number", "The current release.", release.number)
+    age = now - release.committed_at.timestamp()
+    yield GaugeMetricFamily("penstock_release_age_seconds", "Time since the current release was committed.", age)
+    score = GaugeMetricFamily(
+        "penstock_quality_score_percent", "Rows that met the contract at the current release.", labels=["dataset"]
+    )
+    for check in release.checks:
+        _, _, dataset = str(check["name"]).partition(".")
+        if check["kind"] == Kind.SCORE and dataset and check["value"] is not None:
+            score.add_metric([dataset], float(check["value"]))
+    yield score
+
+
+def _summaries(root: Path) -> dict[str, TableSummary]:
+    """Of silver and quarantine; none of a lake that cannot be read, which other commands tell in words."""
+    with suppress(PenstockError):
+        heads = read_heads(root)
+        return {name: _summary(at) for name, at in heads.items() if name.startswith((_SILVER, _QUARANTINE))}
+    return {}
+
+
+@lru_cache(maxsize=512)
+def _summary(location: str) -> TableSummary:
+    """A file of metadata never changes: the next commit writes another one."""
+    return read_table_summary(location)
+
+
+def _datasets(tables: Mapping[str, TableSummary], now: float) -> Iterator[Metric]:
+    of = ["dataset"]
+    rows = GaugeMetricFamily("penstock_dataset_rows", "Rows in silver.", labels=of)
+    refused = GaugeMetricFamily("penstock_quarantine_rows", "Rows in quarantine, settled ones included.", labels=of)
+    age = GaugeMetricFamily("penstock_dataset_age_seconds", "Time since rows came into silver last.", labels=of)
+    for name, summary in tables.items():
+        layer, _, dataset = name.partition(".")
+        (rows if f"{layer}." == _SILVER else refused).add_metric([dataset], summary.rows)
+        if f"{layer}." == _SILVER and summary.grown_at is not None:
+            age.add_metric([dataset], now - summary.grown_at.timestamp())
+    yield from (rows, refused, age)
 
 
 def _topologies(states: Iterable[TopologyState], now: float) -> Iterator[Metric]:
@@ -70,8 +115,14 @@ def _topologies(states: Iterable[TopologyState], now: float) -> Iterator[Metric]
         "penstock_topology_rows", "Rows since its process started, by what became of them.", labels=[*of, "kind"]
     )
     keys = GaugeMetricFamily("penstock_topology_keys", "What a step remembers.", labels=[*of, "step"])
+    latency = HistogramMetricFamily(
+        "penstock_topology_latency_seconds", "From when the log took a row until then.", labels=[*of, "until"]
+    )
     for state in states:
         name = [state.topology]
+        for until, one in state.latency.items():
+            seconds = Histogram(SECONDS, one["counts"], one["total"])
+            latency.add_metric([*name, until], seconds.buckets(), seconds.total)
         running.add_metric(name, float(state.is_running))
         lag.add_metric(name, state.lag)
         told.add_metric(name, now - state.at / _SECOND)
@@ -81,7 +132,31 @@ def _topologies(states: Iterable[TopologyState], now: float) -> Iterator[Metric]
             rows.add_metric([*name, kind], count)
         for step, count in state.keys.items():
             keys.add_metric([*name, step], count)
-    yield from (running, lag, told, delay, rows, keys)
+    yield from (running, lag, told, delay, rows, keys, latency)
+
+
+def _requests(workers: Sequence[WorkerState]) -> Iterator[Metric]:
+    """Summed over the workers; what goes on now, of those that live."""
+    traffic, living = Traffic(), [one for one in workers if one.is_running]
+    for worker in workers:
+        traffic.add(worker.traffic)
+    of = ["route"]
+    requests = CounterMetricFamily("penstock_http_requests", "Answered requests.", labels=[*of, "status"])
+    seconds = HistogramMetricFamily("penstock_http_request_seconds", "Time to the end of an answer.", labels=of)
+    for route, one in sorted(traffic.routes.items()):
+        for hundreds, count in enumerate(one.statuses):
+            if count:
+                requests.add_metric([route, f"{hundreds}xx"], count)
+        seconds.add_metric([route], one.seconds.buckets(), one.seconds.total)
+    yield from (requests, seconds)
+    if living:
+        going = sum(one.traffic["open"] for one in living)
+        yield GaugeMetricFamily("penstock_http_workers", "Worker processes of the server.", len(living))
+        yield GaugeMetricFamily("penstock_http_requests_in_progress", "Requests under way.", going)
+        told = (connections_of(one.process) for one in living)
+        connections = [one for one in told if one is not None]
+        if connections:
+            yield GaugeMetricFamily("penstock_http_connections", "Open connections of the server.", sum(connections))
 
 
 def _parts(parts: Iterable[PartState]) -> Iterator[Metric]:
@@ -98,15 +173,6 @@ def _parts(parts: Iterable[PartState]) -> Iterator[Metric]:
             memory.add_metric([part.part], used[0])
             time.add_metric([part.part], used[1])
     yield from (running, restarts, memory, time)
-
-
-def used_by(process: int) -> tuple[int, float] | None:
-    """Resident bytes and seconds of processor time of a process; None when it is gone or the system does not tell."""
-    with suppress(OSError, ValueError, IndexError):
-        pages = int(Path(f"/proc/{process}/statm").read_text().split()[_RESIDENT])
-        ticks = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[_TIMES]
-        return pages * os.sysconf("SC_PAGE_SIZE"), sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
-    return None
 
 
 def _disk(root: Path) -> Iterator[Metric]:

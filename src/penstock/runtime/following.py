@@ -115,6 +115,11 @@ class LiveTables:
             self.world.clock.sleep(PAUSE)
         return True
 
+    @property
+    def is_here(self) -> bool:
+        """Whether this process writes them, so that they are as far as their topics after each turn."""
+        return self._follower is None
+
     def close(self) -> None:
         if self._follower is not None:
             self._follower.leave()

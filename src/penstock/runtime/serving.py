@@ -59,6 +59,7 @@ def serve(installation: Installation, *, host: str, port: int, workers: int, rea
 
 def _serve(installation: Installation, *, host: str, port: int, workers: int, ready: Callable[[Served], None]) -> None:
     from penstock.runtime import worker  # before the workers are forked, so that they share it
+    from penstock.runtime.traffic_state import forget_ended
     from penstock.serve.server import listen, require_free
 
     if not installation.project.endpoints:
@@ -71,6 +72,7 @@ def _serve(installation: Installation, *, host: str, port: int, workers: int, re
     manifest = serve_latest(installation)
     if manifest is None:
         raise UsageError("Nothing was released yet", remedy="Run `penstock run` first.")
+    forget_ended(installation.place.root)
     name = f"[{host}]" if ":" in host else host
     paths = tuple(endpoint.path for endpoint in manifest.endpoints)
     ready(Served(manifest.project, manifest.release, f"http://{name}:{port}", paths))

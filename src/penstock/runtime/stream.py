@@ -105,6 +105,7 @@ def _state(running: Running) -> TopologyState:
         keys=runner.pipeline.sizes(),
         counts=dict(running.counts),
         tables={} if last is None else dict(last.tables),
+        latency=running.latency.as_record(),
     )
 
 

@@ -14,6 +14,7 @@ from penstock.conform.columns import pseudonym_domains
 from penstock.log.protocol import Job, Log, TopicSpec
 from penstock.runtime.following import LiveTables
 from penstock.runtime.installation import Installation
+from penstock.runtime.latency import COMMITTED, VISIBLE, Latency
 from penstock.runtime.reference_table import newest_release, read_reference
 from penstock.runtime.scoring import models_of
 from penstock.runtime.secret import pseudonym_key
@@ -42,6 +43,7 @@ class Running:
     connection: duckdb.DuckDBPyConnection
     rounds: int = 0
     counts: Counter[str] = field(default_factory=Counter)
+    latency: Latency = field(default_factory=Latency)
 
     @property
     def name(self) -> str:
@@ -53,8 +55,14 @@ class Running:
         if done is not None:
             self.rounds += 1
             self.counts.update(done.counts)
+            self._observe(COMMITTED)
         applied = self.live.turn(worked=done is not None, behind=done is not None and self._is_behind(done))
+        if done is not None and applied and self.live.is_here:
+            self._observe(VISIBLE)
         return done is not None or applied
+
+    def _observe(self, until: str) -> None:
+        self.latency.observe(until, self.runner.arrived, self.runner.clock.now())
 
     def _is_behind(self, done: Round) -> bool:
         return done.rows >= self.runner.limits.rows and self.runner.lag() >= self.runner.limits.rows_apart
@@ -71,7 +79,9 @@ def live_shape(graph: Graph, sink: Sink, *, indexed: Collection[str] = ()) -> Li
     output = sink.output
     columns = pa.schema([one for one in sink.schema if one.name != DELETED])
     version = f"{graph.topology.name} {output.source} {output.where}"
-    return LiveShape.of(output.name, columns, output.key, version=version, description=output.description, indexed=tuple(indexed))
+    return LiveShape.of(
+        output.name, columns, output.key, version=version, description=output.description, indexed=tuple(indexed)
+    )
 
 
 def indexed_columns(project: Project, sink: Sink) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from penstock.runtime.installation import Installation
 from penstock.runtime.parts import lives
@@ -17,7 +18,7 @@ FOLDER = "streams"
 @dataclass(frozen=True)
 class TopologyState:
     """A topology as its process last told of it. `keys`: how much each step remembers. `watermark` and `at` are
-    microseconds since 1970, None before the first event; `counts` since the process was started."""
+    microseconds since 1970, None before the first event; `counts` since the process was started, and `latency` as its record says."""
 
     topology: str
     process: int
@@ -28,6 +29,7 @@ class TopologyState:
     keys: Mapping[str, int] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     tables: Mapping[str, int] = field(default_factory=dict)
+    latency: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def is_running(self) -> bool:

@@ -25,15 +25,25 @@ from penstock.serve.openapi import describe
 from penstock.serve.parameters import nothing
 from penstock.serve.problem import Problem, not_found
 from penstock.serve.site import Current, Site
+from penstock.serve.traffic import set_template
 from penstock.store.protocol import TakesLong
 
+DESCRIPTION = "/openapi.json"
 _EXPOSED = ("ETag", "Penstock-Release")
 
 
-def make_app(current: Current, root: Path, *, cors: Sequence[str] = (), routers: Sequence[APIRouter] = ()) -> FastAPI:
+def make_app(
+    current: Current,
+    root: Path,
+    *,
+    cors: Sequence[str] = (),
+    routers: Sequence[APIRouter] = (),
+    around: Sequence[Middleware] = (),
+) -> FastAPI:
     """The API over what `current` serves; `root` is the data directory, for the list of releases.
 
-    `routers` are served before the declared endpoints, under words that declarations may not begin with.
+    `routers` are served before the declared endpoints, under words that declarations may not begin with; `around` are
+    asked of every request before CORS.
     """
     app = FastAPI(
         title="Penstock",
@@ -42,7 +52,7 @@ def make_app(current: Current, root: Path, *, cors: Sequence[str] = (), routers:
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(HeadWithoutBody), *_cors(cors)],
+        middleware=[Middleware(HeadWithoutBody), *around, *_cors(cors)],
         exception_handlers={Problem: _problem, HTTPException: _http, PenstockError: _failed, Exception: _crashed},
     )
     own = [engine_routes(current, root), *routers]
@@ -51,6 +61,7 @@ def make_app(current: Current, root: Path, *, cors: Sequence[str] = (), routers:
     described = get_openapi(title="", version="", routes=[route for router in own for route in router.routes])
 
     async def openapi(request: Request) -> Response:
+        set_template(request.scope, DESCRIPTION)
         site = current.site()
         nothing(request.scope["query_string"])
         whole = describe(site.manifest, described, site.first)
@@ -59,7 +70,7 @@ def make_app(current: Current, root: Path, *, cors: Sequence[str] = (), routers:
     async def declared(request: Request) -> Response:
         return await _declared(request, current.site())
 
-    app.add_route("/openapi.json", openapi, methods=["GET"], include_in_schema=False)
+    app.add_route(DESCRIPTION, openapi, methods=["GET"], include_in_schema=False)
     app.add_route("/{path:path}", declared, methods=["GET"], include_in_schema=False)
     return app
 
@@ -70,6 +81,7 @@ async def _declared(request: Request, site: Site) -> Response:
     match = site.routes.find(path)
     if match is None:
         raise not_found(f"There is nothing at {path}.", site.routes.suggestion(path))
+    set_template(request.scope, match.template)
     query = request.scope["query_string"]
     if match.row is not None and match.above is None:
         nothing(query)

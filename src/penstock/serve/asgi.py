@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 
 from penstock.serve.app import make_app
 from penstock.serve.exposition import health_routes
@@ -17,6 +18,7 @@ from penstock.serve.live import LiveDoor, Streaming, live_routes
 from penstock.serve.metrics import metric_routes
 from penstock.serve.numbers import ReleasedNumbers
 from penstock.serve.site import Current
+from penstock.serve.traffic import Counting, Traffic
 from penstock.store.sqlite import SqliteStore
 from penstock.world import World
 
@@ -29,10 +31,14 @@ def setting(*, store: Path, root: Path, cors: tuple[str, ...], live: LiveDoor | 
 
 
 def make(
-    world: World, streaming: Callable[[Path], Streaming], telling: Callable[[Path], bytes] | None = None
+    world: World,
+    streaming: Callable[[Path], Streaming],
+    telling: Callable[[Path], Callable[[], bytes]] | None = None,
+    traffic: Traffic | None = None,
 ) -> FastAPI:
     """The application over the store in a folder; `streaming` tells how far streams are in a data directory, `telling`
-    how it is doing, in the text of Prometheus; without it `/metrics` is not there."""
+    gives what tells how it is doing, in the text of Prometheus; without it `/metrics` is not there. Requests are
+    counted in `traffic`."""
     outlive_nobody()
     given = json.loads(os.environ[VARIABLE])
     current, root = Current(SqliteStore(Path(given["store"]))), Path(given["root"])
@@ -40,8 +46,9 @@ def make(
     live = live_routes(root / "live", LiveDoor.of_record(given["live"]), lambda: streaming(root))
     routers = [live, metric_routes(current, numbers)]
     if telling is not None:
-        routers.append(health_routes(lambda: telling(root)))
-    app = make_app(current, root, cors=given["cors"], routers=routers)
+        routers.append(health_routes(telling(root)))
+    counting = [] if traffic is None else [Middleware(Counting, traffic=traffic, monotonic=world.clock.monotonic)]
+    app = make_app(current, root, cors=given["cors"], routers=routers, around=counting)
     gc.collect()
     gc.freeze()  # what is there now stays, so no request waits while it is looked through for garbage
     return app

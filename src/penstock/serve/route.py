@@ -19,6 +19,16 @@ class Match:
     row: str | None = None
     above: Endpoint | None = None
 
+    @property
+    def template(self) -> str:
+        """The path as it is declared, whatever row is meant.
+
+        >>> Match(Endpoint("/books", "books", "isbn", ("isbn",)), "1").template
+        '/books/{id}'
+        """
+        of_row = self.row is not None and self.above is None
+        return (self.endpoint.document_path if of_row else None) or self.endpoint.path
+
 
 class Routes:
     """All declared paths."""

@@ -59,6 +59,7 @@ class Runner:
     limits: Limits = field(default_factory=Limits)
     references: References | None = None
     last: Round | None = None
+    arrived: tuple[tuple[datetime, int], ...] = ()  # of the last turn: when the log took rows, and how many
     _since_snapshot: int = 0
     _delta_bytes: int = 0
     _snapshot_bytes: int = 0
@@ -99,6 +100,7 @@ class Runner:
         if self._reader is None:
             raise AssertionError("resume first")
         chunks = self._reader.poll(self.limits.rows, timeout)
+        self.arrived = tuple((chunk.appended_at, chunk.records.num_rows) for chunk in chunks)
         if chunks or self._version is None:  # what closes without new rows may be looked up as well
             self._refresh()
         now = self.now()
