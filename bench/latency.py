@@ -19,18 +19,16 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench import payments
 from bench.figure import Figure
 from bench.machine import percentile
-from bench.payments import AT, ROWS, TOPIC, ResultsDiffer, Traffic
+from bench.payments import TOPIC, ResultsDiffer, Traffic
 from bench.road import streaming, until
 from penstock.log.protocol import Log
 from penstock.runtime.event_log import open_log
@@ -107,7 +105,7 @@ def _seen(data: Path, begin: float, count: int) -> Iterator[float]:
     with closing(payments.opened(data, "member_minutes")) as table:
         for number in range(count):
             due = begin + number / PER_SECOND
-            while not table.execute("SELECT 1 FROM rows WHERE member = ?", [_probe(number)]).fetchall():
+            while not payments.has_paid(table, _probe(number)):
                 if time.monotonic() > due + PATIENCE:
                     raise TimeoutError(f"batch {number} is not visible after {PATIENCE:g} seconds")
                 time.sleep(max(LOOK, due - time.monotonic()))
@@ -129,20 +127,13 @@ def append(log: Log, installation: Installation, *, rate: int, seconds: int) -> 
         for number in range(count):
             at = begin + number / PER_SECOND
             time.sleep(max(0.0, at - time.monotonic()))
-            batch = _batch(rows.slice(number * (size - 1), size - 1), number)
+            part, now = rows.slice(number * (size - 1), size - 1), int(time.time() * 1e6)
+            batch = payments.with_probe(part, _probe(number), at=now)
             made = records(batch, tenant=installation.project.tenant, key=("member",), time="paid_at")
             producer.append(made, sequence=producer.last_sequence + 1)
             durable.append(time.monotonic())
     cents = int(100 * (pc.sum(rows["amount"]).as_py() + count))
     return {"durable": durable, "payments": size * count, "cents": cents}
-
-
-def _batch(rows: pa.Table, number: int) -> pa.Table:
-    """The rows and that of a member who pays once, all of them dated now."""
-    probe = pa.table([[-number], [_probe(number)], [Decimal(1)], pa.array([0]).view(AT)], schema=ROWS)
-    whole = pa.concat_tables([rows, probe])
-    now = pa.array(np.full(whole.num_rows, int(time.time() * 1e6))).view(AT)
-    return whole.set_column(3, ROWS.field("paid_at"), now)
 
 
 def figures(found: Latencies) -> Iterator[Figure]:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,19 @@ def windows(data: Path, name: str) -> pa.Table:
 def totals(data: Path, name: str) -> dict[str, int]:
     ((rows, payments, cents),) = _asked(data, name, "SELECT count(*), sum(payments), sum(paid) FROM rows")
     return {"rows": rows, "payments": payments, "cents": cents}
+
+
+def with_probe(rows: pa.Table, member: str, *, at: int) -> pa.Table:
+    """The rows and one of this member, who pays for the only time, all of them dated `at` (microseconds)."""
+    probe = pa.table([[-1], [member], [Decimal(1)], pa.array([0]).view(AT)], schema=ROWS)
+    whole = pa.concat_tables([rows, probe])
+    times = pa.array(np.full(whole.num_rows, at)).view(AT)
+    return whole.set_column(ROWS.get_field_index("paid_at"), ROWS.field("paid_at"), times)
+
+
+def has_paid(table: sqlite3.Connection, member: str) -> bool:
+    """Whether a live table by member has a row of this one; found by key, so that looking costs nearly nothing."""
+    return bool(table.execute("SELECT 1 FROM rows WHERE member = ? LIMIT 1", [member]).fetchall())
 
 
 def opened(data: Path, name: str) -> sqlite3.Connection:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -104,25 +104,21 @@ def restart(folder: Path, *, members: int = payments.MEMBERS, rounds: int = 3) -
     data, taken = folder / "restart", []
     payments.fill(data, 2 * members, everybody=True)
     installation = payments.installed(data)
-    traffic = payments.Traffic(members)
+    traffic, latest = payments.Traffic(members), payments.BEGIN + 2 * members * 1_000_000 // payments.PER_SECOND
     with streaming(data):
         until(lambda: any(state.lag == 0 and state.round >= 0 for state in read_states(installation)))
         time.sleep(1.5)  # the live tables have followed, and one more state was told
-    for _ in range(rounds):
-        before = payments.totals(data, "member_days")["payments"]
+    for turn in range(rounds):
         with open_log(installation) as log:
-            payments.append(log, installation, traffic.batch(1000))
+            rows = payments.with_probe(traffic.batch(1000), f"probe-{turn}", at=latest)
+            payments.append(log, installation, rows)
         begin = time.perf_counter()
-        with streaming(data):
-            until(partial(_paid_at_least, data, before + 1000), every=0.01)
+        with streaming(data), closing(payments.opened(data, "member_days")) as table:
+            until(partial(payments.has_paid, table, f"probe-{turn}"), every=0.005)
             taken.append(time.perf_counter() - begin)
         print(f"  restart  {members:,} members  {taken[-1]:.2f} s", flush=True)
     shutil.rmtree(data)
     return taken
-
-
-def _paid_at_least(data: Path, least: int) -> bool:
-    return payments.totals(data, "member_days")["payments"] >= least
 
 
 @contextmanager

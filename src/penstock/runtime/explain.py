@@ -9,8 +9,11 @@ from penstock.errors import UsageError, choices
 from penstock.release.query import nearest
 from penstock.runtime.installation import Installation
 from penstock.runtime.models import read_models
+from penstock.runtime.planned import graphs
 from penstock.spec.contract import Column, Contract
 from penstock.spec.source import Source
+from penstock.spec.stream import Topology
+from penstock.stream.picture import picture
 from penstock.transform.graph import Graph, Node
 
 
@@ -48,9 +51,7 @@ def explain(installation: Installation, name: str) -> Explanation:
     """
     project = installation.project
     if name in project.streams.topologies:
-        from penstock.runtime.planned import explain_topology
-
-        return explain_topology(installation, project.streams.topologies[name])
+        return _topology(installation, project.streams.topologies[name])
     layer, _, bare = name.rpartition(".")
     if layer in ("", "gold", "main", "staging"):
         graph = read_models(installation)
@@ -181,3 +182,24 @@ def _readers(graph: Graph, ids: set[str]) -> tuple[str, ...]:
 
 def _name(graph: Graph, id: str) -> str:
     return f"silver.{graph.sources[id]}" if id in graph.sources else graph.nodes[id].table
+
+
+def _topology(installation: Installation, topology: Topology) -> Explanation:
+    """The graph of a topology in words."""
+    graph = graphs(installation)[topology.name]
+    time = topology.time
+    return Explanation(
+        name=topology.name,
+        kind="topology",
+        description=topology.description,
+        reads=tuple(topology.inputs()),
+        read_by=tuple(output.topic for output in topology.outputs),
+        facts={
+            "event time": (
+                f"watermark {time.lateness} behind the latest event, at most {time.skew} ahead of the clock",
+                f"a partition without events for {time.idle} holds nobody back",
+            ),
+            "steps": tuple(picture(graph)),
+            "declaration": (f"{topology.path.name}, fingerprint {topology.fingerprint[:12]}",),
+        },
+    )

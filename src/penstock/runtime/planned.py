@@ -7,11 +7,8 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from penstock.errors import DeclarationError, PenstockError
-from penstock.runtime.explain import Explanation
 from penstock.runtime.installation import Installation
 from penstock.runtime.scoring import load_model
-from penstock.spec.stream import Topology
-from penstock.stream.picture import picture
 from penstock.stream.plan import Graph, NotReleased, make_graphs
 from penstock.stream.schema import contract_schema
 
@@ -52,24 +49,3 @@ def problems_of_streams(installation: Installation) -> tuple[PenstockError, ...]
     except DeclarationError as error:
         return tuple(one for one in error.problems or (error,) if not isinstance(one, NotReleased))
     return ()
-
-
-def explain_topology(installation: Installation, topology: Topology) -> Explanation:
-    """The graph of a topology in words."""
-    graph = graphs(installation)[topology.name]
-    time = topology.time
-    return Explanation(
-        name=topology.name,
-        kind="topology",
-        description=topology.description,
-        reads=tuple(topology.inputs()),
-        read_by=tuple(output.topic for output in topology.outputs),
-        facts={
-            "event time": (
-                f"watermark {time.lateness} behind the latest event, at most {time.skew} ahead of the clock",
-                f"a partition without events for {time.idle} holds nobody back",
-            ),
-            "steps": tuple(picture(graph)),
-            "declaration": (f"{topology.path.name}, fingerprint {topology.fingerprint[:12]}",),
-        },
-    )
