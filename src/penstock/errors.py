@@ -116,6 +116,12 @@ class StorageError(PenstockError):
     """Disk or catalogue refused (full, unreadable, failed fsync); nothing half done is visible."""
 
 
+class DiskFull(StorageError):
+    """There is no room for now; nothing of the call was written, and the same call may succeed later."""
+
+    retryable = True
+
+
 class CommitConflict(PenstockError):
     """Another writer moved a table since its head was loaded: re-read the position, then decide."""
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from penstock.errors import DiskFull
 from penstock.lake.lake import Lake
 from penstock.log.embedded import EmbeddedLog
 from penstock.log.protocol import SourceReset
@@ -20,6 +23,7 @@ from penstock.runtime.stream import stream
 from penstock.runtime.topics import append_lines
 from penstock.sql.connection import connect
 from penstock.sql.scan import read_scan
+from penstock.testing.world import ManualClock
 from tests.stream.lending import lending
 
 COPY = "  - {name: copy, input: loans_typed, outputs: [{topic: copied}]}\n"
@@ -88,6 +92,26 @@ def test_landing_goes_on_where_it_was(installation: Installation) -> None:
 
     assert landed == {"loans_json": 0, "loans_typed": 5}
     assert len(bronze(installation)) == 15
+
+
+def test_a_full_disk_stops_landing_only_while_it_is_full(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append_lines(installation, "loans_typed", lines(10))
+    waiting = replace(installation, world=replace(installation.world, clock=ManualClock()))
+    land, tries, told, turns = landing.land, iter(range(100)), list[str](), iter(range(100))
+
+    def refused(*given: Any, **facts: Any) -> Any:
+        if next(tries) < 2:
+            raise DiskFull("The disk is full")
+        return land(*given, **facts)
+
+    monkeypatch.setattr(landing, "land", refused)
+    with pytest.raises(DiskFull):
+        land_topics(waiting, ["loans_typed"], until_idle=True)
+    (landed,) = land_topics(waiting, ["loans_typed"], stopped=lambda: next(turns) > 40, note=told.append)
+
+    assert (len(told), landed.rows, len(bronze(installation))) == (1, 10, 10)
 
 
 def test_thousands_of_commits_leave_few_snapshots(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:

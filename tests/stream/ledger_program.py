@@ -1,8 +1,8 @@
 """Appends loans in small batches without end and keeps a ledger outside the log: a process for tests to kill.
 
-A line says that a batch is meant or acknowledged; each is synced before the next step. A batch is named by its sequence,
-and its rows follow from that, so a process begun anew goes on where the log says the one before it was. It ends when a
-file says that it is enough.
+A line says that a batch is meant, refused or acknowledged; each is synced before the next step. A batch is named by its
+sequence, and its rows follow from that, so a process begun anew goes on where the log says the one before it was. One that
+a full disk refused is tried again. It ends when a file says that it is enough.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from penstock.log.protocol import TopicSpec
+from penstock.log.protocol import LogStorageError, Producer, TopicSpec
 from penstock.runtime.event_log import open_log
 from penstock.runtime.installation import Installation
 from penstock.runtime.topology import declared_topic
@@ -22,7 +22,7 @@ from penstock.stream.outgoing import records
 from tests.stream.running_topology import Row, loan
 
 ROWS, MEMBERS = 40, 7
-PAUSE = 0.02  # seconds between batches
+PAUSE, PAUSE_WHEN_REFUSED = 0.02, 0.2  # seconds between batches
 LEDGER, ENOUGH = "ledger", "enough"
 
 
@@ -45,10 +45,20 @@ def append(root: Path, installation: Installation, spec: TopicSpec, ledger: int)
             _note(ledger, f"meant {sequence}")
             table = pa.Table.from_pylist(rows_of(sequence), schema=spec.schema)
             made = records(table, tenant="default", key=("member",), time="lent")
-            producer.append(made, sequence=sequence)
+            while not _is_accepted(producer, made, sequence):
+                _note(ledger, f"refused {sequence}")
+                time.sleep(PAUSE_WHEN_REFUSED)
             _note(ledger, f"acknowledged {sequence}")
             time.sleep(PAUSE)
         producer.close()
+
+
+def _is_accepted(producer: Producer, rows: pa.RecordBatch, sequence: int) -> bool:
+    try:
+        producer.append(rows, sequence=sequence)
+    except LogStorageError:
+        return False
+    return True
 
 
 def _note(ledger: int, line: str) -> None:

@@ -3,249 +3,28 @@ row of a delivered file once in gold and the API."""
 
 from __future__ import annotations
 
-import json
-import os
 import random
-import signal
-import subprocess
-import sys
 import time
-import urllib.request
-from collections import Counter
-from contextlib import suppress
-from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
-from plain_reader import read_tables
 
-from penstock.runtime.installation import Installation
-from penstock.runtime.parts import lives, read_parts
-from penstock.store.live import LiveReader, live_tables, open_live
-from tests.flows.command import PENSTOCK, ROOT
-from tests.serve.test_served_releases import free_port
-from tests.stream.ledger_program import ENOUGH, LEDGER, MEMBERS, rows_of
-from tests.stream.lending import lending
-from tests.stream.running_topology import Row
-from tests.stream.test_kill import read
-from tests.stream.test_up import pids, wait_for
+from tests.stream.supervised import Running
 
-PARTS = {"stream", "land"}
 VICTIMS = ["appender", "stream", "land", "run", "serve", "up"]
-FOLLOWED = """\
-  - name: watch
-    input: loans_typed
-    steps:
-      - running: {key: [member], value: fee, count: earlier}
-      - {name: days, window: {size: P1D, by: [member], aggregates: {loans: count, paid: sum(fee)}}}
-    outputs:
-      - {live: days, from: days, key: [member, window_start]}
-      - {topic: scored, from: running, key: [member], columns: [loan, member, fee, lent, earlier]}
-      - {live: latest, from: running, key: [loan], columns: [loan, member, fee, lent, earlier]}
-"""
-BATCH = {  # files that come meanwhile, and what is made and served of them
-    "contracts/members.yml": """\
-apiVersion: v3.2.0
-kind: DataContract
-id: members
-version: 1.0.0
-status: active
-schema:
-  - name: members
-    properties:
-      - {id: member, name: member, logicalType: string, primaryKey: true, required: true}
-      - {id: town, name: town, logicalType: string}
-""",
-    "sources/members.yml": "name: members\ndataset: members\nfiles: inbox/members_*.csv\nformat: csv\noptional: true\n",
-    "models/dbt_project.yml": """\
-name: lending
-version: "1.0.0"
-config-version: 2
-model-paths: [marts]
-models: {lending: {+materialized: table, +schema: gold}}
-""",
-    "models/marts/schema.yml": "sources: [{name: silver, schema: silver, tables: [{name: members}]}]\n",
-    "models/marts/dim_member.sql": "select member, town from {{ source('silver', 'members') }}\n",
-    "endpoints/desk.yml": """\
-endpoints:
-  - {path: /members, table: dim_member, key: member, columns: [member, town]}
-live:
-  - {path: /latest, live: latest, columns: [loan, member]}
-""",
-}
-DELIVERED = 20  # rows in a file
-
-
-class Running:
-    """`up` and an appender beside it, and whichever of their processes a test wants dead."""
-
-    def __init__(self, root: Path) -> None:
-        self.root, self.installation = root, Installation.at(root)
-        self.port, self.files = free_port(), 0
-        self.deliver()
-        self.up, self.appender = self._up(), self._append()
-
-    def deliver(self) -> None:
-        """A file of members, whole at once."""
-        first = self.files * DELIVERED
-        lines = ["member,town", *(f"d{number},t{number % 3}" for number in range(first, first + DELIVERED))]
-        path = self.root / "inbox" / f"members_{self.files}.csv"
-        path.parent.mkdir(exist_ok=True)
-        draft = path.with_suffix(".draft")
-        draft.write_text("".join(f"{line}\n" for line in lines))
-        draft.replace(path)
-        self.files += 1
-
-    def answer(self, path: str) -> Any:
-        """What the API says; None while it does not answer."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as response:
-                return json.load(response)
-        except OSError:
-            return None
-
-    def _up(self) -> subprocess.Popen[bytes]:
-        command = [PENSTOCK, "up", "--every", "1", "--port", str(self.port), "--project", self.root]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def _append(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-m", "tests.stream.ledger_program", self.root], cwd=ROOT)
-
-    def ledger(self, word: str) -> list[int]:
-        """The batches that the ledger says this of, in order."""
-        path = self.root / LEDGER
-        lines = path.read_text().splitlines() if path.exists() else []
-        return [int(line.split()[1]) for line in lines if line.split()[0] == word]
-
-    def kill(self, victim: str) -> None:
-        """Kill a part, `up` or `appender` while all are at work, and wait until it is there again."""
-        wait_for(lambda: pids(self.installation).keys() >= PARTS)
-        acknowledged = len(self.ledger("acknowledged"))
-        wait_for(lambda: len(self.ledger("acknowledged")) > acknowledged)
-        if victim == "appender":
-            assert self.appender.poll() is None
-            self.appender.kill()
-            self.appender.wait()
-            self.appender = self._append()
-        elif victim == "up":
-            before = pids(self.installation)
-            self.up.kill()
-            self.up.wait()
-            wait_for(lambda: not any(lives(pid) for pid in before.values()))
-            self.up = self._up()
-        else:
-            while not self._struck(victim):  # a run may have ended by itself just then
-                continue
-
-    def _struck(self, part: str) -> bool:
-        """Kill a part and wait until it is there again; whether that is what ended it."""
-        wait_for(lambda: part in pids(self.installation), pause=0.01)
-        pid, deaths = pids(self.installation).get(part), self._deaths(part)
-        if pid is None:
-            return False
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: pids(self.installation).get(part, pid) != pid, pause=0.01)
-        return self._deaths(part) > deaths
-
-    def _deaths(self, part: str) -> int:
-        return next(one.restarts for one in read_parts(self.installation) if one.part == part)
-
-    def enough(self) -> int:
-        """Let the appender end; how many batches there are."""
-        (self.root / ENOUGH).touch()
-        assert self.appender.wait(60) == 0
-        return max(self.ledger("meant")) + 1
-
-    def end(self) -> int:
-        (self.root / ENOUGH).touch()
-        self.appender.wait(60)
-        self.up.send_signal(signal.SIGINT)
-        return self.up.wait(60)
 
 
 def kill_and_compare(root: Path, victims: list[str], choice: random.Random) -> None:
-    lending(root, FOLLOWED)
-    for path, text in BATCH.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
     running = Running(root)
     try:
         for victim in victims:
             time.sleep(choice.random() / 2)
             running.deliver()
             running.kill(victim)
-        batches = running.enough()
-        expected = _expected(batches)
-        wait_for(lambda: _followed(root) >= len(expected), pause=0.5)
-        wait_for(lambda: len(_bronze(root)) >= len(expected), pause=1.0)
-        wait_for(lambda: len(_rows(root, "gold.dim_member")) >= running.files * DELIVERED, pause=1.0)
-        wait_for(lambda: (running.answer("/members?limit=1") or {}).get("total") == running.files * DELIVERED)
-        served = running.answer("/latest?limit=1")
-    finally:
-        code = running.end()
-
-    assert code == 0
-    assert set(running.ledger("acknowledged")) <= set(running.ledger("meant")) == set(range(batches))
-    assert _never_taken_back(root)
-    written = [(row["loan"], row["member"], row["fee"], row["lent"]) for row in expected]
-    assert Counter(map(_values, _bronze(root))) == Counter(written)
-    scored = read(running.installation, "scored")
-    counted = Counter((*values, number // MEMBERS) for number, values in enumerate(written))
-    assert Counter((*_values(row), row["earlier"]) for row in scored) == counted
-    latest = _live(root, "latest").rows(limit=len(expected) + 1)
-    assert Counter((*_values(row), row["earlier"]) for row in latest) == Counter(map(_stored, counted.elements()))
-    days = _live(root, "days").rows(limit=1000)
-    assert sum(row["loans"] for row in days) == len(expected)
-    assert sum(row["paid"] for row in days) == sum(int(row["fee"] * 100) for row in expected)
-    delivered = Counter((f"d{number}", f"t{number % 3}") for number in range(running.files * DELIVERED))
-    for table in ("bronze.members", "silver.members", "gold.dim_member"):
-        assert Counter((row["member"], row["town"]) for row in _rows(root, table)) == delivered
-    assert served["total"] == len(expected)
-
-
-def _expected(batches: int) -> list[Row]:
-    return [row for batch in range(batches) for row in rows_of(batch)]
-
-
-def _values(row: Row) -> tuple[Any, ...]:
-    return row["loan"], row["member"], row["fee"], row["lent"]
-
-
-def _stored(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """As a live table holds it: decimals in hundredths, moments in microseconds."""
-    loan, member, fee, lent, earlier = row
-    return loan, member, int(fee * 100), int(lent.timestamp()) * 1_000_000 + lent.microsecond, earlier
-
-
-def _live(root: Path, name: str) -> LiveReader:
-    return open_live(Installation.at(root).place.root / "live", name)
-
-
-def _followed(root: Path) -> int:
-    there = "latest" in live_tables(Installation.at(root).place.root / "live")
-    return _live(root, "latest").count() if there else 0
-
-
-def _bronze(root: Path) -> list[Row]:
-    """Bronze holds text."""
-    rows = _rows(root, "bronze.loans_typed")
-    return [row | {"fee": Decimal(row["fee"]), "lent": datetime.fromisoformat(row["lent"])} for row in rows]
-
-
-def _rows(root: Path, table: str) -> list[Row]:
-    tables = read_tables(Installation.at(root).place.root)
-    return tables[table].rows if table in tables else []
-
-
-def _never_taken_back(root: Path) -> bool:
-    """Whether no batch was appended again once it was acknowledged, as one must be that was lost."""
-    lines = (root / LEDGER).read_text().splitlines()
-    acknowledged = {line.split()[1]: number for number, line in enumerate(lines) if line.startswith("acknowledged")}
-    meant = {line.split()[1]: number for number, line in enumerate(lines) if line.startswith("meant")}
-    return all(meant[batch] < at for batch, at in acknowledged.items())
+    except BaseException:
+        running.end()
+        raise
+    running.finish()
 
 
 def test_kills_of_every_kind_under_load_lose_double_and_alter_nothing(tmp_path: Path) -> None:

@@ -53,7 +53,9 @@ def stream_run(
 
     installation = Installation.at(project, data_dir)
     with until_told() as stopped:
-        done = stream(installation, names or (), until_idle=until_idle, adopt=adopt, stopped=stopped)
+        done = stream(
+            installation, names or (), until_idle=until_idle, adopt=adopt, stopped=stopped, note=shown.error_line
+        )
     _show(done, as_json=as_json)
 
 
@@ -123,7 +125,7 @@ def land(
 
     installation = Installation.at(project, data_dir)
     with until_told() as stopped:
-        done = land_topics(installation, topics or (), until_idle=until_idle, stopped=stopped)
+        done = land_topics(installation, topics or (), until_idle=until_idle, stopped=stopped, note=shown.error_line)
     if as_json:
         shown.document([vars(one) for one in done])
         return

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, insert, select,
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, QueuePool
 
-from penstock.errors import StorageError
+from penstock.errors import DiskFull, StorageError
 from penstock.lake.access import CATALOG_FILE, is_writable, open_or_make, open_to_read, read_only
 from penstock.lake.records import moved
 
@@ -135,7 +135,8 @@ def catalogue_errors(root: Path) -> Iterator[None]:
         yield
     except (DBAPIError, sqlite3.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        raise StorageError(
+        kind = DiskFull if "full" in str(cause) else StorageError
+        raise kind(
             "The catalogue of the data directory cannot be used",
             where=str(root / CATALOG_FILE),
             found=str(cause),

@@ -11,9 +11,10 @@ from typing import BinaryIO
 
 from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile, OutputStream
 
-from penstock.errors import StorageError
+from penstock.errors import DiskFull, StorageError
 from penstock.world import Disk
 
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _REMEDIES = {
     errno.ENOSPC: "Free space on the disk that holds the data directory, then run again: nothing was committed.",
     errno.EDQUOT: "Raise the quota of the data directory, then run again: nothing was committed.",
@@ -35,7 +36,8 @@ def storage_errors(action: str, path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(
+        kind = DiskFull if error.errno in NO_ROOM else StorageError
+        raise kind(
             f"The disk refused to {action} a file of the lake",
             where=path,
             found=error.strerror or str(error),

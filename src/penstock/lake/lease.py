@@ -46,8 +46,9 @@ class FileLock:
     def write(self, facts: dict[str, object]) -> None:
         """Who holds it, for the one who is refused."""
         if self._descriptor is not None:
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, json.dumps(facts).encode(), 0)
+            with storage_errors("write", str(self.path)):
+                os.ftruncate(self._descriptor, 0)
+                os.pwrite(self._descriptor, json.dumps(facts).encode(), 0)
 
     def read(self) -> dict[str, Any]:
         try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
 import duckdb
 
-from penstock.errors import UsageError
+from penstock.errors import DiskFull, UsageError
 from penstock.lake.access import is_writable
 from penstock.lake.lake import Lake
 from penstock.lake.records import exists
@@ -27,7 +28,7 @@ _LIVE = ("bronze", "silver", "quarantine", "quality")
 @dataclass
 class Reader:
     """An open view of the lake that does not change until it is closed, whatever is released or expired meanwhile.
-    Where nothing may be written, what it reads cannot be held: then it lasts as long as expired files are kept.
+    Where nothing may or can be written, what it reads cannot be held: then it lasts as long as expired files are kept.
 
     `connection` has the schemas bronze, silver, quarantine and gold and can read nothing else. `tables` maps
     `schema.name` to what was planned. Close it, or use it as a context manager.
@@ -63,9 +64,16 @@ def open_reader(
     """
     if not exists(root):
         raise UsageError("There is no data yet", where=str(root), remedy="Run `penstock run` first.")
-    can_write = is_writable(root)
-    pin = Pin.take(root, world.ids) if can_write else None
-    spill = root / "cache" / "spill" if can_write else None
+    if is_writable(root):
+        with suppress(DiskFull):  # then nothing can be held either
+            return _open(root, world, Pin.take(root, world.ids), release, memory_limit, threads)
+    return _open(root, world, None, release, memory_limit, threads)
+
+
+def _open(
+    root: Path, world: World, pin: Pin | None, release: int | None, memory_limit: str, threads: int | None
+) -> Reader:
+    spill = None if pin is None else root / "cache" / "spill"
     try:
         with Lake.open(root, world) as lake:
             chosen, scans = _plan(lake, release) if pin is None else _pinned(lake, pin, release)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -18,6 +18,7 @@ from penstock.log.protocol import Chunk, Log, Reader, beginning
 from penstock.release.pin import pins
 from penstock.runtime.event_log import open_log
 from penstock.runtime.installation import Installation
+from penstock.runtime.room import waiting_for_room
 from penstock.runtime.run import LEASE as RUN
 from penstock.runtime.secret import pseudonym_key
 from penstock.runtime.topology import declared_topic
@@ -127,21 +128,38 @@ def land_topics(
     *,
     until_idle: bool = False,
     stopped: Callable[[], bool] = lambda: False,
+    note: Callable[[str], None] = lambda _: None,
 ) -> tuple[Landing, ...]:
     """Take topics to bronze and on to silver until `stopped`, or until nothing is left to take.
 
-    Raises SourceReset when a topic was made anew or ends before what bronze has of it, LeaseHeld while another process
-    lands topics.
+    While the disk is full nothing is taken; it goes on by itself when there is room, and `note` is told. Raises
+    SourceReset when a topic was made anew or ends before what bronze has of it, LeaseHeld while another process lands
+    topics.
     """
     installation.place.prepare()
-    topics = _chosen(installation, names)
+    landings = {topic: Landing(topic.name) for topic in _chosen(installation, names)}
+
+    def work() -> None:
+        _land(installation, landings, until_idle=until_idle, stopped=stopped)
+
+    if until_idle:
+        work()
+    else:
+        waiting_for_room(work, clock=installation.world.clock, stopped=stopped, note=note)
+    return tuple(landings.values())
+
+
+def _land(
+    installation: Installation, landings: Mapping[Topic, Landing], *, until_idle: bool, stopped: Callable[[], bool]
+) -> None:
+    """Go on from where bronze is."""
     with ExitStack() as opened:
         log = opened.enter_context(open_log(installation))
-        for topic in topics:
+        for topic in landings:
             log.ensure(declared_topic(installation.project, topic.name))
         lake = opened.enter_context(Lake.open(installation.place.root, installation.world))
         lease = opened.enter_context(lake.lease(LEASE, holder=f"penstock land, process {os.getpid()}"))
-        ways = [_Way(installation, lake, lease, log, topic, Landing(topic.name)) for topic in topics]
+        ways = [_Way(installation, lake, lease, log, topic, landing) for topic, landing in landings.items()]
         while not stopped():
             worked = [way.turn(at_once=until_idle) for way in ways]
             if any(worked):
@@ -154,7 +172,6 @@ def land_topics(
         for way in ways:
             if way.reader is not None:
                 way.reader.close()
-        return tuple(way.landing for way in ways)
 
 
 def _settle(installation: Installation, lake: Lake, ways: Sequence[_Way]) -> bool:

@@ -8,10 +8,11 @@ from contextlib import ExitStack, closing, suppress
 from functools import partial
 
 from penstock.errors import UsageError
-from penstock.log.protocol import Log, LogStorageError
+from penstock.log.protocol import Log
 from penstock.runtime.event_log import open_log
 from penstock.runtime.installation import Installation
 from penstock.runtime.planned import graphs
+from penstock.runtime.room import waiting_for_room
 from penstock.runtime.topology import Running, open_topology
 from penstock.runtime.topology_state import TopologyState, tell
 from penstock.spec.problems import did_you_mean
@@ -20,7 +21,6 @@ from penstock.stream.runner import Limits
 from penstock.stream.watermark import BEGINNING
 
 SECONDS_PER_STATE = 1.0
-SECONDS_PER_RETRY = 2.0
 SECONDS_PER_UPKEEP = 60.0
 PAUSE = 0.005  # seconds between two looks at logs that had nothing
 
@@ -43,17 +43,15 @@ def stream(
     """
     installation.place.prepare()
     chosen = chosen_graphs(graphs(installation), names)
-    clock = installation.world.clock
-    with open_log(installation) as log:
-        while True:
-            try:
-                opening = partial(open_topology, installation, log, adopt=adopt, limits=limits)
-                return _run(installation, log, [partial(opening, graph) for graph in chosen], until_idle, stopped)
-            except LogStorageError as refusal:
-                if until_idle:
-                    raise
-                note(f"{refusal} It is tried again every {SECONDS_PER_RETRY:g} seconds.")
-                clock.sleep(SECONDS_PER_RETRY)
+
+    def work() -> tuple[TopologyState, ...]:
+        with open_log(installation) as log:
+            opening = partial(open_topology, installation, log, adopt=adopt, limits=limits)
+            return _run(installation, log, [partial(opening, graph) for graph in chosen], until_idle, stopped)
+
+    if until_idle:
+        return work()
+    return waiting_for_room(work, clock=installation.world.clock, stopped=stopped, note=note) or ()
 
 
 def _run(

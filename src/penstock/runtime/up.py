@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -57,27 +58,36 @@ def up(
     """
     installation.place.prepare()
 
+    file = installation.place.root / FILE
+    untold = False  # a full disk refused it
+
     def tell(words: str, kept: Sequence[Kept]) -> None:
+        nonlocal untold
         say(words)
-        _write(installation.place.root / FILE, kept)
+        untold = not _is_written(file, kept)
 
     supervisor = Supervisor(parts, installation.world.clock, tell)
     with until_told() as stopped:
 
         def over() -> bool:
+            nonlocal untold
             meanwhile()
+            untold = untold and not _is_written(file, supervisor.kept)
             return stopped()
 
         supervisor.run(over)
     return 2 if all(one.given_up for one in supervisor.kept) else 0
 
 
-def _write(path: Path, kept: Sequence[Kept]) -> None:
-    """Where others look; nothing depends on it, so it is not synced."""
+def _is_written(path: Path, kept: Sequence[Kept]) -> bool:
+    """Tell of the parts where others look, unless the disk refuses; nothing depends on it, so it is not synced."""
     states = [PartState(one.part.name, one.pid, one.restarts, one.last_exit, one.given_up) for one in kept]
     draft = path.with_suffix(f".{os.getpid()}")
-    draft.write_text(json.dumps([asdict(state) for state in states]))
-    draft.replace(path)
+    with suppress(OSError):
+        draft.write_text(json.dumps([asdict(state) for state in states]))
+        draft.replace(path)
+        return True
+    return False
 
 
 def _command(*arguments: str) -> tuple[str, ...]:

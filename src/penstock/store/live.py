@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.errors import StorageError
+from penstock.errors import DiskFull, StorageError
 from penstock.store.checkpoint import Checkpoints
 from penstock.world import Disk
 
@@ -370,7 +370,9 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise StorageError(
+        full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+        kind = DiskFull if full else StorageError
+        raise kind(
             "A live table cannot be read or written",
             where=str(path),
             found=str(error),
