@@ -10,6 +10,7 @@ import pytest
 
 from penstock.load import bronze
 from penstock.load.bronze import Taken
+from penstock.load.ledger import files_in, known_files
 from tests.load.load_shapes import HEADER, Road, file_id
 
 
@@ -44,6 +45,15 @@ def test_all_files_of_a_run_are_one_batch_and_the_next_run_is_the_next(plain: Ro
     plain.deliver("c.csv", "3,Ulysses,,")
     assert (plain.taken().batch, plain.take()) == (2, [])
     assert plain.values("bronze.desk", "_file", "_batch") == [("a.csv", 1), ("b.csv", 1), ("c.csv", 2)]
+
+
+def test_what_is_known_after_a_batch_is_what_the_ledger_holds(plain: Road) -> None:
+    for names in (("b.csv", "é.csv"), ("c.csv", "B.csv", "a.csv")):
+        for name in names:
+            plain.deliver(name, "1,Dune,,")
+        plain.take()
+        assert known_files(plain.lake, "desk") == files_in(plain.lake.scan("ledger.desk"))
+    assert len(known_files(plain.lake, "desk")) == 5
 
 
 def test_the_ledger_names_every_file_with_its_content(plain: Road) -> None:

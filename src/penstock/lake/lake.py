@@ -161,6 +161,10 @@ class Lake:
         made: T = known[1]
         return made
 
+    def tell(self, head: Head, make: Callable[[Scan], T], made: T) -> None:
+        """Spare `derived` the reading: this is what `make` would say of exactly this head."""
+        self._derived[head.name, make] = head.metadata_location, made
+
     def changes(self, name: str, since: int | None, until: int | None = None) -> Changes:
         """The files added after snapshot `since` up to `until`, and whether that is the whole difference."""
         return self._planner.changes(name, self._required(name), since, until)

@@ -28,7 +28,15 @@ from penstock.lake.ledger import ledger_spec
 from penstock.lake.table import Scan, TableSpec
 from penstock.load.conservation import check_conserved
 from penstock.load.header import check_frozen, check_known, renamed, source_columns, spelled
-from penstock.load.ledger import Entry, as_declared, entry_table, files_in, highest_version, version_columns
+from penstock.load.ledger import (
+    Entry,
+    as_declared,
+    entry_table,
+    files_in,
+    highest_version,
+    newly_known,
+    version_columns,
+)
 from penstock.load.origin import Origin
 from penstock.load.shrinking import Shrinking
 from penstock.load.tables import arrow_schema, bronze_name, bronze_spec, quarantine_spec
@@ -181,7 +189,8 @@ class _Taking:
             change.summary("counts", json.dumps(asdict(counts)))
             facts = {"table": bronze.name, "batch": batch, "files": len(files), "at": ingested_at.isoformat()}
             commit.record("batch", f"{bronze.name}/{self.world.ids.new()}", facts | asdict(counts))
-            commit.apply()
+            heads = commit.apply()
+        self.lake.tell(heads[ledger.name], files_in, (*known, *newly_known(self.done, batch=batch)))
         seconds = self.world.clock.monotonic() - started
         return Taken(self.source.name, batch, tuple(file.path for file in files), counts, seconds)
 

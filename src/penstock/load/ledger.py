@@ -57,6 +57,15 @@ def entry_table(entries: Iterable[Entry], *, batch: int, ingested_at: datetime) 
     )
 
 
+def newly_known(entries: Iterable[Entry], *, batch: int) -> tuple[KnownFile, ...]:
+    """What `files_in` says of the rows of one commit."""
+    found = (
+        KnownFile(file.path, file.file_id, file.content_hash, file.size, file.mtime_ns, file.name, file.version, batch)
+        for file in (entry.file for entry in entries)
+    )
+    return tuple(sorted(found, key=lambda known: known.path.encode()))
+
+
 def known_files(lake: Lake, source: str) -> tuple[KnownFile, ...]:
     """Every file taken from `source`, in the order of batch and path; none when the source was never read."""
     head = lake.head(ledger_spec(source).name)

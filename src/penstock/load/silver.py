@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 
 from penstock.conform.counts import Counts
@@ -32,6 +34,7 @@ from penstock.load.tables import (
 from penstock.load.waiting import Waiting
 from penstock.spec.contract import Contract, snapshots_name
 from penstock.spec.project import Project
+from penstock.sql.beside import another
 from penstock.sql.connection import connect
 from penstock.world import World
 
@@ -45,6 +48,11 @@ class Settings:
     pseudonym_key: bytes
     spill: Path
     memory_limit: str = "512MB"  # DuckDB's alone; it takes half as much again, and writing some 300 MB
+
+    @cached_property
+    def database(self) -> duckdb.DuckDBPyConnection:
+        """Made once, for it takes as long as a small batch; each batch has a connection and temporary tables of its own."""
+        return connect(memory_limit=self.memory_limit, temp_directory=self.spill)
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,7 @@ def _settle_once(
     if not rebuild and not any(part.pending for part in waiting):
         return None
     with (
-        connect(memory_limit=settings.memory_limit, temp_directory=settings.spill) as connection,
+        another(settings.database) as connection,
         lake.stage(lease=lease, token=_token(contract, waiting, rebuild=rebuild)) as commit,
     ):
         work = Conforming(

@@ -189,10 +189,11 @@ def _templates(compiler: Compiler, metric: str, dimensions: Sequence[Dimension])
         except InvalidQueryException as error:
             refused = str(error)
             continue
-        if not is_sound(parse(sql)):
+        statement = parse(sql)
+        if not is_sound(statement):
             refused = "its SQL reads a table that it does not join"
             continue
-        made[grain] = _numbered(template_of(sql, metric=metric))
+        made[grain] = _numbered(template_of(statement, metric=metric))
         _check_separable(made[grain], dimensions)
     if not made:
         raise DeclarationError(f"MetricFlow cannot compile the metric `{metric}`", found=_first_reason(refused))

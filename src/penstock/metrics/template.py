@@ -59,9 +59,9 @@ def _reference(dimension: Dimension) -> str:
     return f"{{{{ Dimension('{owner}__{element}', entity_path={path}) }}}}"
 
 
-def template_of(sql: str, *, metric: str) -> str:
-    """The template of a compiled statement; DeclarationError where it reads what is not released."""
-    tree = parse(sql)
+def template_of(tree: exp.Select, *, metric: str) -> str:
+    """The template of a compiled statement, whose tree is changed; DeclarationError where it reads what is not
+    released."""
     for table in list(tree.find_all(exp.Table)):
         _check_released(table, metric)
     for between in list(tree.find_all(exp.Between)):

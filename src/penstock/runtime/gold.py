@@ -22,6 +22,7 @@ from penstock.release.record import Release, latest_release
 from penstock.runtime.installation import Installation
 from penstock.runtime.live_checks import define_live
 from penstock.runtime.metrics import keep_metrics
+from penstock.runtime.preparing import Preparation
 from penstock.runtime.report import CheckOutcome
 from penstock.runtime.serving import judge_endpoints, key_checks
 from penstock.runtime.watch import Watch
@@ -42,7 +43,13 @@ class Judged:
 
 
 def release_gold(
-    installation: Installation, lake: Lake, lease: Lease, watch: Watch, *, counts: Mapping[str, Any]
+    installation: Installation,
+    lake: Lake,
+    lease: Lease,
+    watch: Watch,
+    prepared: Preparation,
+    *,
+    counts: Mapping[str, Any],
 ) -> Judged:
     """Build what changed, pass the gate, release. Whatever fails leaves the last release as it is."""
     project, place, clock = installation.project, installation.place, installation.world.clock
@@ -52,9 +59,9 @@ def release_gold(
     inputs, scans = _pin(installation, lake, lease, last)
     try:
         watch.begin("build the models")
+        prepared.models()
         built = build(project, inputs=inputs, base=base, target=place.building, clock=clock, log=place.logs)
         watch.end(f"{counted(len(built.models), 'model')}, {counted(len(built.tests), 'test')}")
-        metrics = keep_metrics(installation, built, last)
         watch.begin("pass the gate")
         checks = _check(installation, built, scans, inputs, last)
         verdict = judge(checks, built.tests, personal=personal_columns(project))
@@ -62,6 +69,8 @@ def release_gold(
             f"{counted(verdict.held, 'rule')} hold, {len(verdict.blocking)} block, {len(verdict.warnings)} to note"
         )
         watch.begin("release gold")
+        prepared.metrics()
+        metrics = keep_metrics(installation, built, last)
         with warehouse.opened(built.database, read_only=True) as connection:
             release = publish(
                 lake,

@@ -24,6 +24,17 @@ def recall(cache: Path, source: str, metadata_location: str) -> tuple[KnownFile,
         return None
 
 
+def spare(lake: Lake, source: str, metadata_location: str, remembered: tuple[KnownFile, ...]) -> tuple[KnownFile, ...]:
+    """What is remembered, and the lake need not read it either."""
+    from penstock.lake.ledger import ledger_spec
+    from penstock.load.ledger import files_in
+
+    head = lake.head(ledger_spec(source).name)
+    if head is not None and head.metadata_location == metadata_location:
+        lake.tell(head, files_in, remembered)
+    return remembered
+
+
 def remember(cache: Path, lake: Lake, source: str) -> tuple[KnownFile, ...]:
     """Read the ledger and keep what it says for the next time."""
     from penstock.lake.ledger import ledger_spec

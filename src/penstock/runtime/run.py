@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from penstock.errors import PenstockError, StorageError, counted, without_values
 from penstock.lake.records import put_record
 from penstock.runtime.installation import Installation
 from penstock.runtime.plan import ConformRows, Plan, ReleaseGold, State, TakeFiles, make_plan
-from penstock.runtime.preparing import preparation
+from penstock.runtime.preparing import Preparation, preparation
 from penstock.runtime.report import CheckOutcome, DatasetResult, Notice, RunReport
 from penstock.runtime.secret import pseudonym_key
 from penstock.runtime.state import gold_reason, read_state
@@ -23,6 +24,7 @@ from penstock.runtime.watch import Watch
 if TYPE_CHECKING:
     from penstock.lake.lake import Lake
     from penstock.lake.lease import Lease
+    from penstock.load.silver import Settings
 
 LEASE = "run"
 
@@ -97,8 +99,7 @@ class _Running:
                     case ReleaseGold() if gold_reason(self.installation.project, self.installation.place) is None:
                         outcome = "nothing new"  # the files that were to change silver were refused
                     case ReleaseGold():
-                        prepared.finish()
-                        outcome, release = self._release(lake, lease, release)
+                        outcome, release = self._release(lake, lease, release, prepared)
         if outcome != "gate failed":
             self.afterwards("The serving store is not at the latest release", self.serve_latest)
         self.afterwards("The upkeep was not done", lambda: keep_up(self.installation, lake, lease))
@@ -164,10 +165,9 @@ class _Running:
         self.watch.end(f"{counted(rows, 'row')} from {counted(step.files, 'file')}")
 
     def _conform(self, step: ConformRows, lake: Lake, lease: Lease) -> None:
-        from penstock.load.silver import Settings, settle
+        from penstock.load.silver import settle
 
-        project, place = self.installation.project, self.installation.place
-        settings = Settings(pseudonym_key(place, self.installation.world), place.cache / "spill")
+        project = self.installation.project
         self.watch.begin(f"conform {step.dataset}")
         accepted = 0
         held: tuple[str, ...] = ()
@@ -177,7 +177,7 @@ class _Running:
             project.contracts[step.dataset],
             lease=lease,
             world=self.installation.world,
-            settings=settings,
+            settings=self._settings,
         ):
             counts = done.counts
             accepted += counts.accepted
@@ -201,11 +201,19 @@ class _Running:
             self._notice("held", step.dataset, text)
         self.watch.end(f"{counted(accepted, 'row')} accepted")
 
-    def _release(self, lake: Lake, lease: Lease, previous: int | None) -> tuple[str, int | None]:
+    @cached_property
+    def _settings(self) -> Settings:
+        from penstock.load.silver import Settings
+
+        place, world = self.installation.place, self.installation.world
+        return Settings(pseudonym_key(place, world), place.cache / "spill")
+
+    def _release(self, lake: Lake, lease: Lease, previous: int | None, prepared: Preparation) -> tuple[str, int | None]:
         from penstock.runtime.gold import release_gold
 
         totals = {name: result.rows_in for name, result in self.results.items()}
-        judged = release_gold(self.installation, lake, lease, self.watch, counts={"run": self.run, "rows_in": totals})
+        counts = {"run": self.run, "rows_in": totals}
+        judged = release_gold(self.installation, lake, lease, self.watch, prepared, counts=counts)
         self.checks, self.verdict = judged.checks, judged.verdict.sentence()
         if judged.release is None:
             return "gate failed", previous
