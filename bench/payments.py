@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -92,13 +93,15 @@ class Traffic:
             yield self.batch(min(BATCH, rows - start))
 
 
-def fill(data: Path, rows: int, file: Path | None = None, *, everybody: bool = False) -> None:
-    """Append so many payments to the topic, and write the same to a Parquet file."""
+def fill(data: Path, rows: int, file: Path | None = None, *, everybody: bool = False, last: Sequence[str] = ()) -> None:
+    """Append so many payments to the topic, those of the members `last` after all others, and write the same to a
+    Parquet file."""
     installation = installed(data)
     installation.place.prepare()
     writer = None if file is None else pq.ParquetWriter(file, ROWS)
     with open_log(installation) as log:
-        for batch in Traffic(everybody=everybody).batches(rows):
+        latest = [probes(last, at=BEGIN + rows * 1_000_000 // PER_SECOND)] if last else []
+        for batch in chain(Traffic(everybody=everybody).batches(rows), latest):
             append(log, installation, batch)
             if writer is not None:
                 writer.write_table(batch)
@@ -205,10 +208,15 @@ def totals(data: Path, name: str) -> dict[str, int]:
     return {"rows": rows, "payments": payments, "cents": cents}
 
 
+def probes(members: Sequence[str], *, at: int) -> pa.Table:
+    """One payment of each of these members, who pay for the only time, at `at` (microseconds)."""
+    count = len(members)
+    return pa.table([[-1] * count, members, [Decimal(1)] * count, pa.array(np.full(count, at)).view(AT)], schema=ROWS)
+
+
 def with_probe(rows: pa.Table, member: str, *, at: int) -> pa.Table:
-    """The rows and one of this member, who pays for the only time, all of them dated `at` (microseconds)."""
-    probe = pa.table([[-1], [member], [Decimal(1)], pa.array([0]).view(AT)], schema=ROWS)
-    whole = pa.concat_tables([rows, probe])
+    """The rows and one of this member, all of them dated `at`."""
+    whole = pa.concat_tables([rows, probes([member], at=at)])
     times = pa.array(np.full(whole.num_rows, at)).view(AT)
     return whole.set_column(ROWS.get_field_index("paid_at"), ROWS.field("paid_at"), times)
 

@@ -1,4 +1,4 @@
-"""The stream, part by part: the whole road and its peers, latency, restart, landing, operators, poison.
+"""The stream, part by part: the whole road and its peers, latency, restart, landing, operators, poison, Kafka.
 
 `PARTS` (by comma) names the parts to measure, all of them without it; `ROWS`, `ROUNDS`, `SECONDS` and `COMMITS` make
 a trial smaller than what the bars are meant for. A part whose programs are missing is told of and has no figures.
@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench import flink, landing, latency, poison, road, stream_kernels
+from bench import flink, kafka, landing, latency, poison, road, stream_kernels
 from bench.figure import Figure, Outcome
 
 SLIDING_BAR = 1.3
@@ -123,6 +123,14 @@ def _poison(folder: Path, size: Size, found: Measured) -> None:
     found.runs["good rows/s without poison"], found.runs["good rows/s with poison"] = rates.alone, rates.poisoned
 
 
+def _kafka(folder: Path, size: Size, found: Measured) -> None:
+    if kafka.missing():
+        raise Missing(" and ".join(kafka.missing()))
+    rates = kafka.measure(folder, rows=min(size.rows, kafka.ROWS), rounds=min(size.rounds, 2))
+    found.figures += kafka.figures(rates)
+    found.runs["road on Kafka, events/s"] = rates
+
+
 PARTS: Mapping[str, Callable[[Path, Size, Measured], None]] = {
     "road": _road,
     "flink": _flink,
@@ -132,6 +140,7 @@ PARTS: Mapping[str, Callable[[Path, Size, Measured], None]] = {
     "landing": _landing,
     "operators": _operators,
     "poison": _poison,
+    "kafka": _kafka,
 }
 
 

@@ -45,6 +45,7 @@ class Broker:
     port: int = field(default_factory=free_port)
     control: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    memory: tuple[str, ...] = MEMORY
 
     @property
     def servers(self) -> str:
@@ -91,4 +92,4 @@ class Broker:
 
     def _java(self, main: str, *arguments: str) -> list[str]:
         logging = f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}"
-        return ["java", *MEMORY, logging, "-cp", f"{JARS}/*", main, *arguments]
+        return ["java", *self.memory, logging, "-cp", f"{JARS}/*", main, *arguments]

@@ -1,0 +1,87 @@
+"""The same road on Kafka, its broker on the same machine: what is read was committed, a round is one transaction."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from unittest.mock import patch
+
+from bench import payments
+from bench.figure import Figure
+from bench.payments import WINDOWS, Expected
+from bench.road import streaming, until
+from penstock.runtime.event_log import KAFKA
+from tests.scale.broker import Broker, fetch_jars, missing
+
+RATE = "Kafka to z-score, windows, Kafka and live tables"
+RATE_BAR = 60_000
+ROWS = 1_000_000
+MEMORY = ("-Xmx1g",)  # of the broker, which compiles its code as it does by default
+LAST = [f"last-{number}" for number in range(16)]  # so many that every partition has some
+SETTLED = 1.0  # seconds until what was committed can be read everywhere
+
+__all__ = ["broker", "figures", "measure", "missing"]
+
+
+@contextmanager
+def broker(folder: Path) -> Iterator[Broker]:
+    """A broker with its data in `folder`, which commands and logs of this process use meanwhile."""
+    fetch_jars()
+    folder.mkdir(parents=True)
+    found = Broker(folder, memory=MEMORY)
+    found.format()
+    try:
+        found.start()
+        with patch.dict(os.environ, {KAFKA: found.servers}):
+            yield found
+    finally:
+        found.stop()
+        shutil.rmtree(folder)
+
+
+def measure(folder: Path, *, rows: int, rounds: int) -> list[float]:
+    """Events a second, from the start of `penstock stream` until the live tables have the last payments of all partitions."""
+    rates = []
+    for turn in range(rounds):
+        data, file = folder / f"road-{turn}", folder / f"payments-{turn}.parquet"
+        with broker(folder / f"broker-{turn}"):
+            payments.fill(data, rows, file, last=LAST)
+            seconds = _seconds(data)
+            time.sleep(SETTLED)
+            odd = payments.odd_payments(data)
+        expected = Expected.of(file)
+        count = expected.check_odd(odd)
+        found = {name: expected.check_windows(name, payments.windows(data, name)) for name in WINDOWS}
+        rates.append((rows + len(LAST)) / seconds)
+        print(f"  kafka  {rows:,} rows  {seconds:6.2f} s  {rates[-1]:,.0f}/s  {count} odd, {found}", flush=True)
+        shutil.rmtree(data)
+    return rates
+
+
+def _seconds(data: Path) -> float:
+    begin = time.perf_counter()
+    with streaming(data):
+        for name in WINDOWS:
+            until((data / "live" / f"{name}.live").exists, every=0.02)
+            with closing(payments.opened(data, name)) as table:
+                for member in LAST:
+                    until(partial(_has_paid, table, member), every=0.02)
+        return time.perf_counter() - begin
+
+
+def _has_paid(table: sqlite3.Connection, member: str) -> bool:
+    try:
+        return payments.has_paid(table, member)
+    except sqlite3.OperationalError:  # the table is just being made
+        return False
+
+
+def figures(rates: list[float]) -> Iterator[Figure]:
+    yield Figure(RATE, statistics.median(rates), "events/s", RATE_BAR, higher_is_better=True)
