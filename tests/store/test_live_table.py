@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from penstock.errors import StorageError
-from penstock.store import checkpoint
+from penstock.store import live
 from penstock.store.live import DELETED, LiveShape, LiveTable, live_tables, open_live
 
 SCHEMA = pa.schema(
@@ -121,8 +121,8 @@ def test_any_history_of_changes_leaves_the_rows_that_a_dictionary_would(
 def test_what_waits_beside_the_file_of_a_live_table_stays_small(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkpoint, "DUE_BYTES", 1 << 16)
-    monkeypatch.setattr(checkpoint, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(live, "DUE_BYTES", 1 << 16)
+    monkeypatch.setattr(live, "MOST_BYTES", 1 << 20)
     hours = table(tmp_path)
 
     for first in range(0, 40_000, 1000):  # about 8 MB of changed pages

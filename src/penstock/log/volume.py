@@ -11,10 +11,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from penstock.checkpoint import Checkpointer
 from penstock.errors import Fenced, PenstockError, StorageError
 from penstock.log import database, segment
 from penstock.log.batch import Encoded
-from penstock.log.checkpoint import Checkpointer
 from penstock.log.lock import FolderLock
 from penstock.log.protocol import Appended, LogError, LogStorageError, Part, Position
 from penstock.log.segment import Segment, Snapshot

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock.checkpoint import Checkpointer, take_over
 from penstock.errors import DiskFull, StorageError
-from penstock.store.checkpoint import Checkpoints
 from penstock.world import Disk
 
 DELETED = "_deleted"  # of a change: the row of this key is there no longer
 ENDING = ".live"
 _BY = "by "  # of the name of an index, before the column
+DUE_BYTES, MOST_BYTES = 32 << 20, 128 << 20  # a page that changes again and again is taken over once
+_TRIES = 4  # somebody writes all the time
 _PAGE_CACHE_KIB = 32 * 1024
 _PAGE_BYTES = 2048  # small, for most rows that change in a round are far from each other
 
@@ -166,7 +168,9 @@ class LiveTable:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")  # what is lost is applied again from the position
             self._db.execute(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
-            self._checkpoints = Checkpoints(self.path, self._db)
+            self._db.execute("PRAGMA wal_autocheckpoint = 0")
+            self._db.execute(f"PRAGMA journal_size_limit = {DUE_BYTES}")  # so long is the file when it begins anew
+            self._checkpointer = Checkpointer(self.path, MOST_BYTES, tries=_TRIES)
             self._prepare()
             self._index()
         self._position = self._about().get("position")
@@ -188,10 +192,10 @@ class LiveTable:
             self._change(changes)
             self._db.execute("INSERT OR REPLACE INTO about VALUES ('position', ?)", [position])
         self._position = position
-        self._checkpoints.committed()
+        self._keep_short()
 
     def close(self) -> None:
-        self._checkpoints.close()
+        self._checkpointer.close()
         self._db.close()
 
     @contextmanager
@@ -207,6 +211,15 @@ class LiveTable:
                 if self._db.in_transaction:  # a full disk may have undone it already
                     self._db.execute("ROLLBACK")
                 raise
+
+    def _keep_short(self) -> None:
+        """What waits beside the file is taken over beside the commits, by this one when it is far too much."""
+        waiting = self._checkpointer.waiting()
+        if waiting > MOST_BYTES:
+            with suppress(sqlite3.Error):
+                take_over(self._db)
+        elif waiting > DUE_BYTES:
+            self._checkpointer.due()
 
     def _about(self) -> dict[str, str]:
         return dict(self._db.execute("SELECT name, value FROM about").fetchall())

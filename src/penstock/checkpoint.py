@@ -1,0 +1,79 @@
+"""Takes what is committed to an SQLite file from its write-ahead log, beside the commits and not within them."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import closing, suppress
+from pathlib import Path
+
+_PATIENCE = 50  # milliseconds, for readers to leave
+
+
+class Checkpointer:
+    """A thread that works when `due` was called. `stuck` is true while a reader keeps the write-ahead log from ending,
+    though it holds more than `most` bytes.
+
+    Each of up to `tries` leaves less behind for the next, as long as somebody writes. A refusal of the disk is no loss:
+    the write-ahead log holds everything, and the next call tries again.
+    """
+
+    def __init__(self, path: Path, most: int, *, tries: int = 1) -> None:
+        self.stuck = False
+        self._path, self._most, self._tries = path, most, tries
+        self._wanted = threading.Event()
+        self._ended = False
+        self._thread: threading.Thread | None = None
+
+    @property
+    def working(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def due(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name=f"checkpoint {self._path.name}", daemon=True)
+            self._thread.start()
+        self._wanted.set()
+
+    def retire(self) -> None:
+        """Nobody writes any more: take everything over a last time, then end."""
+        self._ended = True
+        self.due()
+
+    def close(self) -> None:
+        self._ended = True
+        self._wanted.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def waiting(self) -> int:
+        """The bytes of the write-ahead log."""
+        with suppress(OSError):
+            return self._path.with_name(f"{self._path.name}-wal").stat().st_size
+        return 0
+
+    def _work(self) -> None:
+        place = f"{self._path.absolute().as_uri()}?mode=rw"  # never makes a file
+        with suppress(sqlite3.Error), closing(sqlite3.connect(place, uri=True, isolation_level=None)) as connection:
+            ended = False
+            while not ended:
+                self._wanted.wait()
+                self._wanted.clear()
+                ended = self._ended
+                self._take_over(connection)
+
+    def _take_over(self, connection: sqlite3.Connection) -> None:
+        with suppress(sqlite3.Error):
+            for _ in range(self._tries):
+                if take_over(connection):
+                    break
+            if self._ended or self.waiting() > self._most:
+                connection.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        self.stuck = self.waiting() > self._most
+
+
+def take_over(connection: sqlite3.Connection) -> bool:
+    """What no reader keeps there; whether nothing is left, so that the write-ahead log begins anew with the next commit."""
+    _, frames, done = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return bool(frames == done)
