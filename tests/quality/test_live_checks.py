@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -9,13 +10,17 @@ from pathlib import Path
 import pyarrow as pa
 from quality_shapes import check, library, run_one
 
+from penstock.quality.declared import declared_rules
 from penstock.quality.live import live_named
 from penstock.quality.verdict import judge
 from penstock.runtime.live_checks import define_live
+from penstock.spec.loading import load_project
 from penstock.spec.project import CheckKind
 from penstock.sql.connection import connect
 from penstock.store.live import LiveShape, LiveTable
+from tests.stream.lending import lending
 
+LOANS = pa.table({"loan": ["L1"], "book": ["Emma"]})
 DAYS = check(CheckKind.ROWS, "SELECT day, loans FROM live.loan_days WHERE loans <> 2")
 
 
@@ -56,3 +61,26 @@ def test_the_live_tables_of_both_queries_are_named() -> None:
     both = check(CheckKind.RECONCILE, "SELECT 1 FROM live.b JOIN gold.x ON TRUE", against="SELECT 1 FROM LIVE.a")
 
     assert live_named(both) == ("a", "b")
+
+
+def test_a_personal_column_that_a_topology_renamed_is_masked_in_what_checks_show(tmp_path: Path) -> None:
+    topology = """\
+  - name: renamed
+    input: loans_typed
+    steps: [{derive: {book: title}}]
+    outputs: [{live: books, key: [loan], columns: [loan, book]}]
+"""
+    lending(tmp_path, topology)
+    contract = tmp_path / "contracts" / "loans.yml"
+    contract.write_text(contract.read_text().replace("name: title,", "name: title, classification: pii,"))
+    shown = check(CheckKind.ROWS, "SELECT loan, book FROM live.books")
+    project = replace(load_project(tmp_path), checks=(shown,))
+    table = LiveTable(tmp_path, LiveShape.of("books", LOANS.schema, ["loan"], version="1"))
+    table.apply(LOANS, "1")
+    table.close()
+
+    with connect() as connection:
+        define_live(connection, tmp_path, [shown])
+        (rule,) = declared_rules(project)
+
+        assert rule.run(connection).sample == ({"loan": "L1", "book": "***"},)

@@ -48,6 +48,16 @@ measures:
     live: hours
     columns: [loans]
 """
+TITLE = "expected columns that are made of no personal value, found made of loans.title. Leave it out."
+RENAMED = """\
+  - name: renamed
+    input: loans_typed
+    steps:
+      - {derive: {book: "upper(Title)", pseudonym: "sha256(title)"}}
+      - {name: named, derive: {shelf: "coalesce(book, 'none')"}}
+    outputs:
+      - {live: books, key: [loan], columns: [loan, shelf, pseudonym]}
+"""
 KEPT = "expected the name of a `live` output in streams/"
 MEANT = "Did you mean `last_titles`?"
 
@@ -103,12 +113,12 @@ def test_what_topologies_keep_may_be_served(tmp_path: Path) -> None:
         (
             "live: hours\n    columns: [window_start, loans]\n    order: [window_start desc]",
             "live: last_titles\n    columns: [loan, title]",
-            "endpoints/live.yml:3:11: The column `title` is personal and cannot be served. Leave it out.",
+            f"endpoints/live.yml:3:11: The column `title` is personal and cannot be served: {TITLE}",
         ),
         (
             "live: hours\n    columns: [loans]",
             "live: last_titles\n    columns: [title]\n    time: lent",
-            "endpoints/live.yml:12:5: The column `title` is personal and cannot be served. Leave it out.",
+            f"endpoints/live.yml:12:5: The column `title` is personal and cannot be served: {TITLE}",
         ),
     ],
 )
@@ -129,3 +139,22 @@ live:
     assert told(tmp_path, served=served, topologies=UNRELEASED) == [
         "endpoints/live.yml:3:12: The live table `towns` has no column `city`: found city. Name another one."
     ]
+
+
+def test_a_personal_column_under_another_name_is_refused_and_a_hash_of_it_is_not(tmp_path: Path) -> None:
+    served = "endpoints: []\nlive:\n  - {path: /books, live: books, columns: [loan, shelf, pseudonym]}\n"
+
+    assert told(tmp_path, served=served, topologies=RENAMED) == [
+        f"endpoints/live.yml:3:12: The column `shelf` is personal and cannot be served: {TITLE}"
+    ]
+
+
+def test_a_column_that_is_only_called_like_a_personal_one_may_be_served(tmp_path: Path) -> None:
+    titled = RENAMED.replace("shelf", "name").replace("coalesce(book, 'none')", "member")
+    served = "endpoints: []\nlive:\n  - {path: /books, live: books, columns: [loan, name]}\n"
+    lending(tmp_path)
+    other = (tmp_path / "contracts" / "loans.yml").read_text().replace("loans", "people")
+    other = other.replace("{id: title, name: title", "{id: title, name: name, classification: pii")
+    (tmp_path / "contracts" / "people.yml").write_text(other)
+
+    assert told(tmp_path, served=served, topologies=titled) == []

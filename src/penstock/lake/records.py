@@ -15,6 +15,7 @@ from typing import Any
 from penstock.errors import StorageError, UsageError
 from penstock.lake.access import CATALOG_FILE, has_log, open_to_read, open_to_write
 
+PERSONAL_IDS = "penstock.personal-ids"  # of a table: the field ids of personal columns
 COUNTS = "penstock.counts"  # of a snapshot: what became of the rows that its commit took
 _LAST = "\U0010ffff"  # sorts behind every key
 
@@ -41,6 +42,11 @@ class TableSummary:
     properties: Mapping[str, str]
     summary: Mapping[str, str]
     grown_at: datetime | None = None
+
+    @property
+    def personal_ids(self) -> frozenset[int]:
+        """The field ids of the columns that hold personal values."""
+        return frozenset(json.loads(self.properties.get(PERSONAL_IDS, "[]")))
 
 
 def exists(root: Path) -> bool:

@@ -21,11 +21,11 @@ from pyiceberg.transforms import (
 from pyiceberg.types import IcebergType, ListType, NestedField
 
 from penstock.errors import DeclarationError
+from penstock.lake.records import PERSONAL_IDS
 from penstock.lake.table import Partition, TableColumn, TableSpec
 from penstock.lake.types import iceberg_type, type_text, widens
 
 COLUMN_IDS = "penstock.column-ids"
-PERSONAL_IDS = "penstock.personal-ids"
 _METRICS = "write.metadata.metrics.column."
 _DEFAULTS = {
     "write.parquet.compression-codec": "zstd",

@@ -7,18 +7,21 @@ from decimal import Decimal
 
 import duckdb
 
-from penstock.quality.live import missing_live
+from penstock.quality.live import live_named, missing_live
 from penstock.quality.masking import personal_columns
 from penstock.quality.query import number, one_value, sample
 from penstock.quality.reconcile import reconcile
 from penstock.quality.result import Kind, Status
 from penstock.quality.rule import Outcome, Rule
 from penstock.spec.project import Check, CheckKind, Project
+from penstock.sql.personal import personal_outputs
 
 
 def declared_rules(project: Project) -> tuple[Rule, ...]:
     """One rule per declared check, in the order of the project."""
-    personal = personal_columns(project)
+    outputs = personal_outputs(project) if any(live_named(check) for check in project.checks) else {}
+    renamed = {name.lower() for columns in outputs.values() for name in columns}  # by topologies
+    personal = personal_columns(project) | renamed
     return tuple(_rule(check, personal) for check in project.checks)
 
 

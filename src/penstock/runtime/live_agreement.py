@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from penstock.errors import DeclarationError, PenstockError
+from penstock.lake.records import read_heads, read_table_summary
 from penstock.quality.masking import personal_columns
+from penstock.release.record import latest_release
 from penstock.runtime.installation import Installation
 from penstock.runtime.planned import graphs
 from penstock.spec.live_endpoint import LiveEndpoint, LiveMeasure
 from penstock.spec.problems import did_you_mean
 from penstock.spec.project import Project
+from penstock.spec.stream import LIVE_PREFIX
+from penstock.sql.personal import personal_of_dataset, personal_outputs
 from penstock.stream.schema import DELETED
 
 
@@ -21,7 +26,7 @@ def problems_of_live(installation: Installation) -> Iterator[PenstockError]:
     if not served:
         return
     known = _columns(installation)
-    personal = personal_columns(project)
+    personal = personal_outputs(project, is_personal=partial(_is_personal, installation))
     for one in served:
         if one.table not in known:
             yield DeclarationError(
@@ -32,6 +37,7 @@ def problems_of_live(installation: Installation) -> Iterator[PenstockError]:
                 remedy=did_you_mean(one.table, known) or "Declare the output, or name another one.",
             )
             continue
+        hidden = personal[f"{LIVE_PREFIX}{one.table}"]
         for name in one.used:
             if known[one.table] and name not in known[one.table]:
                 yield DeclarationError(
@@ -40,12 +46,27 @@ def problems_of_live(installation: Installation) -> Iterator[PenstockError]:
                     found=name,
                     remedy=did_you_mean(name, known[one.table]) or "Name another one.",
                 )
-            elif name.lower() in personal:
+            elif name in hidden:
                 yield DeclarationError(
                     f"The column `{name}` is personal and cannot be served",
                     where=one.place,
+                    expected="columns that are made of no personal value",
+                    found=f"made of {hidden[name]}",
                     remedy="Leave it out.",
                 )
+
+
+def _is_personal(installation: Installation, table: str, column: str) -> bool:
+    """Whether a column of a table that is looked up is personal: as its contract says, or as it was released; one that
+    was not yet goes by its name."""
+    project, (layer, _, name) = installation.project, table.partition(".")
+    if layer == "silver" and name in project.contracts:
+        return column in personal_of_dataset(project, name)
+    release = latest_release(installation.place.root)
+    if release is not None and table in release.gold:
+        number = next((one.field_id for one in release.gold[table].columns if one.name == column), None)
+        return number in read_table_summary(read_heads(installation.place.root)[table]).personal_ids
+    return column.lower() in personal_columns(project)
 
 
 def _columns(installation: Installation) -> Mapping[str, tuple[str, ...]]:

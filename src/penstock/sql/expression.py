@@ -21,6 +21,7 @@ FUNCTIONS = frozenset((
     "rtrim", "second", "sha256", "sign", "split_part", "sqrt", "starts_with", "strftime", "strlen", "strpos",
     "substr", "substring", "suffix", "timezone", "trim", "trunc", "upper", "week", "weekday", "year",
 ))  # fmt: skip
+HASHES = frozenset(("md5", "sha256"))  # what they make of a value does not show it
 _PLAIN = (
     exp.And, exp.Or, exp.Not, exp.Paren, exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Neg,
     exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Is, exp.In, exp.Between,
@@ -59,6 +60,17 @@ def row_expression(text: str, names: Iterable[str], *, kind: str, where: str) ->
         node.set("this", known.get(node.name.lower(), node.name))
         node.set("quoted", True)
     return RowExpression(tree.sql(dialect="duckdb"), tuple(used))
+
+
+def shown_columns(text: str) -> tuple[str, ...]:
+    """The columns whose values the result of an expression may show, as they are written; what is hashed is not shown.
+
+    >>> shown_columns("concat(name, sha256(mail), lower(CITY))")
+    ('name', 'CITY')
+    """
+    tree = sqlglot.parse_one(text, dialect="duckdb")
+    walked = tree.walk(prune=lambda node: _function_name(node) in HASHES)
+    return tuple(dict.fromkeys(node.name for node in walked if isinstance(node, exp.Column)))
 
 
 def _check_node(node: exp.Expr, kind: str, where: str) -> None:
