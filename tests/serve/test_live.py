@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pyarrow as pa
 import pytest
 from fastapi import FastAPI
@@ -41,7 +45,8 @@ VISITS = LiveEndpoint(
 )
 OF_BRANCH = LiveEndpoint("/branches/{id}/visits", "visit_minutes", ("visits",), parent="branch")
 MINUTE = LiveMeasure("visits_per_minute", "visit_minutes", ("branch", "visits", "final"), "window_start")
-DOOR = LiveDoor((VISITS, OF_BRANCH), (MINUTE,), {"visit_minutes": "desk"})
+SHAPE = LiveShape.of("visit_minutes", SCHEMA, ["branch", "window_start"], version="1")
+DOOR = LiveDoor((VISITS, OF_BRANCH), (MINUTE,), {"visit_minutes": "desk"}, {"visit_minutes": SHAPE})
 TOLD = {"desk": {"watermark": 60_000_000, "lag": 3, "at": 61_000_000}}
 
 
@@ -50,7 +55,7 @@ def minute(number: int) -> datetime:
 
 
 def table(folder: Path) -> LiveTable:
-    return LiveTable(folder, LiveShape.of("visit_minutes", SCHEMA, ["branch", "window_start"], version="1"))
+    return LiveTable(folder, SHAPE)
 
 
 def write(to: LiveTable, *rows: tuple[str, int, int], position: int = 1) -> None:
@@ -59,9 +64,10 @@ def write(to: LiveTable, *rows: tuple[str, int, int], position: int = 1) -> None
     to.apply(pa.Table.from_pylist(named, SCHEMA), f'{{"0": [{position}, "i"]}}')
 
 
-def client(folder: Path) -> Client:
+def client(folder: Path, door: LiveDoor = DOOR) -> Client:
     app = FastAPI()
-    app.include_router(live_routes(folder, LiveDoor.of_record(DOOR.as_record()), lambda: TOLD))
+    kept = LiveDoor.of_record(json.loads(json.dumps(door.as_record())))
+    app.include_router(live_routes(folder, kept, lambda: TOLD))
 
     async def told(_: object, error: Exception) -> Response:
         assert isinstance(error, Problem)
@@ -172,3 +178,38 @@ def test_no_answer_is_torn_while_the_table_is_written(tmp_path: Path) -> None:
 
     for answer in (*answers, asked.get("/visits").json):
         assert {row["visits"] for row in answer["items"]} == {answer["live"]["position"]["0"]}
+
+
+def described(asked: Client, path: str) -> Any:
+    return json.loads(asked.get("/openapi.json").body)["paths"][path]["get"]
+
+
+@pytest.mark.parametrize("path", ["/visits", "/branches/{id}/visits", "/metrics/live"])
+@pytest.mark.parametrize("shapes", [DOOR.shapes, {}])
+def test_answers_and_examples_are_as_described(tmp_path: Path, path: str, shapes: dict[str, LiveShape]) -> None:
+    write(table(tmp_path), ("north", 0, 2), ("south", 1, 7))
+    asked = client(tmp_path, replace(DOOR, shapes=shapes))
+
+    content = described(asked, path)["responses"]["200"]["content"]["application/json"]
+
+    jsonschema.validate(json.loads(asked.get(path.format(id="north")).body), content["schema"])
+    jsonschema.validate(content["example"], content["schema"])
+
+
+def test_columns_and_parameters_carry_their_type(live: Client) -> None:
+    get = described(live, "/visits")
+    row = get["responses"]["200"]["content"]["application/json"]["schema"]["properties"]["items"]["items"]
+    given = {one["name"]: one for one in get["parameters"]}
+
+    assert row["properties"]["branch"] == {"type": "string", "examples": ["text"]}  # of the key: never absent
+    assert row["properties"]["visits"] == {"type": ["integer", "null"], "format": "int64", "examples": [1]}
+    assert row["additionalProperties"] is False
+    assert given["fees"]["schema"] == {"type": "number"}
+    assert (given["window_start_min"]["schema"]["format"], given["limit"]["schema"]["default"]) == ("date-time", 100)
+    assert described(live, "/branches/{id}/visits")["parameters"][0]["example"] == "text"
+
+
+def test_what_is_wrong_is_described_as_a_problem(live: Client) -> None:
+    answers = described(live, "/metrics/live")["responses"]
+
+    assert {status for status, one in answers.items() if "application/problem+json" in one["content"]} == {"422", "503"}

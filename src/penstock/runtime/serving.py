@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from penstock.serve.live import LiveDoor
 from penstock.spec.endpoint import Endpoint
 from penstock.spec.project import Project, Severity
 from penstock.store.collection import Collection, collections, version_of
+from penstock.store.live import LiveShape
 from penstock.store.manifest import Manifest
 from penstock.store.protocol import Slice
 from penstock.transform.result import GOLD, ModelResult
@@ -84,19 +85,37 @@ def _serve(installation: Installation, *, host: str, port: int, workers: int, re
         port=port,
         workers=workers,
         cors=installation.project.serving.cors,
-        live=live_door(installation.project),
+        live=live_door(installation),
     )
 
 
-def live_door(project: Project) -> LiveDoor:
+def live_door(installation: Installation) -> LiveDoor:
     """What is served of live tables, and by which topology each is kept."""
+    project = installation.project
     topologies = {
         output.name: topology.name
         for topology in project.streams.topologies.values()
         for output in topology.outputs
         if output.live
     }
-    return LiveDoor(project.live, project.measures, topologies)
+    return LiveDoor(project.live, project.measures, topologies, _shapes(installation))
+
+
+def _shapes(installation: Installation) -> Mapping[str, LiveShape]:
+    """What the live tables hold that are served; nothing where a topology cannot be planned before a release."""
+    project = installation.project
+    served = {one.table for one in project.live} | {one.table for one in project.measures}
+    if not served:
+        return {}
+    from penstock.runtime.planned import graphs
+    from penstock.runtime.topology import live_shape
+
+    try:
+        planned = graphs(installation).values()
+    except DeclarationError:
+        return {}
+    sinks = ((graph, sink) for graph in planned for sink in graph.sinks if sink.output.live)
+    return {sink.output.name: live_shape(graph, sink) for graph, sink in sinks if sink.output.name in served}
 
 
 def judge_endpoints(project: Project, models: Sequence[ModelResult]) -> None:

@@ -18,13 +18,13 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from penstock.serve.kind import Kind, instant, kind_named
-from penstock.serve.openapi import paging, parameter, problems
+from penstock.serve.live_description import Shapes, choosers, measures_answer, page_answer, parameters
+from penstock.serve.openapi import problems
 from penstock.serve.parameters import Reading, nothing
 from penstock.serve.problem import Problem, error, refused
 from penstock.spec.endpoint import Ordering
-from penstock.spec.endpoint_file import BOUNDS
 from penstock.spec.live_endpoint import LiveEndpoint, LiveMeasure
-from penstock.store.live import ENDING, LivePage, LiveReader, open_live
+from penstock.store.live import ENDING, LivePage, LiveReader, LiveShape, open_live
 
 Streaming = Mapping[str, Mapping[str, int | None]]
 """By topology: `watermark` and `at` (when it told so) in microseconds since 1970, and `lag` in rows."""
@@ -36,11 +36,12 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 @dataclass(frozen=True)
 class LiveDoor:
-    """What is served of live tables; `topologies` says which topology keeps a table."""
+    """What is served of live tables; `topologies` says which topology keeps a table, `shapes` what it makes of it."""
 
     endpoints: tuple[LiveEndpoint, ...] = ()
     measures: tuple[LiveMeasure, ...] = ()
     topologies: Mapping[str, str] = field(default_factory=dict)
+    shapes: Shapes = field(default_factory=dict)
 
     def as_record(self) -> dict[str, Any]:
         return asdict(self)
@@ -59,7 +60,8 @@ class LiveDoor:
             for one in record["endpoints"]
         ]
         measures = [LiveMeasure(**{**one, "columns": tuple(one["columns"])}) for one in record["measures"]]
-        return cls(tuple(endpoints), tuple(measures), record["topologies"])
+        shapes = {name: LiveShape.of_record(one) for name, one in record["shapes"].items()}
+        return cls(tuple(endpoints), tuple(measures), record["topologies"], shapes)
 
 
 def live_routes(folder: Path, door: LiveDoor, streaming: Callable[[], Streaming]) -> APIRouter:
@@ -72,9 +74,9 @@ def live_routes(folder: Path, door: LiveDoor, streaming: Callable[[], Streaming]
             methods=["GET"],
             operation_id=f"live_{re.sub('[^a-z0-9]+', '_', endpoint.path).strip('_')}",
             summary=endpoint.description.split("\n")[0] or f"Rows of {endpoint.table}",
-            responses={**problems(422, 503), 200: _described(_PAGE)},
+            responses={**problems(422, 503), 200: page_answer(endpoint, door.shapes)},
             response_class=Response,
-            openapi_extra={"parameters": list(_parameters(endpoint))},
+            openapi_extra={"parameters": parameters(endpoint, door.shapes)},
         )
     if door.measures:
         router.add_api_route(
@@ -83,7 +85,7 @@ def live_routes(folder: Path, door: LiveDoor, streaming: Callable[[], Streaming]
             methods=["GET"],
             operation_id="live_measures",
             summary="The live measures of the newest window",
-            responses={**problems(422, 503), 200: _described(_MEASURED)},
+            responses={**problems(422, 503), 200: measures_answer(door.measures, door.shapes)},
             response_class=Response,
         )
     return router
@@ -165,11 +167,11 @@ def _asked(
     request: Request, endpoint: LiveEndpoint, kinds: Mapping[str, str]
 ) -> tuple[list[tuple[str, str, Any]], int, int]:
     """Conditions on stored values, and the page; Problem 422 with all that is wrong."""
-    choosers = list(_choosers(endpoint))
-    reading = Reading(request.scope["query_string"], ("skip", "limit", *(name for name, _, _ in choosers)))
+    chosen_by = list(choosers(endpoint))
+    reading = Reading(request.scope["query_string"], ("skip", "limit", *(name for name, _, _ in chosen_by)))
     skip, limit = reading.paging(usual=endpoint.usual_limit, most=endpoint.limit)
     where: list[tuple[str, str, Any]] = []
-    for name, column, sign in choosers:
+    for name, column, sign in chosen_by:
         kind = kind_named(kinds[column])
         if reading.value(name, kind.parse, kind.expected) is not None:
             where.append((column, sign, _stored(reading.text(name) or "", kind)))
@@ -180,14 +182,6 @@ def _asked(
             raise refused([error("id", f"id is not {kind.expected}.", expected=kind.expected)])
         where.append((endpoint.parent, "=", _stored(given, kind)))
     return where, min(skip, (1 << 62)), limit
-
-
-def _choosers(endpoint: LiveEndpoint) -> Iterator[tuple[str, str, str]]:
-    low, high = BOUNDS
-    yield from ((name, name, "=") for name in endpoint.filters)
-    for name in endpoint.ranges:
-        yield name + low, name, ">="
-        yield name + high, name, "<="
 
 
 def _stored(text: str, kind: Kind) -> Any:
@@ -249,48 +243,3 @@ def _freshness(table: str, page: LivePage, door: LiveDoor, told: Streaming) -> d
 
 def _answer(body: str) -> Response:
     return Response(body.encode(), media_type="application/json", headers=_NO_STORE)
-
-
-_FRESH = {
-    "table": "members_now",
-    "position": {"0": 1200},
-    "watermark": "2024-05-01T06:00:00Z",
-    "lag": 0,
-    "told_at": "2024-05-01T06:00:02Z",
-}
-_PAGE = {"items": [], "total": 0, "skip": 0, "limit": 100, "live": _FRESH}
-_MEASURED = {
-    "items": [
-        {
-            "name": "visits_per_minute",
-            "description": "Visits in a minute.",
-            "window": "2024-05-01T06:00:00Z",
-            "final": False,
-            "rows": [{"visits": 12}],
-            "live": _FRESH,
-        }
-    ]
-}
-
-
-def _described(example: Mapping[str, Any]) -> dict[str, Any]:
-    schema = {"type": "object", "required": list(example)}
-    return {
-        "description": "Found; `live` tells how fresh it is.",
-        "content": {"application/json": {"schema": schema, "example": example}},
-    }
-
-
-def _parameters(endpoint: LiveEndpoint) -> Iterator[dict[str, Any]]:
-    if endpoint.parent is not None:
-        yield {
-            "name": "id",
-            "in": "path",
-            "required": True,
-            "description": f"The {endpoint.parent}.",
-            "schema": {"type": "string"},
-        }
-    yield from paging(endpoint.limit, endpoint.usual_limit)
-    words = {"=": "equal to", ">=": "not below", "<=": "not above"}
-    for name, column, sign in _choosers(endpoint):
-        yield parameter(name, f"Rows whose {column} is {words[sign]} the value.", {"type": "string"})

@@ -116,7 +116,7 @@ def _schemas(
             "description": endpoint.description,
             "required": list(endpoint.columns),
             "additionalProperties": False,
-            "properties": {field.name: _property(field, key=field.name == endpoint.key) for field in fields},
+            "properties": {field.name: property_of(field, key=field.name == endpoint.key) for field in fields},
             "examples": [row],
         },
     )
@@ -140,7 +140,8 @@ def _schemas(
     )
 
 
-def _property(field: Field, *, key: bool) -> Described:
+def property_of(field: Field, *, key: bool) -> Described:
+    """The schema of a column's values; those of the key are never absent."""
     schema = dict(kind_named(field.kind).schema)
     described = {"description": field.description} if field.description else {}
     if key:
@@ -156,14 +157,15 @@ def _example(endpoint: Endpoint, collection: Collection, first: bytes | None) ->
     return {
         name: _shown(collection.field(name), declared[name])
         if name in declared
-        else found.get(name, _made_up(collection.field(name)))
+        else found.get(name, made_up(collection.field(name).kind))
         for name in endpoint.columns
     }
 
 
-def _made_up(field: Field) -> Any:
-    example = kind_named(field.kind).example
-    return json.loads(format(example, "f")) if field.kind.startswith("decimal") else example
+def made_up(kind: str) -> Any:
+    """A value of a kind, for an example."""
+    example = kind_named(kind).example
+    return json.loads(format(example, "f")) if kind.startswith("decimal") else example
 
 
 def _shown(field: Field, text: str | None) -> Any:
@@ -197,7 +199,7 @@ def _paths(
                 "summary": endpoint.description.split("\n")[0] or f"List {name.replace('_', ' ')}",
                 "description": f"Sorted by {', '.join(collection.order)}.",
                 "parameters": [*id_above, *paging(endpoint.limit, endpoint.usual_limit), *known],
-                "responses": _answers(f"{name}_page", *((422,) if above is None else (404, 422))),
+                "responses": _answers(f"{name}_page", *((422, 503) if above is None else (404, 422, 503))),
             }
         },
     )
@@ -210,7 +212,7 @@ def _paths(
                     "operationId": f"get_{name}",
                     "summary": f"One row by its {endpoint.key}",
                     "parameters": [_row(endpoint, collection, shown)],
-                    "responses": _answers(name, 404, 422),
+                    "responses": _answers(name, 404, 422, 503),
                 }
             },
         )
