@@ -10,6 +10,7 @@ from small_shop import Silver, Site, gold, rows_of, some_lines, status
 from test_model_build import ORDERS, models_in
 
 from penstock.errors import DeclarationError
+from penstock.transform import warehouse
 from penstock.transform.result import Build, TestStatus
 
 LINES = some_lines(seed=11, count=120)
@@ -87,6 +88,16 @@ def test_a_release_is_told_the_slices_that_hold_rows_that_came_or_went(
     silver.add([same])
     third = site.build(silver.moved_since(since, before), base=base, models=models)
     assert moved(third) == {"status": "moved", "changed": False, "slices": ()}
+
+
+def test_rows_of_one_slice_lie_together(site: Site, tmp_path: Path, models: Path) -> None:
+    silver = Silver(tmp_path / "silver")
+    silver.add(random.Random(7).sample(LINES, len(LINES)))
+    build = site.build(silver.everything(), models=models)
+    with warehouse.opened(build.database, read_only=True) as connection:
+        days = connection.execute("SELECT day FROM warehouse.gold.invoices ORDER BY rowid").fetchall()
+    assert len(set(days)) > 1
+    assert days == sorted(days)
 
 
 def test_changed_code_above_makes_all_rows_anew(site: Site, tmp_path: Path, models: Path) -> None:

@@ -112,7 +112,7 @@ class Runner:
             return compiled.more, [f"INSERT INTO {name} BY NAME (\n{compiled.more}\n)"]
         if node.table in self._told and node.table in there:
             return compiled.whole, [partial(self._replace, node, compiled.whole)]
-        made = f"CREATE OR REPLACE TABLE {name} AS (\n{compiled.whole}\n)"
+        made = f"CREATE OR REPLACE TABLE {name} AS {_laid_out(node, compiled.whole)}"
         told = [partial(changes.no_changes, self.connection, node.table)] if node.table in self._told else []
         return compiled.whole, [made, *told]
 
@@ -120,19 +120,23 @@ class Runner:
         """Make the table anew, and keep what differs from before."""
         name, before = warehouse.relation(node.table), warehouse.relation(f"{node.table}.before")
         self.connection.execute(f"ALTER TABLE {name} RENAME TO {quote(f'{node.name}.before')}")
-        self.connection.execute(f"CREATE TABLE {name} AS (\n{sql}\n)")
+        self.connection.execute(f"CREATE TABLE {name} AS {_laid_out(node, sql)}")
         changes.difference(self.connection, node.table, after=name, before=before)
         self.connection.execute(f"DROP TABLE {before}")
 
     def _move(self, node: Node, sql: str) -> None:
-        """Make the rows of the affected keys anew, and put those of keys that differ in the place of the old ones."""
+        """Make the rows of the affected keys anew, and put those of keys that differ in the place of the old ones.
+
+        The old rows are found by their keys and read by their places: a table has many columns, and most rows stay.
+        """
         name, run = warehouse.relation(node.table), self.connection.execute
         affected = f"SEMI JOIN {warehouse.relation(self._table_of(node.affected))} AS key ON " + " AND ".join(
             f"row.{quote(own)} IS NOT DISTINCT FROM key.{quote(theirs)}" for own, theirs in node.keys.items()
         )
         run(f"CREATE OR REPLACE TEMP TABLE coming AS FROM {name} LIMIT 0")
         run(f"INSERT INTO coming BY NAME SELECT row.* FROM (\n{sql}\n) AS row {affected}")
-        run(f"CREATE OR REPLACE TEMP TABLE going AS SELECT row.* FROM {name} AS row {affected}")
+        run(f"CREATE OR REPLACE TEMP TABLE place AS SELECT row.rowid AS id FROM {name} AS row {affected}")
+        run(f"CREATE OR REPLACE TEMP TABLE going AS FROM {name} WHERE rowid IN (SELECT id FROM place)")
         changes.difference(self.connection, node.table, after="coming", before="going")
         same = " AND ".join(f"row.{quote(own)} IS NOT DISTINCT FROM key.{quote(own)}" for own in node.keys)
         moved = f"{changes.named(node.table)} AS key"
@@ -166,6 +170,11 @@ class Runner:
         path = self.program.sql[id].path
         compiled = None if path is None else self.workspace.compiled(Path(path))
         return Ran(id, status, seconds, message, failures, sql, compiled)
+
+
+def _laid_out(node: Node, sql: str) -> str:
+    """The query of a table: rows of a day lie together where the release writes days, so a day is read in one place."""
+    return f"(\n{sql}\n)" if node.slice_by is None else f"FROM (\n{sql}\n) ORDER BY {quote(node.slice_by)}"
 
 
 def in_order(graph: Graph, ids: Collection[str]) -> tuple[str, ...]:

@@ -219,9 +219,8 @@ class Rows:
     @contextmanager
     def slice(self, model: ModelResult, first: date, last: date) -> Iterator[pa.RecordBatchReader]:
         """The rows whose date lies in a range, both included."""
-        dates = f"date {literal(first.isoformat())} AND date {literal(last.isoformat())}"
         with another(self.connection) as own:
-            yield _select(own, model, f"{_day(model)} BETWEEN {dates}")
+            yield _select(own, model, _between(model, first, last))
 
     def by_day(self, model: ModelResult) -> Mapping[date | None, int]:
         """How many rows there are of each date."""
@@ -233,6 +232,13 @@ def _select(connection: duckdb.DuckDBPyConnection, model: ModelResult, condition
     names = ", ".join(quote(column.name) for column in model.columns)
     sql = f"SELECT {names} FROM {relation(model.table)} WHERE {condition}"
     return connection.sql(sql).to_arrow_reader(100_000)
+
+
+def _between(model: ModelResult, first: date, last: date) -> str:
+    """Whether a row's date lies in a range. The column stands bare, so blocks of other dates are not read."""
+    name = quote(model.slice_by or "")
+    low, high = literal(first.isoformat()), literal(last.isoformat())
+    return f"{name} >= date {low} AND {name} < date {high} + 1"
 
 
 def _day(model: ModelResult) -> str:
