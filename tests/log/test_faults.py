@@ -228,6 +228,14 @@ def test_only_what_may_pass_is_retryable(tmp_path: Path) -> None:
         assert caught.value.retryable is retryable
 
 
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE])
+def test_wherever_sqlite_misses_room_the_same_call_may_succeed_later(tmp_path: Path, code: int) -> None:
+    error = sqlite3.OperationalError("no room")
+    error.sqlite_errorcode = code
+    with pytest.raises(LogStorageError, match="The disk is full"), storage_errors(tmp_path):
+        raise error
+
+
 # Threads
 
 

@@ -31,6 +31,19 @@ def test_the_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> 
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
+def test_a_loss_of_power_after_the_key_was_made_does_not_take_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda one: (synced.append(os.fstat(one).st_ino), sync(one)))
+
+    DataDirectory(tmp_path).pseudonym_key(RandomIds())
+
+    path = tmp_path / "keys" / "pseudonym.key"
+    assert synced == [one.stat().st_ino for one in (path, path.parent, tmp_path)]
+
+
 def test_two_data_directories_have_different_keys(tmp_path: Path) -> None:
     one, other = (DataDirectory(tmp_path / name).pseudonym_key(CountingIds(seed=name)) for name in ("one", "other"))
     assert one != other

@@ -25,6 +25,7 @@ import pyarrow as pa
 from penstock.runtime.event_log import open_log
 from penstock.runtime.installation import Installation
 from penstock.runtime.landing import land_topics
+from penstock.runtime.replaying import replay_topologies
 from penstock.runtime.stream import stream
 from penstock.runtime.topology import declared_topic
 from penstock.stream.outgoing import records
@@ -87,13 +88,23 @@ def points(root: Path) -> list[dict[str, Any]]:
 
 
 def attempt(root: Path, number: int, mode: Mode) -> dict[str, Any]:
-    """Stop the road at a point: what is then there, and what is there when it went on to its end."""
+    """Stop the road at a point: what is then there, what is there when it went on to its end, and how many live rows are
+    others when the journal is taken again."""
     begin(root)
     _, status = in_child(lambda: work(root, FaultyDisk(stop_at=number or None, mode=mode)))
     stopped = succeed(lambda: seen(root))
     succeed(lambda: work(root, LocalDisk()))
     after = succeed(lambda: seen(root))
-    return {"number": number, "mode": mode, "killed": status == -signal.SIGKILL, "stopped": stopped, "after": after}
+    replayed = succeed(lambda: [one.different for one in replay_topologies(Installation.at(root))])
+    killed = status == -signal.SIGKILL
+    return {
+        "number": number,
+        "mode": mode,
+        "killed": killed,
+        "stopped": stopped,
+        "after": after,
+        "replayed": replayed,
+    }
 
 
 def begin(root: Path) -> None:

@@ -33,8 +33,9 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 
 def _of_sqlite(error: sqlite3.Error, path: Path) -> PenstockError:
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    if code == sqlite3.SQLITE_FULL:
+    extended = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    code = extended & 0xFF
+    if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:  # also of the file beside, for readers
         remedy = "Free space on the disk that holds the data directory: appending goes on by itself."
         return LogStorageError("The disk is full; nothing was appended", where=str(path), remedy=remedy)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):

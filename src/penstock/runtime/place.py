@@ -107,8 +107,9 @@ def _make_key(path: Path, ids: Ids) -> None:
             os.link(draft, path)
     finally:
         draft.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    for made in (path.parent, path.parent.parent):
+        folder = os.open(made, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
