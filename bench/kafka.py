@@ -9,11 +9,14 @@ import statistics
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
-from bench import payments
+import pyarrow as pa
+
+from bench import kafka_peers, payments
 from bench.figure import Figure
 from bench.payments import WINDOWS, Expected
 from bench.road import streaming, until
@@ -31,8 +34,8 @@ __all__ = ["broker", "figures", "measure", "missing"]
 
 
 @contextmanager
-def broker(folder: Path) -> Iterator[Broker]:
-    """A broker with its data in `folder`, which commands and logs of this process use meanwhile."""
+def broker(folder: Path) -> Iterator[str]:
+    """The address of a broker with its data in `folder`, which commands and logs of this process use meanwhile."""
     fetch_jars()
     folder.mkdir(parents=True)
     found = Broker(folder, memory=MEMORY)
@@ -40,29 +43,46 @@ def broker(folder: Path) -> Iterator[Broker]:
     try:
         found.start()
         with patch.dict(os.environ, {KAFKA: found.servers}):
-            yield found
+            yield found.servers
     finally:
         found.stop()
         shutil.rmtree(folder)
 
 
-def measure(folder: Path, *, rows: int, rounds: int) -> list[float]:
-    """Events a second, from the start of `penstock stream` until the live tables have the last payments of all partitions."""
-    rates = []
+@dataclass
+class Rates:
+    """Events a second: ours by round, and of each peer."""
+
+    ours: list[float] = field(default_factory=list)
+    peers: dict[str, float] = field(default_factory=dict)
+
+
+def measure(folder: Path, *, rows: int, rounds: int) -> Rates:
+    """Ours from the start of `penstock stream` until the live tables have the last payments of all partitions; the peers
+    in the first round, over the same topic of the same broker."""
+    rates = Rates()
     for turn in range(rounds):
         data, file = folder / f"road-{turn}", folder / f"payments-{turn}.parquet"
-        with broker(folder / f"broker-{turn}"):
+        with broker(folder / f"broker-{turn}") as servers:
             payments.fill(data, rows, file, last=LAST)
             seconds = _seconds(data)
             time.sleep(SETTLED)
             odd = payments.odd_payments(data)
-        expected = Expected.of(file)
-        count = expected.check_odd(odd)
-        found = {name: expected.check_windows(name, payments.windows(data, name)) for name in WINDOWS}
-        rates.append((rows + len(LAST)) / seconds)
-        print(f"  kafka  {rows:,} rows  {seconds:6.2f} s  {rates[-1]:,.0f}/s  {count} odd, {found}", flush=True)
+            count = rows + len(LAST)
+            rates.ours.append(count / seconds)
+            print(f"  kafka  {rows:,} rows  {seconds:6.2f} s  {rates.ours[-1]:,.0f}/s", flush=True)
+            _check(data, file, odd)
+            for peer in kafka_peers.PEERS if turn == 0 else ():
+                rates.peers[peer.name] = kafka_peers.measure(peer, servers, file, rows=count)
         shutil.rmtree(data)
     return rates
+
+
+def _check(data: Path, file: Path, odd: pa.Table) -> None:
+    expected = Expected.of(file)
+    count = expected.check_odd(odd)
+    found = {name: expected.check_windows(name, payments.windows(data, name)) for name in WINDOWS}
+    print(f"  kafka  outputs are equal: {count} odd payments, {found}", flush=True)
 
 
 def _seconds(data: Path) -> float:
@@ -83,5 +103,8 @@ def _has_paid(table: sqlite3.Connection, member: str) -> bool:
         return False
 
 
-def figures(rates: list[float]) -> Iterator[Figure]:
-    yield Figure(RATE, statistics.median(rates), "events/s", RATE_BAR, higher_is_better=True)
+def figures(rates: Rates) -> Iterator[Figure]:
+    ours = statistics.median(rates.ours)
+    yield Figure(RATE, ours, "events/s", RATE_BAR, higher_is_better=True)
+    for peer in kafka_peers.PEERS:
+        yield kafka_peers.figure(peer, rates.peers[peer.name], ours=ours)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench import flink, kafka, landing, latency, poison, road, stream_kernels
+from bench import flink, kafka, kafka_peers, landing, latency, poison, road, stream_kernels
 from bench.figure import Figure, Outcome
 
 SLIDING_BAR = 1.3
@@ -128,7 +128,10 @@ def _kafka(folder: Path, size: Size, found: Measured) -> None:
         raise Missing(" and ".join(kafka.missing()))
     rates = kafka.measure(folder, rows=min(size.rows, kafka.ROWS), rounds=min(size.rounds, 2))
     found.figures += kafka.figures(rates)
-    found.runs["road on Kafka, events/s"] = rates
+    found.runs["road on Kafka, events/s"] = rates.ours
+    for peer in kafka_peers.PEERS:
+        found.runs[f"{peer.name}, events/s"] = [rates.peers[peer.name]]
+        found.peers[peer.name] = peer.versions()
 
 
 PARTS: Mapping[str, Callable[[Path, Size, Measured], None]] = {

@@ -1,0 +1,100 @@
+"""Other engines on the same topic of the same broker: the same statistics and windows, written back to topics."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+from confluent_kafka import Consumer
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # exported, not declared so
+
+from bench import flink
+from bench.figure import Figure
+from bench.payments import AT, ODD, TOPIC, WINDOWS, Expected
+from bench.peers.environment import locked, versions_of
+from bench.process import run as run_process
+
+ROOT = Path(__file__).resolve().parent.parent
+JARS = ROOT / "build" / "flink-kafka"
+POM = Path(__file__).parent / "peers" / "flink-kafka.xml"
+QUIET = 3.0  # seconds without a message after which a topic is read
+SUMS = pa.decimal128(38, 2)
+
+
+@dataclass(frozen=True)
+class Peer:
+    """An engine; `run` takes the topic of these servers with so many rows through, and says how many seconds that took."""
+
+    name: str
+    prefix: str  # of the topics that it writes
+    bar: float  # how many times faster ours must be
+    run: Callable[[str, int], float]
+    versions: Callable[[], Mapping[str, str]]
+
+
+def measure(peer: Peer, servers: str, file: Path, *, rows: int) -> float:
+    """Events a second, when what it wrote is what must come."""
+    _make_topics(servers, [f"{peer.prefix}{name}" for name in (ODD, *WINDOWS)])
+    rate = rows / peer.run(servers, rows)
+    expected = Expected.of(file)
+    odd = expected.check_odd(pa.Table.from_pylist(list(_messages(servers, f"{peer.prefix}{ODD}"))))
+    found = {
+        name: expected.check_windows(name, _windows(_messages(servers, f"{peer.prefix}{name}"))) for name in WINDOWS
+    }
+    print(f"  kafka  {peer.name}  {rows:,} rows  {rate:,.0f}/s  {odd} odd, {found}", flush=True)
+    return rate
+
+
+def _make_topics(servers: str, names: Sequence[str]) -> None:
+    admin = AdminClient({"bootstrap.servers": servers})
+    for one in admin.create_topics([NewTopic(name, 2, 1) for name in names]).values():
+        one.result()
+
+
+def _messages(servers: str, topic: str) -> Iterator[dict[str, object]]:
+    """What was committed to a topic."""
+    own = {"group.id": "bench", "auto.offset.reset": "earliest", "isolation.level": "read_committed"}
+    with closing(Consumer({"bootstrap.servers": servers, "enable.auto.commit": False, **own})) as consumer:
+        consumer.subscribe([topic])
+        while messages := consumer.consume(10_000, QUIET):
+            yield from (json.loads(one.value() or b"") for one in messages)
+
+
+def _windows(messages: Iterator[dict[str, object]]) -> pa.Table:
+    """The last row of each member and window, as a live table has them."""
+    latest = {(one["payer"], one["window_start"]): one for one in messages}
+    rows = latest.values()
+    columns = [
+        pa.array([one["payer"] for one in rows]),
+        pa.array([datetime.fromisoformat(str(one["window_start"])).replace(tzinfo=UTC) for one in rows], AT),
+        pa.array([one["payments"] for one in rows], pa.int64()),
+        pa.array([Decimal(str(one["paid"])) / 100 for one in rows], SUMS),
+    ]
+    return pa.table(columns, names=["member", "window_start", "payments", "paid"])
+
+
+def _flink(servers: str, _: int) -> float:
+    if not any(JARS.glob("*.jar")):
+        goal = ["dependency:copy-dependencies", f"-DoutputDirectory={JARS}"]
+        subprocess.run(["mvn", "-q", "-B", "-f", str(POM), *goal], check=True)
+    (jar,) = JARS.glob("*.jar")
+    cost = run_process([locked("flink"), flink.JOB, servers, TOPIC, jar], env=flink.HEAP)
+    return float(json.loads(cost.output.strip().splitlines()[-1])["milliseconds"]) / 1000
+
+
+def _flink_versions() -> Mapping[str, str]:
+    return {**versions_of(locked("flink"), ["apache-flink"]), "connector": next(JARS.glob("*.jar")).stem}
+
+
+PEERS = (Peer("Apache Flink 2.3 with exactly-once sinks", "flink_", 3, _flink, _flink_versions),)
+
+
+def figure(peer: Peer, rate: float, *, ours: float) -> Figure:
+    return Figure(f"on Kafka, against {peer.name}", ours / rate, "x", peer.bar, peer.name, 1, higher_is_better=True)
