@@ -27,7 +27,25 @@ TABLES = {
         }
     ),
     "gold.fact_orders": pa.table(
-        {"store_id": ["s", "s"], "order_id": ["o1", "o2"], "currency": ["EUR", "EUR"], "is_test": [False, True]}
+        {
+            "store_id": ["s", "s"],
+            "order_id": ["o1", "o2"],
+            "currency": ["USD", "EUR"],
+            "base_currency": ["EUR", "EUR"],
+            "is_test": [False, True],
+            "date_key": [date(2020, 1, 1), date(2020, 1, 1)],
+            "amount": pa.array([Decimal("27.9999"), Decimal("9.0000")], pa.decimal128(24, 4)),
+        }
+    ),
+    "gold.fact_sales": pa.table(
+        {
+            "store_id": ["s", "s"],
+            "order_id": ["o1", "o1"],
+            "line_no": [1, 2],
+            "ordered_quantity": [3, 1],
+            "gross_amount": pa.array([Decimal("30.0000"), Decimal("5.0000")], pa.decimal128(24, 4)),
+            "discount_amount": pa.array([Decimal("7.0001"), Decimal("0.0000")], pa.decimal128(24, 4)),
+        }
     ),
     "gold.reorder_points": pa.table(
         {"store_id": ["s"], "variant_id": ["v1"], "sku": ["S1"], "category": ["tea"], "reorder_point": [5]}

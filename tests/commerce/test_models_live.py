@@ -13,16 +13,16 @@ def test_a_line_that_was_told_live_counts_until_the_line_itself_is_delivered(tmp
     shop.deliver("orders", "berlin,o5,2024-03-11T09:00:00Z,,2024-03-11T09:00:00Z,paid,web,EUR,false,DE", name="more")
     told = (
         '{"store_id": "berlin", "order_id": "o5", "line_no": 1, "variant_id": "v1", "product_id": "p1", "quantity": 2,'
-        ' "list_price": 30, "currency": "EUR", "is_test": false, "placed_at": "2024-03-11T09:00:00Z"}'
+        ' "list_price": 30, "discount_amount": 6, "currency": "EUR", "is_test": false, "placed_at": "2024-03-11T09:00:00Z"}'
     )
     (tmp_path / "told.ndjson").write_text(told + "\n")
     shop.call("topics", "append", "order_lines_live", str(tmp_path / "told.ndjson")).expect(0)
     shop.call("land", "--until-idle").expect(0)
-    ledger = "SELECT quantity, amount FROM gold.sales_ledger WHERE order_id = 'o5'"
+    ledger = "SELECT entry_type, quantity, amount FROM gold.sales_ledger WHERE order_id = 'o5' ORDER BY amount DESC"
 
     shop.run()
-    assert shop.rows(ledger) == [(2, 60)]
+    assert shop.rows(ledger) == [("sale", 2, 60), ("discount", 0, -6)]
 
     shop.deliver("order_items", "berlin,o5,1,v1,p1,1,30.00", name="more")
     shop.run()
-    assert shop.rows(ledger) == [(1, 30)]
+    assert shop.rows(ledger) == [("sale", 1, 30)]

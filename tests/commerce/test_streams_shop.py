@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -41,21 +40,26 @@ def line(order: str, number: int, price: str, *, at: int, quantity: int = 1, **m
     }
 
 
-def by_day(rows: list[dict[str, Any]]) -> dict[tuple[date, str], tuple[int, Decimal, Decimal]]:
-    """Orders, amount and gross sales of each local day and currency: the parts of a day are added up."""
-    found: dict[tuple[date, str], tuple[int, Decimal, Decimal]] = defaultdict(lambda: (0, Decimal(0), Decimal(0)))
-    for row in {(row["business_date"], row["currency"], row["window_start"]): row for row in rows}.values():
-        orders, amount, gross = found[row["business_date"], row["currency"]]
-        sums = (orders + row["orders"], amount + row["amount"], gross + row["gross_sales"])
-        found[row["business_date"], row["currency"]] = sums
-    return dict(found)
+def told(rows: list[dict[str, Any]], length: str = "P1D") -> dict[tuple[date, str], Decimal | tuple[Decimal, int]]:
+    """Each metric of each business day, of windows of this length: the rows of a day are added up."""
+    latest = {
+        tuple(row[name] for name in ("store_id", "metric", "part", "business_date", "window_start")): row
+        for row in rows
+        if row["window_length"] == length and row["numerator"]
+    }
+    found: dict[tuple[date, str], Any] = {}
+    for row in latest.values():
+        name = (row["business_date"], row["metric"])
+        above, below = found.get(name, (Decimal(0), 0))
+        found[name] = (above + row["numerator"], below + (row["denominator"] or 0))
+    return {name: (above, below) if below else above for name, (above, below) in found.items()}
 
 
 def test_orders_and_gross_sales_are_those_of_the_local_day_on_which_they_were_placed() -> None:
     late_evening = 86400 - 1800  # in Berlin the next day has begun
     rows = [
         line("o1", 1, "10.0000", at=60, quantity=2),
-        line("o1", 2, "5.0000", at=60),
+        line("o1", 2, "5.0000", at=60, discount_amount=Decimal("1.5000")),
         line("o1", 1, "10.0000", at=60, quantity=2),  # came twice
         line("o2", 1, "99.0000", at=70, is_test=True),
         line("o3", 1, "20.0000", at=80, currency="USD"),
@@ -67,12 +71,55 @@ def test_orders_and_gross_sales_are_those_of_the_local_day_on_which_they_were_pl
     shop.lend(rows, topic="order_lines_live")
     shop.finish()
 
-    assert by_day(shop.rows("live.order_days")) == {
-        (date(2020, 1, 1), "EUR"): (2, Decimal("28.0000"), Decimal("28.000000")),
-        (date(2020, 1, 1), "USD"): (1, Decimal("20.0000"), Decimal("18.000000")),
-        (date(2020, 1, 2), "EUR"): (2, Decimal("8.0000"), Decimal("8.000000")),
+    days = told(shop.rows("sales_metrics"))
+    assert days == {
+        (date(2020, 1, 1), "orders"): 3,
+        (date(2020, 1, 1), "gross_sales"): 46,  # 20 dollars are 18
+        (date(2020, 1, 1), "discounts"): Decimal("1.5"),
+        (date(2020, 1, 1), "net_sales"): Decimal("44.5"),
+        (date(2020, 1, 1), "average_order_value"): (Decimal("44.5"), 3),
+        (date(2020, 1, 2), "orders"): 2,
+        (date(2020, 1, 2), "gross_sales"): 8,
+        (date(2020, 1, 2), "net_sales"): 8,
+        (date(2020, 1, 2), "average_order_value"): (8, 2),
     }
-    assert by_day(shop.rows("live.order_minutes")) == by_day(shop.rows("live.order_days"))
+    assert told(shop.rows("sales_metrics"), "PT1M") == days
+
+
+def cancelled(number: int, *, line_no: int | None = None, quantity: int | None = None, order: str = "o1") -> Any:
+    return {
+        "store_id": "s",
+        "event_id": f"e{number}",
+        "order_id": order,
+        "line_no": line_no,
+        "event_type": "cancelled",
+        "quantity": quantity,
+        "occurred_at": START + timedelta(seconds=number),
+    }
+
+
+@pytest.mark.parametrize(
+    ("events", "amount"),
+    [
+        ([cancelled(1, line_no=2)], "4.5"),
+        ([cancelled(1, line_no=1, quantity=1)], "6.90003"),  # 10 less 2.3333, at 0.9
+        ([cancelled(1, line_no=1, quantity=1), cancelled(2, line_no=1, quantity=9)], "20.69991"),  # 3 were ordered
+        ([cancelled(1)], "25.19991"),
+        ([cancelled(1, line_no=1, quantity=1), cancelled(2)], "25.19991"),
+        ([cancelled(1), cancelled(2), cancelled(3, line_no=2)], "25.19991"),
+        ([cancelled(1, line_no=2), cancelled(1, line_no=2)], "4.5"),  # came twice
+        ([cancelled(1, line_no=2), cancelled(2, order="o2"), cancelled(3, order="new")], "4.5"),
+    ],
+)
+def test_what_is_cancelled_is_taken_back_once_less_its_discount(events: list[Any], amount: str) -> None:
+    shop = desk("cancellations_live")
+    shop.lend(events, topic="order_events_live")
+    shop.finish()
+
+    assert told(shop.rows("cancellation_metrics")) == {
+        (date(2020, 1, 1), "cancellations"): Decimal(amount),
+        (date(2020, 1, 1), "net_sales"): -Decimal(amount),
+    }
 
 
 def refund(name: str, order: str, amount: str, *, at: int) -> dict[str, Any]:
@@ -96,9 +143,10 @@ def test_what_is_given_back_counts_once_on_its_own_day_and_not_for_tests_or_unkn
     )
     shop.finish()
 
-    latest = shop.rows("live.return_days")[-1]
-
-    assert (latest["business_date"], latest["refunds"], latest["amount"]) == (date(2020, 1, 1), 1, Decimal("4.0000"))
+    assert told(shop.rows("return_metrics")) == {
+        (date(2020, 1, 1), "returns"): Decimal("3.6"),  # at the rate of the day on which the order was placed
+        (date(2020, 1, 1), "net_sales"): Decimal("-3.6"),
+    }
 
 
 def look(number: int, kind: str, session: str | None, *, at: int, user: str | None = "u") -> dict[str, Any]:
@@ -129,18 +177,28 @@ def test_visits_users_and_steps_of_the_funnel_are_counted_as_they_happen() -> No
     for row in shop.rows("live.sessions"):
         standing[row["session_id"], row["window_start"]] = row
     visits = sorted((row["session_id"], row["events"], row["purchases"]) for row in standing.values())
-    funnel = {row["event_type"]: (row["sessions"], row["users"]) for row in shop.rows("live.funnel")}
-    minutes = {row["window_start"]: row for row in shop.rows("live.conversion_minutes")}
-    users = {row["window_start"]: row["users"] for row in shop.rows("live.active_users")}
+    rows = shop.rows("visitor_metrics")
+    minutes = {
+        row["window_start"]: (row["numerator"], row["denominator"])
+        for row in rows
+        if (row["metric"], row["window_length"]) == ("sessions_with_purchase", "PT1M")
+    }
+    users = {
+        row["window_start"]: row["numerator"]
+        for row in rows
+        if (row["metric"], row["window_length"]) == ("active_users", "PT5M")
+    }
+    steps = {row["part"]: row["numerator"] for row in shop.rows("funnel_metrics")}
 
     assert visits == [("a", 3, 1), ("b", 1, 0), ("b", 1, 0)]
-    assert funnel == {"page_view": (2, 2), "add_to_cart": (1, 1), "purchase": (1, 1)}
-    assert [(row["sessions"], row["buying_sessions"]) for _, row in sorted(minutes.items())][:3] == [
-        (1, 0),
-        (1, 0),
-        (2, 1),
-    ]
+    assert steps == {"page_view": 2, "add_to_cart": 1, "purchase": 1}
+    assert [both for _, both in sorted(minutes.items())][:3] == [(0, 1), (0, 1), (1, 2)]
     assert users[START - timedelta(minutes=2)] == 2
+    assert told(rows) == {
+        (date(2020, 1, 1), "active_users"): 2,
+        (date(2020, 1, 1), "sessions_with_cart"): (1, 2),
+        (date(2020, 1, 1), "sessions_with_purchase"): (1, 2),
+    }
 
 
 @pytest.mark.parametrize(("last", "low"), [(-1, False), (-2, True)])
@@ -165,3 +223,5 @@ def test_stock_is_the_sum_of_its_movements_and_low_at_the_reorder_point(last: in
     latest = shop.rows("live.low_stock")[-1]
 
     assert (latest["moved"], latest["needs_reorder"], latest["sku"]) == (7 + last, low, "S1")
+    seen = [(row["numerator"], row["denominator"]) for row in shop.rows("stock_metrics")]
+    assert set(seen) == {(int(low), 1)}

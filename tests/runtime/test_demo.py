@@ -117,7 +117,7 @@ def test_live_numbers_move_until_one_ctrl_c_ends_everything_well(shop: tuple[Pat
         impatience.cancel()
 
     assert process.returncode == 0, rest
-    assert len({line for line in moved if line.startswith("  payment_minutes: ")}) > 0
+    assert len({line for line in moved if line.startswith("  real_time_metrics: ")}) > 0
     ended = {line.split()[0] for line in rest.splitlines() if line.endswith(" ended")}
     assert {"stream", "land", "outside"} <= ended
     topics = call("topics", "list", "--json", *_place(shop[0])).expect(0).document

@@ -45,8 +45,9 @@ VISITS = LiveEndpoint(
 )
 OF_BRANCH = LiveEndpoint("/branches/{id}/visits", "visit_minutes", ("visits",), parent="branch")
 MINUTE = LiveMeasure("visits_per_minute", "visit_minutes", ("branch", "visits", "final"), "window_start")
+IN_NORTH = LiveMeasure("visits_in_north", "visit_minutes", ("visits",), "window_start", (("branch", "north"),))
 SHAPE = LiveShape.of("visit_minutes", SCHEMA, ["branch", "window_start"], version="1")
-DOOR = LiveDoor((VISITS, OF_BRANCH), (MINUTE,), {"visit_minutes": "desk"}, {"visit_minutes": SHAPE})
+DOOR = LiveDoor((VISITS, OF_BRANCH), (MINUTE, IN_NORTH), {"visit_minutes": "desk"}, {"visit_minutes": SHAPE})
 TOLD = {"desk": {"watermark": 60_000_000, "lag": 3, "at": 61_000_000}}
 
 
@@ -123,10 +124,18 @@ def test_rows_below_a_row_are_those_of_its_key(live: Client) -> None:
 
 
 def test_measures_are_those_of_the_newest_window(live: Client) -> None:
-    (measure,) = live.get("/metrics/live").json["items"]
+    measure, _ = live.get("/metrics/live").json["items"]
 
     assert (measure["name"], measure["window"], measure["final"]) == (MINUTE.name, "2024-01-01T00:01:00Z", False)
     assert [(row["branch"], row["visits"]) for row in measure["rows"]] == [("north", 5), ("south", 7)]
+
+
+def test_a_measure_of_some_rows_is_that_of_their_own_newest_window(tmp_path: Path) -> None:
+    write(table(tmp_path), ("north", 0, 2), ("north", 1, 5), ("south", 2, 7))
+
+    _, measure = client(tmp_path).get("/metrics/live").json["items"]
+
+    assert (measure["window"], measure["rows"]) == ("2024-01-01T00:01:00Z", [{"visits": 5}])
 
 
 def test_a_table_that_no_stream_made_yet_is_a_503_that_says_what_to_do(tmp_path: Path) -> None:

@@ -60,9 +60,12 @@ RATE = 1_000
 """Events a second, once the shop is live."""
 
 FIGURES = (
-    ("payment_minutes", "window_start desc", ("store_id", "window_start", "payments", "taken", "payers")),
-    ("order_minutes", "window_start desc", ("store_id", "window_start", "orders", "gross_sales", "base_currency")),
-    ("conversion_minutes", "window_start desc", ("window_start", "sessions", "cart_sessions", "buying_sessions")),
+    (
+        "real_time_metrics",
+        "window_start desc",
+        ("store_id", "metric", "part", "window_length", "window_start", "numerator", "denominator", "currency"),
+    ),
+    ("merchant_days", "taken desc", ("store_id", "merchant_id", "payments", "taken", "payers")),
     ("recent_anomalies", "occurred_at desc", ("store_id", "user_id", "base_amount", "z_score")),
 )
 """Live tables to watch: in which order, and which columns of the first rows."""

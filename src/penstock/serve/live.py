@@ -59,7 +59,10 @@ class LiveDoor:
             )
             for one in record["endpoints"]
         ]
-        measures = [LiveMeasure(**{**one, "columns": tuple(one["columns"])}) for one in record["measures"]]
+        measures = [
+            LiveMeasure(**{**one, "columns": tuple(one["columns"]), "where": tuple(map(tuple, one["where"]))})
+            for one in record["measures"]
+        ]
         shapes = {name: LiveShape.of_record(one) for name, one in record["shapes"].items()}
         return cls(tuple(endpoints), tuple(measures), record["topologies"], shapes)
 
@@ -124,7 +127,8 @@ def _measured(folder: Path, measure: LiveMeasure, door: LiveDoor, told: Streamin
     try:
         with _opened(folder, measure.table, measure.used) as reader:
             kinds = _kinds(reader)
-            page = reader.page(newest=measure.time, limit=1000)
+            where = [(name, "=", _stored(text, kind_named(kinds[name]))) for name, text in measure.where]
+            page = reader.page(where, newest=measure.time, limit=1000)
     except Problem:
         kinds, page = {}, LivePage([], 0, None)
     window = _text(page.rows[0][measure.time], kinds[measure.time]) if page.rows else "null"

@@ -12,7 +12,7 @@ from penstock.spec.document import Entries, Items, Node, Place, Scalar, describe
 from penstock.spec.endpoint import MOST_ROWS, PARENT, Endpoint, Ordering
 from penstock.spec.fingerprint import fingerprint
 from penstock.spec.problems import Problems, did_you_mean, listed
-from penstock.spec.scalars import NAME, PROSE
+from penstock.spec.scalars import NAME, PROSE, WORDS
 from penstock.spec.shape import Fields, Key, Many, Pairs, Parsed, Section, default, optional, required
 
 T = TypeVar("T")
@@ -111,7 +111,13 @@ MEASURE_NAME = required("name", NAME, "What it is called at `/metrics/live`.")
 TIME = default(
     "time", COLUMN, "The column of the window: the rows with its greatest value are the current ones.", "window_start"
 )
-MEASURE = Section("a live measure", (MEASURE_NAME, LIVE_TABLE, COLUMNS, TIME, DESCRIPTION))
+MEASURE_WHERE = default(
+    "where",
+    Pairs(WORDS, "column"),
+    "Columns and the value that each has in the rows that are meant; all when not given.",
+    (),
+)
+MEASURE = Section("a live measure", (MEASURE_NAME, LIVE_TABLE, COLUMNS, TIME, MEASURE_WHERE, DESCRIPTION))
 MEASURES = default("measures", Many(MEASURE), "Live measures, told together at `/metrics/live`.", ())
 ENDPOINT_FILE = Section("a file of endpoints", (ENDPOINTS, LIVE, MEASURES))
 

@@ -38,16 +38,18 @@ class LiveEndpoint:
 
 @dataclass(frozen=True)
 class LiveMeasure:
-    """Measures of the rows of a live table with the greatest value of `time`, told at `/metrics/live` under `name`."""
+    """Measures of the rows of a live table with the greatest value of `time`, of those whose columns `where` have these
+    values, told at `/metrics/live` under `name`."""
 
     name: str
     table: str
     columns: tuple[str, ...]
     time: str
+    where: tuple[tuple[str, str], ...] = ()  # (column, value)
     description: str = ""
     place: str = field(default="", compare=False)
 
     @property
     def used(self) -> tuple[str, ...]:
         """Every column that is read, each once."""
-        return tuple(dict.fromkeys((self.time, *self.columns)))
+        return tuple(dict.fromkeys((self.time, *(name for name, _ in self.where), *self.columns)))

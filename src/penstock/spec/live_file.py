@@ -13,6 +13,7 @@ from penstock.spec.endpoint_file import (
     LIVE_PARENT,
     LIVE_TABLE,
     MEASURE_NAME,
+    MEASURE_WHERE,
     MEASURES,
     ORDER,
     PARENT_KEY,
@@ -45,6 +46,7 @@ def _measure(fields: Fields, problems: Problems) -> LiveMeasure | None:
         table=fields[LIVE_TABLE],
         columns=fields[COLUMNS],
         time=fields[TIME],
+        where=fields[MEASURE_WHERE],
         description=fields[DESCRIPTION],
         place=str(fields.node.place),
     )

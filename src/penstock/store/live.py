@@ -340,15 +340,18 @@ class LiveReader:
         limit: int = 100,
     ) -> LivePage:
         """Rows that meet every condition (column, `=`, `>=` or `<=`, stored value), how many there are in all and the
-        table's position, all of one moment. With `newest`, the rows alone with the greatest value of that column."""
+        table's position, all of one moment. With `newest`, of them the rows alone with the greatest value of that column.
+        """
         conditions = [f"{_quoted(name)} {_COMPARISONS[sign]} ?" for name, sign, _ in where]
+        values = [value for _, _, value in where]
         if newest is not None:
-            conditions.append(f"{_quoted(newest)} = (SELECT max({_quoted(newest)}) FROM rows)")
+            met = " AND ".join(conditions) or "TRUE"
+            conditions.append(f"{_quoted(newest)} = (SELECT max({_quoted(newest)}) FROM rows WHERE {met})")
+            values *= 2
         chosen = f"FROM rows WHERE {' AND '.join(conditions) or 'TRUE'}"
         ordered = [f"{_quoted(name)} {'DESC' if down else 'ASC'} NULLS LAST" for name, down in order]
         ordered += [_quoted(name) for name in self.shape.key]
         names = [column.name for column in self.shape.columns]
-        values = [value for _, _, value in where]
         sql = f"SELECT {', '.join(map(_quoted, names))} {chosen} ORDER BY {', '.join(ordered)} LIMIT ? OFFSET ?"
         with _told(self.path):
             self._db.execute("BEGIN")

@@ -50,6 +50,8 @@ select
     cast(coalesce(moved.restocked, 0) as bigint) as restocked_quantity,
     cast(moved.quantity as bigint) as quantity,
     lines.currency,
+    lines.gross_amount,
+    lines.discount_amount,
     moved.net_amount,
     lines.base_currency,
     case when not moved.lacks_rate then moved.gross_sales end as gross_sales,

@@ -178,6 +178,7 @@ class _Maker:
                 "product_id": self.cast.product_id.take(pa.array(variant)),
                 "quantity": pa.array(quantity),
                 "list_price": _money(self.cast.price[variant]),
+                "discount_amount": pa.nulls(len(numbers), pa.decimal128(18, 4)),
                 "currency": self._currency(store),
                 "is_test": pa.array(self._test(visit)),
                 "placed_at": self._placed(numbers, np.zeros(len(numbers), dtype=bool)),
