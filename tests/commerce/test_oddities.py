@@ -20,7 +20,7 @@ CHECKS = {
     "refund_above_sale": "refunds_within_the_sale",
     "negative_stock": "stock_is_not_negative",
 }
-KEYS = ("store_id", "order_id", "variant_id")  # a location is hidden: that of a payment is personal
+KEYS = ("store_id", "order_id", "variant_id", "location")  # that of stock, not the personal one of a payment
 Row = Mapping[str, Any]
 
 

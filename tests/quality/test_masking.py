@@ -6,7 +6,7 @@ import pytest
 from quality_shapes import BOOKS, LOANS, NOW, StoppedClock, check, library, project
 
 from penstock.quality.checks import run_checks
-from penstock.quality.masking import hidden_columns, personal_columns
+from penstock.quality.masking import hidden_columns, personal_columns, personal_read
 from penstock.quality.result import MASK
 from penstock.spec.project import CheckKind
 
@@ -61,3 +61,52 @@ def test_a_personal_key_is_shown_because_silver_holds_its_pseudonym():
     keyed = project(contracts=(LOANS,)).contracts["loans"]
     assert "mail" in personal_columns(project(contracts=(keyed,)))
     assert "loan_id" not in personal_columns(project(contracts=(keyed,)))
+
+
+@pytest.mark.parametrize(
+    ("sql", "personal"),
+    [
+        ("SELECT mail FROM silver.loans", {"mail"}),
+        ("SELECT mail FROM silver.books", set()),
+        ("SELECT mail FROM gold.desks", set()),
+        ("SELECT mail FROM gold.letters", {"address"}),
+        ("SELECT mail FROM gold.desks JOIN silver.loans USING (loan_id)", {"mail"}),
+        ("WITH desks AS (FROM gold.desks) SELECT mail FROM desks", set()),
+    ],
+)
+def test_a_name_is_personal_where_it_is_so_in_a_table_that_is_read(sql, personal):
+    gold = {"desks": (), "letters": ("Address",)}
+    assert personal_read(project(contracts=(LOANS, BOOKS)), [sql], gold) == personal
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT mail FROM gold.unknown",
+        "SELECT mail FROM quarantine.books",
+        "SELECT mail FROM desks",
+        "SELECT mail FROM elsewhere.gold.desks",
+        "SELECT mail FROM 'file.parquet'",
+        "SELECT mail FROM read_csv('file.csv')",
+        "SELECT mail FROM gold.desks, query_table('silver.loans')",
+        "SELECT FROM WHERE",
+        "SELECT 1",
+    ],
+)
+def test_where_tables_are_not_known_every_personal_name_counts(sql):
+    known = project(contracts=(LOANS, BOOKS))
+    assert personal_read(known, [sql], {"desks": ()}) == personal_columns(known)
+
+
+def test_a_column_that_is_personal_elsewhere_alone_is_shown():
+    connection = library([(1, 2, SECRET)])
+    connection.execute("CREATE TABLE gold.desks AS SELECT 'at the door' AS mail")
+    declared = check(CheckKind.ROWS, "SELECT mail FROM gold.desks")
+    known = project(declared, contracts=(LOANS, BOOKS))
+
+    shown, hidden = (
+        run_checks(known, connection, clock=StoppedClock(NOW), personal=gold)[0].sample
+        for gold in ({"desks": ()}, {"desks": ("mail",)})
+    )
+
+    assert (shown, hidden) == (({"mail": "at the door"},), ({"mail": MASK},))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import duckdb
 
 from penstock.errors import PenstockError, without_values
@@ -17,15 +19,25 @@ from penstock.world import Clock
 
 
 def run_checks(
-    project: Project, connection: duckdb.DuckDBPyConnection, *, clock: Clock, growth: Growth | None = None
+    project: Project,
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    clock: Clock,
+    growth: Growth | None = None,
+    personal: Mapping[str, Iterable[str]] | None = None,
 ) -> tuple[CheckResult, ...]:
     """Run every check, some side by side; one that cannot be run is a result of status `error`, never an exception.
 
     `connection` has the schemas silver and quarantine at the snapshots of the candidate, and the candidate
     gold. Declared checks come first, in their order, then those the contracts imply, then the scores. Where there is
-    `growth`, the schema came has the rows that came to its datasets, with the columns of silver.
+    `growth`, the schema came has the rows that came to its datasets, with the columns of silver. `personal` has the
+    personal columns of each gold table.
     """
-    rules = (*declared_rules(project), *implied_rules(project, now=clock.now(), growth=growth), *score_rules(project))
+    rules = (
+        *declared_rules(project, personal),
+        *implied_rules(project, now=clock.now(), growth=growth),
+        *score_rules(project),
+    )
     return tuple(side_by_side(on_own(connection, lambda own, rule: _run(rule, own, clock)), rules))
 
 

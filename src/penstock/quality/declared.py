@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 
 import duckdb
 
-from penstock.quality.live import live_named, missing_live
-from penstock.quality.masking import personal_columns
+from penstock.quality.live import missing_live
+from penstock.quality.masking import personal_read
 from penstock.quality.query import number, one_value, sample
 from penstock.quality.reconcile import reconcile
 from penstock.quality.result import Kind, Status
 from penstock.quality.rule import Outcome, Rule
 from penstock.spec.project import Check, CheckKind, Project
-from penstock.sql.personal import personal_outputs
 
 
-def declared_rules(project: Project) -> tuple[Rule, ...]:
-    """One rule per declared check, in the order of the project."""
-    outputs = personal_outputs(project) if any(live_named(check) for check in project.checks) else {}
-    renamed = {name.lower() for columns in outputs.values() for name in columns}  # by topologies
-    personal = personal_columns(project) | renamed
-    return tuple(_rule(check, personal) for check in project.checks)
+def declared_rules(project: Project, gold: Mapping[str, Iterable[str]] | None = None) -> tuple[Rule, ...]:
+    """One rule per declared check, in the order of the project. `gold` has the personal columns of each model."""
+    return tuple(_rule(check, personal_read(project, _queries(check), gold or {})) for check in project.checks)
+
+
+def _queries(check: Check) -> Iterator[str]:
+    yield check.sql
+    if check.against is not None:
+        yield check.against
 
 
 def _rule(check: Check, personal: frozenset[str]) -> Rule:

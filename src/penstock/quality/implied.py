@@ -9,25 +9,25 @@ from hashlib import sha256
 import duckdb
 
 from penstock.quality.growth import CAME, Growth
-from penstock.quality.masking import personal_columns
 from penstock.quality.query import relations, sample
 from penstock.quality.result import Kind, Status
 from penstock.quality.rule import Outcome, Rule
 from penstock.spec.contract import Contract, Reference
 from penstock.spec.project import Project, Severity
 from penstock.sql.names import quote
+from penstock.sql.personal import personal_of_dataset
 
 
 def implied_rules(project: Project, *, now: datetime, growth: Growth | None = None) -> tuple[Rule, ...]:
     """References, uniqueness and freshness of every contract, by dataset. `now` is aware. Where a rule held for all
     rows but those that came, as `growth` tells, it looks at these alone."""
-    personal = personal_columns(project)
     contracts = [project.contracts[name] for name in sorted(project.contracts)]
     known = Growth() if growth is None else growth
-    return tuple(rule for contract in contracts for rule in _rules(contract, personal, now, known))
+    return tuple(rule for contract in contracts for rule in _rules(project, contract, now, known))
 
 
-def _rules(contract: Contract, personal: frozenset[str], now: datetime, growth: Growth) -> Iterator[Rule]:
+def _rules(project: Project, contract: Contract, now: datetime, growth: Growth) -> Iterator[Rule]:
+    personal = frozenset(name.lower() for name in personal_of_dataset(project, contract.dataset))
     for reference in contract.references:
         yield _reference_rule(contract, reference, personal, growth)
     if contract.identity:

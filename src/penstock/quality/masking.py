@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import sqlglot
 from sqlglot import exp
@@ -11,6 +11,8 @@ from sqlglot import exp
 from penstock.quality.result import MASK
 from penstock.spec.contract import Classification
 from penstock.spec.project import Project
+from penstock.spec.stream import LIVE_PREFIX
+from penstock.sql.personal import personal_of_dataset, personal_outputs
 
 QUARANTINE_COLUMNS = frozenset({"raw", "row", "reasons"})  # hold what was delivered, before any masking
 _PLAIN_NAME = re.compile(r"\w+")
@@ -29,6 +31,46 @@ def personal_columns(project: Project) -> frozenset[str]:
         if column.classification is Classification.PERSONAL and column.name not in contract.key
     }
     return frozenset(named) | QUARANTINE_COLUMNS
+
+
+def personal_read(project: Project, queries: Iterable[str], gold: Mapping[str, Iterable[str]]) -> frozenset[str]:
+    """Names, in lower case, of personal columns of the tables that queries read: a name may be personal in one table
+    and not in another. `gold` tells them of models. Where any table is another one, all that `personal_columns` knows.
+    """
+    read = [table for sql in queries for table in _tables(sql)]
+    known = [_personal_of(project, layer, name, gold) for layer, name in read]
+    found = [names for names in known if names is not None]
+    if len(found) < len(known) or not read:
+        return personal_columns(project) | _names(*personal_outputs(project).values())
+    return _names(*found)
+
+
+def _tables(sql: str) -> Iterator[tuple[str, str]]:
+    """Schema and name of every table in a query; nothing that could be a table is left out."""
+    try:
+        tree = sqlglot.parse_one(sql, dialect=_DIALECT)
+    except sqlglot.errors.SqlglotError:
+        yield "", ""
+        return
+    own = {one.alias.lower() for one in tree.find_all(exp.CTE)}
+    for table in tree.find_all(exp.Table):
+        if table.catalog or table.db or table.name.lower() not in own:
+            yield "" if table.catalog else table.db.lower(), table.name.lower()
+
+
+def _personal_of(project: Project, layer: str, name: str, gold: Mapping[str, Iterable[str]]) -> Iterable[str] | None:
+    match layer:
+        case "silver" if name in project.contracts:
+            return personal_of_dataset(project, name)
+        case "gold":
+            return gold.get(name)
+        case "live":
+            return personal_outputs(project).get(f"{LIVE_PREFIX}{name}")
+    return None
+
+
+def _names(*several: Iterable[str]) -> frozenset[str]:
+    return frozenset(name.lower() for names in several for name in names)
 
 
 def hidden_columns(sql: str, names: Sequence[str], personal: frozenset[str]) -> frozenset[str]:

@@ -19,6 +19,7 @@ from penstock.quality.verdict import Verdict, judge
 from penstock.release.candidate import define_candidate
 from penstock.release.publish import Candidate, publish
 from penstock.release.record import Release, latest_release
+from penstock.release.shape import Personal
 from penstock.runtime.installation import Installation
 from penstock.runtime.live_checks import define_live
 from penstock.runtime.metrics import keep_metrics
@@ -28,6 +29,7 @@ from penstock.runtime.serving import judge_endpoints, key_checks
 from penstock.runtime.watch import Watch
 from penstock.serve.definitions import COUNTED
 from penstock.spec.contract import snapshots_name
+from penstock.spec.project import Project
 from penstock.transform import warehouse
 from penstock.transform.build import build
 from penstock.transform.result import Build, ModelInput
@@ -149,8 +151,16 @@ def _check(
     with warehouse.opened(built.database, read_only=True) as connection:
         define_candidate(connection, scans=scans, models=built.gold, came=came)
         define_live(connection, installation.place.root / "live", project.checks)
-        checks = run_checks(project, connection, clock=clock, growth=growth)
+        checks = run_checks(project, connection, clock=clock, growth=growth, personal=_personal(project, built))
         return (*checks, *key_checks(project.endpoints, connection, clock=clock))
+
+
+def _personal(project: Project, built: Build) -> Mapping[str, frozenset[str]]:
+    """The personal columns of every gold table."""
+    personal = Personal(personal_columns(project))
+    return {
+        model.name: frozenset(column.name for column in model.columns if personal.holds(column)) for model in built.gold
+    }
 
 
 def _outcomes(checks: tuple[CheckResult, ...], built: Build, verdict: Verdict) -> tuple[CheckOutcome, ...]:
