@@ -28,7 +28,7 @@ from penstock.runtime.topology import declared_topic
 from penstock.stream.outgoing import record_key
 
 TOPIC, TOPOLOGY, LIVE, REJECTED = "payments_text", "watch_text", "text_days_live", "watch_text.rejected"
-ROWS, BAR = 1_000_000, 0.9
+ROWS, BAR = 500_000, 0.9
 BATCH = 50_000
 OFTEN, SELDOM = 100, 2  # poisoned rows of each kind in a batch, of small and of long ones
 BATCHES_PER_LONGEST = 5
