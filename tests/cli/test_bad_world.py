@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sqlite3
@@ -186,6 +187,7 @@ def test_a_disk_that_is_really_full_leaves_what_was_there(library: Library, smal
 @contextmanager
 def without_rights(folder: Path) -> Iterator[None]:
     """This process may not look into the folder for a while; root becomes nobody for it."""
+    gc.collect()  # what other tests left may not be ended as nobody
     mode = folder.stat().st_mode
     folder.chmod(0)
     user = os.geteuid()
