@@ -95,6 +95,38 @@ def test_a_patched_table_keeps_the_files_of_other_dates(house: House) -> None:
     assert sorted(row["n"] for row in house.rows("gold.loans")) == sorted(number for _, number in after)
 
 
+def files_in(house: House) -> set[str]:
+    with Lake.open(house.root, house.world) as lake:
+        return {one.path for one in lake.scan("gold.loans").files}
+
+
+def test_where_rows_only_came_they_have_a_file_of_their_own_and_no_other_is_written(house: House) -> None:
+    rows = [(day, number) for day in range(6) for number in range(4)]
+    house.release(loans(*rows))
+    old, rows = files_in(house), [*rows, (0, 98), (9, 99)]
+    days = (FIRST, FIRST + timedelta(days=9))
+    house.release(loans(*rows, status="moved", new=2, moved_slices=days), built_on=1)
+    new = files_in(house)
+    assert (len(new - old), old - new) == (1, set())
+    rows.remove((3, 0))  # a row goes: what lies over one another is written anew, and holds every row once
+    house.release(loans(*rows, status="moved", moved_slices=(FIRST + timedelta(days=3),)), built_on=2)
+    assert sorted(row["n"] for row in house.rows("gold.loans")) == sorted(number for _, number in rows)
+
+
+def test_rows_that_came_are_written_into_the_others_when_they_have_many_files(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slices, "_LOOSE", 3)
+    rows, found = [(0, 0)], list[int]()
+    house.release(loans(*rows))
+    for number in range(1, 6):
+        rows.append((0, number))
+        house.release(loans(*rows, status="moved", new=1, moved_slices=(FIRST,)), built_on=number)
+        found.append(len(files_in(house)))
+    assert found == [2, 3, 1, 2, 3]
+    assert sorted(row["n"] for row in house.rows("gold.loans")) == list(range(6))
+
+
 def test_a_patch_is_not_trusted_when_the_build_started_from_another_release(house: House) -> None:
     house.release(loans((0, 1), (1, 2)))
     house.release(loans((0, 7), (1, 2)))

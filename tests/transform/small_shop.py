@@ -18,6 +18,7 @@ from penstock.spec.project import Project, Retention
 from penstock.transform import warehouse
 from penstock.transform.build import build
 from penstock.transform.result import Build, ModelInput, ModelResult
+from penstock.transform.rows import Rows
 from penstock.world import LocalDisk
 
 MODELS = Path(__file__).parents[2] / "projects" / "online_retail" / "models"
@@ -173,7 +174,7 @@ def gold(build: Build, database: Path | None = None) -> dict[str, list[tuple[obj
 def rows_of(database: Path, model: ModelResult, *, only_new: bool = False) -> list[tuple[object, ...]]:
     with (
         warehouse.opened(database, read_only=True) as connection,
-        warehouse.Rows(connection).read(model, only_new=only_new) as reader,
+        Rows(connection).read(model, only_new=only_new) as reader,
     ):
         rows = [tuple(row.values()) for row in reader.read_all().to_pylist()]
     return sorted(rows, key=repr)

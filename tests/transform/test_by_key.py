@@ -100,6 +100,22 @@ def test_rows_of_one_slice_lie_together(site: Site, tmp_path: Path, models: Path
     assert days == sorted(days)
 
 
+def test_rows_that_came_when_none_went_are_told_apart(site: Site, tmp_path: Path, models: Path) -> None:
+    silver, one = Silver(tmp_path / "silver"), LINES[0]
+    fresh = one._replace(invoice_no="900001", file="later.csv")
+    silver.add([one])
+    base, since, before = (
+        site.release(site.build(silver.everything(), models=models)),
+        silver.snapshot,
+        list(silver.files),
+    )
+    silver.add([fresh])
+    grown = site.build(silver.moved_since(since, before), base=base, models=models)
+    model = next(model for model in grown.models if model.name == "invoices")
+    assert (model.grew, model.rows, model.new_rows) == (True, 2, 1)
+    assert [row[0] for row in rows_of(grown.database, model, only_new=True)] == ["900001"]
+
+
 def test_changed_code_above_makes_all_rows_anew(site: Site, tmp_path: Path, models: Path) -> None:
     silver = Silver(tmp_path / "silver")
     silver.add(LINES[:40])

@@ -27,7 +27,8 @@ class BuiltModel(Protocol):
     """A gold model after a build.
 
     `kind` is append or replace; `status` built, appended (only `new_rows` rows were added to the base's), moved (rows
-    of some keys were made anew) or kept (nothing was done). `content_hash` stands for the rows without their order,
+    of some keys were made anew; `new_rows` are those that came if none went, all in any other case) or kept (nothing
+    was done). `content_hash` stands for the rows without their order,
     None where unknown. `slice_by` is a column of dates by whose ranges files are cut, `moved_slices` its values in
     rows that came or went since the base, None where not known. `shown_in` is a further schema in which readers find
     it.

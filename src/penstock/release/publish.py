@@ -28,7 +28,7 @@ from penstock.release.gate import remember_refusal
 from penstock.release.model import BuiltModel, BuiltRows, gold_name
 from penstock.release.record import KIND, GoldTable, Release, latest_release
 from penstock.release.shape import Personal, gold_spec, is_retired, shape_fingerprint, with_retired
-from penstock.release.slices import cut, patch
+from penstock.release.slices import cut, may_grow, patch
 from penstock.spec.project import Project
 from penstock.sql.beside import side_by_side
 
@@ -41,7 +41,7 @@ class Move(StrEnum):
 
     KEEP = "keep"  # the rows released before stand
     APPEND = "append"  # new rows come to those released before
-    PATCH = "patch"  # files that hold the date of a row that came or went are written anew
+    PATCH = "patch"  # files that hold the date of a row that came or went are written anew; where none went, one comes
     REPLACE = "replace"  # all rows are written anew
 
 
@@ -219,7 +219,7 @@ def _written_anew(
 ) -> tuple[Sequence[DataFile], Sequence[Part]]:
     """The files that go, and the rows that are written, in parts of a file or more."""
     rows, files = candidate.rows, scan.files
-    if move is Move.APPEND:
+    if move is Move.APPEND or (move is Move.PATCH and _grew(model, scan) and may_grow(files)):
         return (), [rows.read(model, only_new=True)]
     days = {} if model.slice_by is None else rows.by_day(model)
     dated = {day: count for day, count in days.items() if day is not None}
@@ -232,6 +232,12 @@ def _written_anew(
     ranges = cut(dated) if patched is None else patched.ranges
     removed = files if patched is None else patched.removed
     return removed, [rows.slice(model, first, last) for first, last in ranges]
+
+
+def _grew(model: BuiltModel, scan: Scan) -> bool:
+    """Whether rows came and none went."""
+    held = model.rows - model.new_rows
+    return model.status == "moved" and 0 < held < model.rows and sum(file.rows for file in scan.files) == held
 
 
 def _check_written(model: BuiltModel, held: int) -> None:

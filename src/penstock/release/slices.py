@@ -1,6 +1,7 @@
 """Which files of a table a release writes anew, where files hold ranges of a column of dates: pure arithmetic.
 
-Ranges of two files never overlap, so a row that came or went is the business of at most one file.
+Files that are written anew hold ranges of their own. Only those of rows that came when none went lie over others; a
+patch that touches one writes all anew that lie over one another.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from penstock.lake.table import DataFile, FieldColumn
 
 FILE_ROWS = 65_536  # a file is full with these; it holds whole days, so it may have more
 _SMALL = FILE_ROWS // 4  # a file below is written together with its neighbours when anything changes
+_LOOSE = 16  # so many files that are not full, and the next that would come is written into the others
 _EPOCH = date(1970, 1, 1)
 _DAY = 86_400_000_000  # microseconds
 
@@ -59,6 +61,11 @@ def patch(
         removed=tuple(file for file in files if file.path in touched),
         ranges=tuple(cut(to_write, apart=[low for low, _ in kept])),
     )
+
+
+def may_grow(files: Sequence[DataFile]) -> bool:
+    """Whether rows that came may have a file of their own, whatever their dates: there are not too many such files."""
+    return sum(file.rows < FILE_ROWS for file in files) < _LOOSE
 
 
 def cut(rows: Mapping[date, int], *, apart: Collection[date] = ()) -> Iterator[Range]:

@@ -33,6 +33,7 @@ from penstock.spec.project import Project
 from penstock.transform import warehouse
 from penstock.transform.build import build
 from penstock.transform.result import Build, ModelInput
+from penstock.transform.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def release_gold(
                 project,
                 Candidate(
                     models=built.gold,
-                    rows=warehouse.Rows(connection),
+                    rows=Rows(connection),
                     built_on=built_on,
                     silver={f"silver.{dataset}": given.scan.snapshot_id for dataset, given in inputs.items()},
                 ),

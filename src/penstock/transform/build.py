@@ -74,7 +74,7 @@ def build(
         models = model_results(connection, outcome)
         check_released(models)
         tests = test_results(connection, outcome)
-        forget(connection)
+        forget(connection, but=[model.table for model in models if model.grew])
         warehouse.write_state(connection, _state(graph, inputs, models, built))
     return Build(
         database=target,

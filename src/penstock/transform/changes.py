@@ -7,7 +7,7 @@ false for one that went; a row that changed is two.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import duckdb
 
@@ -70,9 +70,23 @@ def difference(connection: duckdb.DuckDBPyConnection, table: str, *, after: str,
     connection.execute(f"CREATE OR REPLACE TABLE {named(table)} AS {_difference(names, after, before)}")
 
 
-def forget(connection: duckdb.DuckDBPyConnection) -> None:
-    """Drop all changes: they are of one build."""
-    connection.execute(f"DROP SCHEMA IF EXISTS {quote(DATABASE)}.{quote(SCHEMA)} CASCADE")
+def counts(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[int, int]:
+    """How many rows of a table came, and how many went."""
+    sql = f"SELECT count(*) FILTER (WHERE {CAME}), count(*) FILTER (WHERE NOT {CAME}) FROM {named(table)}"
+    return connection.execute(sql).fetchall()[0]
+
+
+def forget(connection: duckdb.DuckDBPyConnection, *, but: Collection[str] = ()) -> None:
+    """Drop the changes of a build, but those of some tables, whose release is still to come."""
+    if not but:
+        connection.execute(f"DROP SCHEMA IF EXISTS {quote(DATABASE)}.{quote(SCHEMA)} CASCADE")
+        return
+    found = connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE database_name = $1 AND schema_name = $2", [DATABASE, SCHEMA]
+    ).fetchall()
+    for (table,) in found:
+        if table not in but:
+            connection.execute(f"DROP TABLE {named(table)}")
 
 
 def _difference(names: str, after: str, before: str) -> str:

@@ -11,7 +11,7 @@ import duckdb
 
 from penstock.sql.names import quote
 from penstock.transform import warehouse
-from penstock.transform.changes import CAME, named
+from penstock.transform.changes import CAME, counts, named
 from penstock.transform.columns import lake_type
 from penstock.transform.content import Columns, Content, content_of
 from penstock.transform.graph import Described, Graph, Node
@@ -62,7 +62,7 @@ def _model(connection: duckdb.DuckDBPyConnection, node: Node, outcome: Outcome, 
     counted = node.schema == GOLD or node.materialized != "view"
     rows = warehouse.count(connection, node.table) if counted else 0
     held = outcome.held.get(node.id) if status is ModelStatus.APPENDED else None
-    new_rows = 0 if status is ModelStatus.KEPT else rows - (held or 0)
+    new_rows = _new_rows(connection, node, status, rows, held)
     return ModelResult(
         unique_id=node.id,
         name=node.name,
@@ -83,6 +83,17 @@ def _model(connection: duckdb.DuckDBPyConnection, node: Node, outcome: Outcome, 
         tests=tuple(sorted(test.name for test in outcome.graph.tests if node.id in test.parents)),
         path=outcome.workspace.declared(node.path),
     )
+
+
+def _new_rows(
+    connection: duckdb.DuckDBPyConnection, node: Node, status: ModelStatus, rows: int, held: int | None
+) -> int:
+    if status is ModelStatus.KEPT:
+        return 0
+    if status is ModelStatus.MOVED:
+        came, gone = counts(connection, node.table)
+        return rows if gone else came
+    return rows - (held or 0)
 
 
 def _status(node: Node, outcome: Outcome) -> ModelStatus:

@@ -81,7 +81,8 @@ class ModelColumn:
 class ModelResult:
     """One model after a build. `held_rows` is the number of rows the base held where more were appended.
 
-    `rows` of a view that is not released are not counted. `content_hash` stands for the rows without their order; of an append model it is None, for that is never
+    `rows` of a view that is not released are not counted. `new_rows` are those that the base did not have, where all that
+    it had stand; every row in any other case. `content_hash` stands for the rows without their order; of an append model it is None, for that is never
     skipped. `changed` is False when a reader could not tell the table from the base's.
     """
 
@@ -107,6 +108,11 @@ class ModelResult:
     @property
     def table(self) -> str:
         return f"{self.schema}.{self.name}"
+
+    @property
+    def grew(self) -> bool:
+        """Whether rows came by key to those of the base, and none went."""
+        return self.status is ModelStatus.MOVED and 0 < self.new_rows < self.rows
 
 
 @dataclass(frozen=True)

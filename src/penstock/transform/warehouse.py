@@ -7,20 +7,16 @@ import fcntl
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date
 from itertools import groupby
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 
 from penstock.errors import StorageError
-from penstock.sql.beside import another
 from penstock.sql.connection import connect
 from penstock.sql.names import literal, quote
 from penstock.sql.scan import read_scan
-from penstock.transform.result import ModelInput, ModelResult
+from penstock.transform.result import ModelInput
 from penstock.transform.selection import Change
 from penstock.transform.state import WarehouseState
 from penstock.transform.workspace import DATABASE, Limits
@@ -197,49 +193,3 @@ def columns(connection: duckdb.DuckDBPyConnection) -> Mapping[str, tuple[tuple[s
 def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     """Number of rows."""
     return int(connection.execute(f"SELECT count(*) FROM {relation(table)}").fetchall()[0][0])
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The rows of built models, on a connection that has their warehouse attached; threads may read side by side."""
-
-    connection: duckdb.DuckDBPyConnection
-
-    @contextmanager
-    def read(self, model: ModelResult, *, only_new: bool = False) -> Iterator[pa.RecordBatchReader]:
-        """The rows in batches, while the context is open.
-
-        `only_new` leaves out what the base already held; of a model that was built from nothing that is every row.
-        (In a table that only ever grows, row ids are 0, 1, 2, ... in the order of insertion.)
-        """
-        new = only_new and model.held_rows is not None
-        with another(self.connection) as own:
-            yield _select(own, model, f"rowid >= {model.held_rows}" if new else "true")
-
-    @contextmanager
-    def slice(self, model: ModelResult, first: date, last: date) -> Iterator[pa.RecordBatchReader]:
-        """The rows whose date lies in a range, both included."""
-        with another(self.connection) as own:
-            yield _select(own, model, _between(model, first, last))
-
-    def by_day(self, model: ModelResult) -> Mapping[date | None, int]:
-        """How many rows there are of each date."""
-        sql = f"SELECT {_day(model)}, count(*) FROM {relation(model.table)} GROUP BY ALL"
-        return dict(self.connection.execute(sql).fetchall())
-
-
-def _select(connection: duckdb.DuckDBPyConnection, model: ModelResult, condition: str) -> pa.RecordBatchReader:
-    names = ", ".join(quote(column.name) for column in model.columns)
-    sql = f"SELECT {names} FROM {relation(model.table)} WHERE {condition}"
-    return connection.sql(sql).to_arrow_reader(100_000)
-
-
-def _between(model: ModelResult, first: date, last: date) -> str:
-    """Whether a row's date lies in a range. The column stands bare, so blocks of other dates are not read."""
-    name = quote(model.slice_by or "")
-    low, high = literal(first.isoformat()), literal(last.isoformat())
-    return f"{name} >= date {low} AND {name} < date {high} + 1"
-
-
-def _day(model: ModelResult) -> str:
-    return f"CAST({quote(model.slice_by or '')} AS DATE)"

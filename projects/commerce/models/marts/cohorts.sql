@@ -2,6 +2,7 @@ with orders as (
 
     select
         store_id,
+        order_id,
         person_id,
         cast(date_trunc('month', date_key) as date) as month,
         order_number
@@ -65,13 +66,13 @@ ordered as (
 spent as (
 
     select
-        ledger.store_id,
+        orders.store_id,
         persons.cohort_month,
         cast(date_trunc('month', ledger.business_date) as date) as month,
         {{ base_sum('ledger.base_amount', 'ledger.is_net_sales') }} as net_sales
     from {{ ref('sales_ledger') }} as ledger
-    inner join persons on ledger.store_id = persons.store_id and ledger.person_id = persons.person_id
-    where not ledger.is_test
+    inner join orders on ledger.store_id = orders.store_id and ledger.order_id = orders.order_id
+    inner join persons on orders.store_id = persons.store_id and orders.person_id = persons.person_id
     group by 1, 2, 3
 
 )

@@ -10,6 +10,15 @@ with persons as (
 
 ),
 
+orders as (
+
+    select placed.store_id, placed.order_id, persons.cohort_month, persons.first_day
+    from {{ ref('fact_orders') }} as placed
+    inner join persons on placed.store_id = persons.store_id and placed.person_id = persons.person_id
+    where not placed.is_test
+
+),
+
 horizons as (
 
     select unnest([30, 90, 365]) as horizon_days
@@ -26,17 +35,16 @@ sizes as (
 earned as (
 
     select
-        persons.store_id,
-        persons.cohort_month,
-        ledger.business_date - persons.first_day as day,
+        orders.store_id,
+        orders.cohort_month,
+        ledger.business_date - orders.first_day as day,
         any_value(ledger.base_currency) as base_currency,
         cast(
             {{ base_sum('ledger.base_amount', 'ledger.is_net_sales') }} - {{ base_sum('ledger.base_cost') }}
             as decimal(38, 12)
         ) as gross_profit
     from {{ ref('sales_ledger') }} as ledger
-    inner join persons on ledger.store_id = persons.store_id and ledger.person_id = persons.person_id
-    where not ledger.is_test
+    inner join orders on ledger.store_id = orders.store_id and ledger.order_id = orders.order_id
     group by 1, 2, 3
 
 ),

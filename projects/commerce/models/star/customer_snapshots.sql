@@ -46,14 +46,15 @@ placed as (
 spent as (
 
     select
-        store_id,
-        person_id,
-        business_date,
-        {{ base_sum('base_amount', 'is_net_sales') }} as net_sales,
-        {{ base_sum('base_cost') }} as cost
-    from {{ ref('sales_ledger') }}
-    where person_id is not null and not is_test and (is_net_sales or base_cost <> 0)
-    group by store_id, person_id, business_date
+        orders.store_id,
+        orders.person_id,
+        ledger.business_date,
+        {{ base_sum('ledger.base_amount', 'ledger.is_net_sales') }} as net_sales,
+        {{ base_sum('ledger.base_cost') }} as cost
+    from {{ ref('sales_ledger') }} as ledger
+    inner join orders on ledger.store_id = orders.store_id and ledger.order_id = orders.order_id
+    where ledger.is_net_sales or ledger.base_cost <> 0
+    group by orders.store_id, orders.person_id, ledger.business_date
 
 ),
 
