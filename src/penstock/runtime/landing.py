@@ -17,8 +17,8 @@ from penstock.load.topic import land, landed_positions
 from penstock.log.protocol import Chunk, Log, Reader, beginning
 from penstock.release.pin import pins
 from penstock.runtime.event_log import open_log
+from penstock.runtime.full_disk import waiting_for_room
 from penstock.runtime.installation import Installation
-from penstock.runtime.room import waiting_for_room
 from penstock.runtime.run import LEASE as RUN
 from penstock.runtime.secret import pseudonym_key
 from penstock.runtime.topology import declared_topic

@@ -10,9 +10,9 @@ from functools import partial
 from penstock.errors import UsageError
 from penstock.log.protocol import Log
 from penstock.runtime.event_log import open_log
+from penstock.runtime.full_disk import waiting_for_room
 from penstock.runtime.installation import Installation
 from penstock.runtime.planned import graphs
-from penstock.runtime.room import waiting_for_room
 from penstock.runtime.topology import Running, open_topology
 from penstock.runtime.topology_state import TopologyState, tell
 from penstock.spec.problems import did_you_mean

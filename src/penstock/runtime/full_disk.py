@@ -1,4 +1,4 @@
-"""Room on the disk, waited for: what a full one refused is tried again until there is some."""
+"""A full disk, waited for: what it refused is tried again until there is room."""
 
 from __future__ import annotations
 
