@@ -48,6 +48,7 @@ AGGREGATES = (
 )
 TUMBLING = Window(WindowKind.TUMBLING, ("member",), AGGREGATES, size=timedelta(seconds=10))
 SLIDING = Window(WindowKind.SLIDING, ("member",), AGGREGATES, size=timedelta(seconds=12), slide=timedelta(seconds=3))
+FINE = Window(WindowKind.SLIDING, ("member",), AGGREGATES, size=timedelta(seconds=20), slide=timedelta(seconds=1))
 
 Row = Mapping[str, Any]
 ROW = st.fixed_dictionaries(
@@ -171,6 +172,56 @@ def test_final_windows_hold_what_lists_hold_whatever_the_order_and_the_cut(windo
         assert clocked.stage.size() == 0
 
     holds()
+
+
+@pytest.mark.parametrize("window", [SLIDING, FINE], ids=["four panes", "twenty panes"])
+def test_each_round_tells_of_sliding_windows_what_lists_hold_by_then(window: Window) -> None:
+    """Late rows, keys that come again after a gap and panes without rows included."""
+    assert window.size is not None
+    assert window.slide is not None
+    slide, length = window.slide.seconds, window.size.seconds
+
+    @settings(max_examples=30)
+    @given(HISTORY, CUTS, st.lists(st.integers(0, 70), max_size=5))
+    def holds(rows: list[Row], cuts: list[int], advances: list[int]) -> None:
+        clocked, counted = Clocked(WindowStage(window, SCHEMA, "at")), list[Row]()
+        for number, batch in enumerate([*recut(rows, cuts), []]):
+            before, steps = clocked.watermark, [*advances, *[0] * 9]
+            told = clocked.take(batch, until=steps[number] if batch else 200)
+            ends = {id(row): (row["at"] - START).seconds // slide * slide + slide for row in batch}
+            on_time = [row for row in batch if at(ends[id(row)] - slide + length) > before]
+            counted += on_time
+            expected = oracle(counted, window)
+            closing = {
+                key for key in expected if before < at((key[0] - START).total_seconds() + length) <= clocked.watermark
+            }
+            open_ones = {
+                (START + timedelta(seconds=ends[id(row)] - length), row["member"])
+                for row in on_time
+                if at(ends[id(row)]) > max(before, clocked.watermark)
+            }
+            finals, others = ([row for row in told if row["final"] is final] for final in (True, False))
+            assert close(by_window(finals), {key: expected[key] for key in closing})
+            assert close(by_window(others), {key: expected[key] for key in open_ones})
+            assert [row["window_end"] for row in finals] == sorted(row["window_end"] for row in finals)
+
+    holds()
+
+
+def test_the_most_frequent_of_a_sliding_window_changes_when_the_frequent_one_slides_out() -> None:
+    clocked = Clocked(WindowStage(SLIDING, SCHEMA, "at"))
+    titles = {0: "Emma", 1: "Emma", 4: "Ada", 13: "Ada", 14: None, 40: "Ulysses"}
+    clocked.take([row(seconds, title=title) for seconds, title in titles.items()])
+
+    told = {(one["window_end"] - START).seconds: one for one in clocked.take([], until=200)}
+
+    assert [(end, *one["top"]) for end, one in sorted(told.items())] == [
+        (3, "Emma"),
+        *((end, "Emma", "Ada") for end in (6, 9, 12)),
+        *((end, "Ada") for end in (15, 18, 21, 24)),
+        *((end, "Ulysses") for end in (42, 45, 48, 51)),
+    ]
+    assert [told[end]["different"] for end in (3, 6, 15, 24, 51)] == [1, 2, 1, 1, 1]
 
 
 @pytest.mark.parametrize("window", [TUMBLING, SLIDING], ids=["tumbling", "sliding"])

@@ -122,10 +122,13 @@ class Cells:
 
     def delta(self) -> bytes:
         """The cells that changed since the last delta or snapshot, and those that are gone since."""
-        empty = np.zeros(0, dtype=np.int64)
-        changed, dropped = (np.unique(np.concatenate([empty, *ids])) for ids in (self._changed, self._dropped))
-        changed = np.setdiff1d(changed, dropped, assume_unique=True)
-        return self._written(np.searchsorted(self.id[: self.count], changed), dropped)
+        changed, dropped = _distinct(self._changed), _distinct(self._dropped)
+        ids = self.id[: self.count]  # ascending, without those that were tidied away
+        cells = np.searchsorted(ids, changed)
+        known = cells < self.count
+        known[known] = ids[cells[known]] == changed[known]
+        cells = cells[known]
+        return self._written(cells[~self.gone[cells]], dropped)
 
     def snapshot(self) -> bytes:
         return self._written(self.here, np.zeros(0, dtype=np.int64))
@@ -175,3 +178,9 @@ class Cells:
                     if name.startswith(mark)
                 },
             )
+
+
+def _distinct(ids: Sequence[Ints]) -> Ints:
+    """All of them once, ascending."""
+    together = np.sort(np.concatenate([np.zeros(0, dtype=np.int64), *ids]))
+    return together[np.diff(together, prepend=-1) > 0]

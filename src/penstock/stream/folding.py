@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from penstock.stream.segment import Segments
-from penstock.stream.word_index import Ints
+from penstock.stream.word_index import Ints, Rows
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Folding:
 
 @dataclass(frozen=True)
 class Ranges:
-    """Results wanted: each of the cells `cells[lower:upper]`, at least one."""
+    """Results wanted: each of the cells `cells[lower:upper]`, at least one. Put in order of `lower`, they are in order
+    of `upper` too, as windows of one length are."""
 
     cells: Ints
     lower: Ints
@@ -40,6 +41,15 @@ class Ranges:
     def single(cls, cells: Ints) -> Ranges:
         places = np.arange(len(cells))
         return cls(cells, places, places + 1)
+
+    @property
+    def last(self) -> Ints:
+        """The last cell of each."""
+        return self.cells[self.upper - 1]
+
+    def take(self, order: Rows) -> Ranges:
+        """The same results in another order."""
+        return Ranges(self.cells, self.lower[order], self.upper[order])
 
 
 class MeasureState(Protocol):
@@ -64,3 +74,8 @@ def ranged(values: Ints, ranges: Ranges) -> Ints:
     before = np.concatenate([[0], np.cumsum(values)])
     sums: Ints = before[ranges.upper] - before[ranges.lower]
     return sums
+
+
+def counted(begin: Ints, lengths: Ints) -> Ints:
+    """From each of `begin` so many whole numbers, one after the other."""
+    return np.repeat(begin - np.cumsum(lengths) + lengths, lengths) + np.arange(int(lengths.sum()))

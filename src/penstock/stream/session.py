@@ -115,7 +115,7 @@ class SessionStage:
     def _told(self, cells: Ints, *, final: bool) -> pa.Table:
         bounds = (self._cells.start[cells], self._ends(cells))
         version = self._cells.rows[cells] + final
-        return told(self._cells, self.schema, (cells, Ranges.single(cells)), bounds, version, final)
+        return told(self._cells, self.schema, Ranges.single(cells), bounds, version, final)
 
     def delta(self) -> bytes:
         return self._cells.delta()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.stream.folding import Folding, Ranges
+from penstock.stream.folding import Folding, Ranges, counted
 from penstock.stream.key_index import KeyIndex
 from penstock.stream.segment import stable_order
 from penstock.stream.word_index import Ints, Keys, WordIndex, grown
@@ -60,10 +61,14 @@ class Tally:
         single = len(ranges.lower) == 0 or (ranges.upper - ranges.lower).max() == 1
         if self._most is None and single:
             return pa.array(self._different[ranges.cells[ranges.lower]])
-        wanted, value, count = self._totals(ranges)
+        order = stable_order(ranges.lower + ranges.upper)  # both ascend then
+        stays = self._stays(ranges.take(order))
+        back = np.empty(len(order), dtype=np.intp)
+        back[order] = np.arange(len(order))
         if self._most is None:
-            return pa.array(np.bincount(wanted, minlength=len(ranges.lower)))
-        return self._top(wanted, value, count, len(ranges.lower))
+            return pa.array(stays.different(len(order))[back])
+        wanted, pairs, count = stays.counted(self._count)
+        return self._top(order[wanted], self._value[pairs], count, len(order))
 
     def columns(self, cells: Ints) -> Mapping[str, pa.Array]:
         ranges_of, rows = self._rows_of(cells)
@@ -109,19 +114,11 @@ class Tally:
         rows = rows[stable_order(owner[rows])]
         return owner[rows], rows
 
-    def _totals(self, ranges: Ranges) -> tuple[Ints, Ints, Ints]:
-        """For each range and value: how many rows there are of it."""
-        owner, rows = self._rows_of(ranges.cells)
-        lower, upper = np.searchsorted(owner, ranges.lower), np.searchsorted(owner, ranges.upper)
-        lengths = upper - lower
-        wanted = np.repeat(np.arange(len(lengths)), lengths)
-        within = np.arange(len(wanted)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        pairs = rows[np.repeat(lower, lengths) + within]
-        index = WordIndex()
-        groups, first = index.slots(_pair_keys(wanted, self._value[pairs]))
-        total = np.zeros(len(index), dtype=np.int64)
-        np.add.at(total, groups, self._count[pairs])
-        return wanted[first], self._value[pairs[first]], total
+    def _stays(self, ranges: Ranges) -> Stays:
+        """Of the pairs in these cells, those with the same value beside each other, cell by cell."""
+        places, pairs = self._rows_of(ranges.cells)
+        order = stable_order(self._value[pairs])
+        return Stays.of(pairs[order], self._value[pairs[order]], places[order], ranges)
 
     def _top(self, wanted: Ints, value: Ints, count: Ints, length: int) -> pa.Array:
         values = self._values.take(pa.array(value))
@@ -133,6 +130,46 @@ class Tally:
         ends = np.cumsum(np.bincount(wanted[best], minlength=length))
         offsets = pa.array(np.concatenate([[0], ends]).astype(np.int32))
         return pa.ListArray.from_arrays(offsets, values.take(pa.array(order[best])))
+
+
+@dataclass(frozen=True)
+class Stays:
+    """From which result to which a pair is in the ranges, results in order of their bounds: it comes in at `enters`
+    and is out from `leaves` on. Until `last` it is the last one with its value there, from `first` on the first one.
+    """
+
+    pairs: Ints
+    enters: Ints
+    leaves: Ints
+    last: Ints
+    first: Ints
+
+    @classmethod
+    def of(cls, pairs: Ints, values: Ints, places: Ints, ranges: Ranges) -> Stays:
+        all_places = np.arange(len(ranges.cells))
+        enters = np.searchsorted(ranges.upper, all_places, side="right")[places]
+        leaves = np.maximum(np.searchsorted(ranges.lower, all_places, side="right")[places], enters)
+        same = values[1:] == values[:-1]
+        last, first = leaves.copy(), enters.copy()
+        last[:-1] = np.where(same, np.clip(enters[1:], enters[:-1], leaves[:-1]), leaves[:-1])
+        first[1:] = np.where(same, np.clip(leaves[:-1], enters[1:], leaves[1:]), enters[1:])
+        return cls(pairs, enters, leaves, last, first)
+
+    def different(self, results: int) -> Ints:
+        """How many different values each result has."""
+        come, go = (np.bincount(at, minlength=results + 1) for at in (self.enters, self.last))
+        return np.cumsum(come - go)[:results]
+
+    def counted(self, counts: Ints) -> tuple[Ints, Ints, Ints]:
+        """For each result and each value that it has: the result, a pair that has the value, and how often it is there.
+
+        Told by the last pair and by the first one, they come in the same order.
+        """
+        as_last, as_first = self.last - self.enters, self.leaves - self.first
+        until = np.cumsum(counts[self.pairs])
+        before = until - counts[self.pairs]
+        total = np.repeat(until, as_last) - np.repeat(before, as_first)
+        return counted(self.enters, as_last), np.repeat(self.pairs, as_last), total
 
 
 def _pair_keys(first: Ints, second: Ints) -> Keys:

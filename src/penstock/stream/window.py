@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
@@ -13,21 +12,13 @@ from penstock.spec.stream import FINAL, VERSION, WINDOW_END, WINDOW_START, Windo
 from penstock.stream.cells import Cells
 from penstock.stream.folding import Folding, Ranges, ranged
 from penstock.stream.number import Flags, one_array
+from penstock.stream.pane_run import PaneRun, near
 from penstock.stream.schema import DELETED, INSTANT, window_schema
-from penstock.stream.segment import Segments
+from penstock.stream.segment import Segments, stable_order
 from penstock.stream.stage import Moment, Produced
 from penstock.stream.word_index import Ints, Keys, WordIndex
 
 NEVER = np.iinfo(np.int64).max
-_NEAR = 20  # bits
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Windows to tell of: the cells whose key they have, the panes that they end with, and their own cells."""
-
-    cells: Ints
-    panes: Ints
 
 
 class WindowStage:
@@ -65,12 +56,15 @@ class WindowStage:
 
     def _fold(self, rows: pa.Table, times: Ints, panes: Ints) -> Ints:
         keys = self._cells.keys_of(rows)
-        near = _numbered(panes)
-        together = Segments.of((keys << int(near.max()).bit_length()) | near)
+        numbers = near(panes)
+        together = Segments.of((keys << int(numbers.max()).bit_length()) | numbers)
         first = together.order[together.starts]
         keys, panes = keys[first], panes[first]
-        cells, new = self._index.slots(_cell_keys(keys, panes))
-        self._cells.add(keys[new], panes[new], panes[new])
+        cells = self._index.find(_cell_keys(keys, panes))
+        new = np.flatnonzero(cells < 0)
+        if len(new):
+            self._index.enter(_cell_keys(keys[new], panes[new]))
+            cells[new] = self._cells.add(keys[new], panes[new], panes[new])
         folding = Folding(together.renamed(cells), times)
         self._cells.fold(folding, rows)
         self._oldest = min(self._oldest, int(panes.min()))
@@ -79,55 +73,40 @@ class WindowStage:
     def _provisional(self, changed: Ints, moment: Moment) -> pa.Table:
         """Of the windows that end with a pane that changed, those that stay open."""
         panes = self._cells.start[changed]
-        still = (panes + 1) * self._slide > max(moment.after, moment.before)
-        return self._told(changed[still], panes[still], final=False)
+        changed = changed[(panes + 1) * self._slide > max(moment.after, moment.before)]
+        if len(changed) == 0:
+            return self.schema.empty_table()
+        if self._panes == 1:
+            return self._told(Ranges.single(changed), self._cells.start[changed], final=False)
+        panes = self._cells.start[changed]
+        run = self._run(int(panes.min()) - self._panes + 1, int(panes.max()))
+        wanted = np.zeros(self._cells.count, dtype=bool)
+        wanted[changed] = True
+        ranges = run.ending_with(np.flatnonzero(wanted[run.cells]), self._panes)
+        return self._told(ranges, self._cells.start[ranges.last], final=False)
 
     def _final(self, moment: Moment) -> pa.Table:
         """The windows whose end lies beyond the watermark before, and not beyond the one after."""
         first, last = moment.before // self._slide, moment.after // self._slide - 1  # panes that they end with
         if self._oldest > last or first > last:
             return self.schema.empty_table()
-        cells = self._cells.here
-        panes = self._cells.start[cells]
-        cells = cells[(panes <= last) & (panes + self._panes > first)]
-        cells = self._in_order(cells)
-        panes, keys = self._cells.start[cells], self._cells.key[cells]
-        until = np.full(len(cells), NEVER)
-        until[:-1] = np.where(keys[1:] == keys[:-1], panes[1:], NEVER)  # from there on the next cell of the key tells
-        begin, end = np.maximum(panes, first), np.minimum(np.minimum(panes + self._panes, until), last + 1)
-        lengths = np.maximum(end - begin, 0)
-        ends = np.repeat(begin, lengths) + np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        return self._told(np.repeat(cells, lengths), ends, final=True)
+        run = self._run(first - self._panes + 1, last)
+        return self._told(*run.ending_between(first, last, self._panes), final=True)
 
-    def _told(self, cells: Ints, panes: Ints, *, final: bool) -> pa.Table:
-        """Rows of the windows of the keys of `cells` that end with `panes`."""
-        if len(cells) == 0:
+    def _run(self, first: int, last: int) -> PaneRun:
+        """The cells of the panes from `first` to `last`."""
+        panes = self._cells.start[: self._cells.count]
+        cells = np.flatnonzero((panes >= first) & (panes <= last) & ~self._cells.gone[: self._cells.count])
+        return PaneRun.of(cells, self._cells.key[cells], panes[cells], self._panes)
+
+    def _told(self, ranges: Ranges, panes: Ints, *, final: bool) -> pa.Table:
+        """Rows of the windows that end with `panes`, in that order."""
+        if len(panes) == 0:
             return self.schema.empty_table()
-        order = np.lexsort([self._cells.key[cells], panes])
-        cells, panes = cells[order], panes[order]
-        ranges = Ranges.single(cells) if self._panes == 1 else self._ranges(cells, panes)
-        ends = (panes + 1) * self._slide
+        order = stable_order(near(panes))
+        ranges, ends = ranges.take(order), (panes[order] + 1) * self._slide
         version = ranged(self._cells.rows[ranges.cells], ranges) + final
-        return told(self._cells, self.schema, (cells, ranges), (ends - self._panes * self._slide, ends), version, final)
-
-    def _ranges(self, cells: Ints, panes: Ints) -> Ranges:
-        """The cells of the same key in the panes of each window."""
-        near = self._cells.here
-        starts = self._cells.start[near]
-        near = self._in_order(near[(starts > panes.min() - self._panes) & (starts <= panes.max())])
-        distinct = np.unique(self._cells.start[near])
-        bits = len(distinct).bit_length()
-
-        def places(of: Ints, begin: Ints) -> Ints:
-            """Key and how many of the panes are earlier as one word."""
-            return (self._cells.key[of] << bits) | np.searchsorted(distinct, begin)
-
-        placed = places(near, self._cells.start[near])
-        lower, upper = places(cells, panes - self._panes + 1), places(cells, panes + 1)
-        return Ranges(near, np.searchsorted(placed, lower), np.searchsorted(placed, upper))
-
-    def _in_order(self, cells: Ints) -> Ints:
-        return cells[np.lexsort([self._cells.start[cells], self._cells.key[cells]])]
+        return told(self._cells, self.schema, ranges, (ends - self._panes * self._slide, ends), version, final)
 
     def _drop(self, watermark: int) -> None:
         """Forget the panes of which every window is final."""
@@ -177,16 +156,15 @@ def timely(rows: pa.Table, time: str) -> tuple[pa.Table, Ints, pa.Table]:
 def told(
     cells: Cells,
     schema: pa.Schema,
-    which: tuple[Ints, Ranges],
+    ranges: Ranges,
     bounds: tuple[Ints, Ints],
     version: Ints,
     final: bool | Flags,
 ) -> pa.Table:
-    """Rows of windows: the cells that their keys are of, what they are computed of, start and end, version."""
-    keyed, ranges = which
+    """Rows of windows: the cells that they are computed of, start and end, version."""
     start, end = (pa.array(bound).view(INSTANT) for bound in bounds)
     finals = pa.array(np.broadcast_to(np.asarray(final), version.shape))
-    columns = [*cells.by(keyed).columns, *(measure.over(ranges) for measure in cells.measures)]
+    columns = [*cells.by(ranges.last).columns, *(measure.over(ranges) for measure in cells.measures)]
     names = {WINDOW_START, WINDOW_END, VERSION, FINAL, DELETED}
     own = dict(zip((name for name in schema.names if name not in names), columns, strict=False))
     if DELETED in schema.names:
@@ -198,14 +176,6 @@ def told(
 def micros(length: timedelta | None) -> int:
     assert length is not None  # the declaration was judged
     return length // timedelta(microseconds=1)
-
-
-def _numbered(panes: Ints) -> Ints:
-    """The panes as small numbers in their order: their distance from the first, or their rank when one is far away."""
-    distance: Ints = panes - panes.min()
-    if int(distance.max()).bit_length() <= _NEAR:
-        return distance
-    return np.unique(panes, return_inverse=True)[1].astype(np.int64)
 
 
 def _cell_keys(keys: Ints, panes: Ints) -> Keys:
