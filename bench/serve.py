@@ -7,14 +7,13 @@ by the server of the product with one worker. The load is open (see `load`): ans
 from __future__ import annotations
 
 import json
-import os
 import random
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,11 +22,13 @@ from bench.figure import Figure, Outcome
 from bench.machine import percentile
 from bench.server import ended, free_port, until_answered
 from penstock.serve.agreement import GoldColumn, fitted
-from penstock.serve.asgi import VARIABLE, setting
 from penstock.serve.feed import column_types, slices
+from penstock.serve.live import LiveDoor
 from penstock.spec.endpoint import Endpoint, Ordering
+from penstock.spec.live_endpoint import LiveEndpoint
 from penstock.sql.connection import connect
 from penstock.store.collection import collections, version_of
+from penstock.store.live import LiveShape, LiveTable
 from penstock.store.manifest import Manifest
 from penstock.store.sqlite import SqliteStore
 from penstock.world import real_world
@@ -54,10 +55,19 @@ ENDPOINTS = (
         parent="member_id",
     ),
 )
+LIVE_MEMBERS, LIVE_DAYS = 50_000, 20  # a million rows
+LIVE = LiveEndpoint(
+    "/members/{id}/days",
+    "member_days",
+    ("branch", "member_id", "day", "loans", "fees"),
+    parent="member_id",
+    order=(Ordering("day", descending=True),),
+)
 SERVER = (
-    "import sys; from pathlib import Path; from penstock.runtime.worker import NAME\n"
-    "from penstock.serve.server import listen\n"
-    "listen(NAME, Path(sys.argv[1]), Path(sys.argv[2]), host='127.0.0.1', port=int(sys.argv[3]), workers=1)"
+    "import json, sys; from pathlib import Path; from penstock.runtime.worker import NAME\n"
+    "from penstock.serve.live import LiveDoor; from penstock.serve.server import listen\n"
+    "store, root, port, live = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), json.loads(sys.argv[4])\n"
+    "listen(NAME, store, root, host='127.0.0.1', port=port, workers=1, live=LiveDoor.of_record(live))"
 )
 
 
@@ -78,6 +88,7 @@ def run(folder: Path) -> Outcome | None:
     refreshed = [refresh(folder / "store", MEMBERS, LOANS, release=number) for number in range(1, ROUNDS + 1)]
     large = refresh(folder / "large", MEMBERS * 10, LOANS * 10, release=1)
     print(f"  store refreshed in {statistics.median(refreshed):.2f} s, ten times the size in {large:.2f} s", flush=True)
+    fill_live(folder / "live")
     chance = random.Random(7)
     requests = {
         "document": [f"/loans/L{chance.randrange(LOANS):07}" for _ in range(4000)],
@@ -86,6 +97,7 @@ def run(folder: Path) -> Outcome | None:
             f"/loans?branch=b{chance.randrange(50)}&skip={chance.randrange(900)}" for _ in range(4000)
         ],
         "list below a row": [f"/members/M{chance.randrange(MEMBERS):06}/loans" for _ in range(4000)],
+        "live list below a row": [f"/members/M{chance.randrange(LIVE_MEMBERS):06}/days" for _ in range(4000)],
     }
     asked, most = Asked(), dict[str, float]()
     with served(folder / "store", folder) as address:
@@ -118,6 +130,7 @@ def run(folder: Path) -> Outcome | None:
             f"{RATE} requests a second, open loop, {SECONDS} s each, median of {ROUNDS} rounds; one worker, 32 connections.",
             beside,
             f"{MEMBERS:,} members and {LOANS:,} loans; random documents, random pages of 100 rows over the whole list.",
+            f"Live: {LIVE_MEMBERS * LIVE_DAYS:,} rows; the {LIVE_DAYS} of one member, who is not the first of the key.",
             ledger_note,
         ],
     )
@@ -126,7 +139,7 @@ def run(folder: Path) -> Outcome | None:
 def figures(asked: Asked, most: dict[str, float], refreshed: Sequence[float], large: float) -> Iterator[Figure]:
     yield Figure("document, p99", asked.p("document", 99), "ms", 5)
     yield Figure("list of 100 rows, p99", asked.p("list of 100 rows", 99), "ms", 20)
-    for kind in ("list of one branch", "list below a row"):
+    for kind in ("list of one branch", "list below a row", "live list below a row"):
         yield Figure(f"{kind}, p99", asked.p(kind, 99), "ms", 20)
     for kind in ("document", "list of 100 rows"):
         yield Figure(f"{kind}, p50", asked.p(kind, 50), "ms")
@@ -161,13 +174,27 @@ def refresh(store: Path, members: int, loans: int, *, release: int) -> float:
         return time.perf_counter() - began
 
 
+def fill_live(folder: Path) -> None:
+    """The live table: what every member lent on every day."""
+    with connect(threads=1) as connection:
+        rows = connection.sql(
+            "SELECT 'north' AS branch, printf('M%06d', m) AS member_id, DATE '2024-01-01' + CAST(d AS INTEGER) AS day, "
+            "m * 7 % 5 AS loans, CAST(m % 977 / 100 AS DECIMAL(18,2)) AS fees "
+            f"FROM range({LIVE_MEMBERS}) AS members (m), range({LIVE_DAYS}) AS days (d)"
+        ).to_arrow_table()
+    key = ["branch", "member_id", "day"]
+    with closing(
+        LiveTable(folder, LiveShape.of("member_days", rows.schema, key, version="1", indexed=["member_id"]))
+    ) as to:
+        to.apply(rows, "{}")
+
+
 @contextmanager
 def served(store: Path, root: Path) -> Iterator[str]:
     """The address of a server of its own process."""
     port = free_port()
-    environment = {**os.environ, VARIABLE: setting(store=store, root=root, cors=())}
-    command = [sys.executable, "-c", SERVER, str(store), str(root), str(port)]
-    process = subprocess.Popen(command, env=environment)
+    live = json.dumps(LiveDoor((LIVE,)).as_record())
+    process = subprocess.Popen([sys.executable, "-c", SERVER, str(store), str(root), str(port), live])
     with ended(process):
         yield until_answered(process, port)
 
