@@ -37,8 +37,8 @@ def _does(node: Node) -> str:
             return f"{form} of {declared.partitions} partition(s), held to the contract of {contract.dataset}"
         case Intake(topic):
             return f"rows of {topic}, made by another topology"
-        case Select(sql):
-            return sql
+        case Select() as select:
+            return select.sql
         case Deduplicate(key, horizon):
             return f"the first row of each ({', '.join(key)}) within {format_duration(horizon)}"
         case Lookup(table, on, columns):

@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 from penstock.conform.counts import Counts
 from penstock.errors import PenstockError
 from penstock.spec.stream import Lookup, Score
+from penstock.stream.fused import fused
 from penstock.stream.incoming import REJECTED_SCHEMA, Incoming
-from penstock.stream.plan import ROWS, Graph, Intake, Node, Select, Sink
+from penstock.stream.plan import ROWS, Graph, Intake, Node, Sink
 from penstock.stream.schema import OFFSET, PARTITION, SYSTEM
 from penstock.stream.stage import KeyedStage, Moment, Stage
 from penstock.stream.state import pack, unpack
@@ -60,6 +61,9 @@ class Pipeline:
     incoming: Mapping[str, Incoming]
     stages: Mapping[str, Stage]
 
+    def __post_init__(self) -> None:
+        self._computed = fused(self.graph)
+
     def take(self, taken: Mapping[str, pa.Table], unreadable: pa.Table | None = None) -> Came:
         """Hold the rows of each topic, payload with partition and offset, to their contracts. `unreadable` are of
         REJECTED_SCHEMA: rows that the log itself could not read."""
@@ -91,15 +95,16 @@ class Pipeline:
     def process(self, came: Came, moment: Moment) -> Outcome:
         """Take what came in through the graph."""
         rows, late = dict(came.rows), [LATE_SCHEMA.empty_table()]
-        for node in self.graph.nodes:
+        for one in self._computed:
+            node = one.node
             if isinstance(node.does, Intake):
                 continue
-            inputs = tuple(rows[name] for name in node.reads)
-            if isinstance(node.does, Select | Lookup | Score) and inputs[0].num_rows == 0:
+            inputs = tuple(rows[name] for name in one.reads)
+            if (one.sql is not None or isinstance(node.does, Lookup | Score)) and inputs[0].num_rows == 0:
                 rows[node.name] = _nothing(node)
                 continue
-            if isinstance(node.does, Select):
-                rows[node.name] = self._sql(node.does.sql, inputs[0])
+            if one.sql is not None:
+                rows[node.name] = self._sql(one.sql, inputs[0])
                 continue
             produced = self.stages[node.name].process(inputs, moment)
             rows[node.name] = produced.rows

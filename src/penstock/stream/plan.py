@@ -56,9 +56,19 @@ class Intake:
 
 @dataclass(frozen=True)
 class Select:
-    """`sql` over `rows`, which keeps the order of rows and their system columns."""
+    """SQL over rows, which keeps their order and their system columns: `head`, where the rows are from, `tail`."""
 
-    sql: str
+    head: str
+    tail: str
+
+    @property
+    def sql(self) -> str:
+        """Over the relation `rows`."""
+        return f"{self.head}{ROWS}{self.tail}"
+
+    def over(self, query: str) -> str:
+        """Over what a query gives."""
+        return f"{self.head}({query}){self.tail}"
 
 
 @dataclass(frozen=True)
@@ -207,12 +217,13 @@ class _Planning:
         rows, reads = before.schema, step.reads
         match step.operation:
             case Filter(expression):
-                sql = f"SELECT * FROM {ROWS} WHERE {condition(expression, rows, kind='filter', where=step.place)}"
-                self._typed(sql, rows, step.place)
-                return Select(sql), rows, reads
+                met = condition(expression, rows, kind="filter", where=step.place)
+                select = Select("SELECT * FROM ", f" WHERE {met}")
+                self._typed(select.sql, rows, step.place)
+                return select, rows, reads
             case Derive(columns):
-                sql, schema = self._derived(columns, rows, step.place)
-                return Select(sql), schema, reads
+                select, schema = self._derived(columns, rows, step.place)
+                return select, schema, reads
             case Lookup() as lookup:
                 return lookup, self._looked_up(lookup, rows, step.place), reads
             case Running() as running:
@@ -243,14 +254,15 @@ class _Planning:
             case operation:
                 return operation, rows, reads
 
-    def _derived(self, columns: tuple[tuple[str, str], ...], rows: pa.Schema, where: str) -> tuple[str, pa.Schema]:
+    def _derived(self, columns: tuple[tuple[str, str], ...], rows: pa.Schema, where: str) -> tuple[Select, pa.Schema]:
         """SQL and schema; a later column may use an earlier one."""
-        sql, schema = ROWS, rows
-        for name, expression in columns:
+        head, schema = "", rows
+        for count, (name, expression) in enumerate(columns, start=1):
             compiled = row_expression(expression, schema.names, kind="expression", where=where)
-            sql = f"(SELECT *, TRY({compiled.sql}) AS {quote(name)} FROM {sql})"
-            schema = self._typed(f"SELECT * FROM {sql}", rows, where)
-        return f"SELECT * FROM {sql}", schema
+            head = f"(SELECT *, TRY({compiled.sql}) AS {quote(name)} FROM {head}"
+            select = Select(f"SELECT * FROM {head}", ")" * count)
+            schema = self._typed(select.sql, rows, where)
+        return select, schema
 
     def _looked_up(self, lookup: Lookup, rows: pa.Schema, where: str) -> pa.Schema:
         table = self.describe(lookup.table)
