@@ -131,6 +131,20 @@ def test_what_becomes_of_a_value_does_not_depend_on_its_neighbours(values: list[
     }
 
 
+def test_poison_among_many_rows_changes_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    codec = JsonCodec(SCHEMA)
+    strange = [*POISON, *FOREIGN]
+    values: list[bytes | None] = [b'{"whole": %d, "moment": "2026-03-02T09:00:00Z"}' % number for number in range(3000)]
+    values[50:2900:50] = [strange[number % len(strange)] for number in range(57)]
+    alone = [codec.decode([value]) for value in values]
+    monkeypatch.setattr(codec, "_one_by_one", None)  # few among many: the others are not looked at one by one
+    rows, bad = codec.decode(values)
+    assert rows.to_pylist() == [row for found, _ in alone for row in found.to_pylist()]
+    assert {number: str(why) for number, why in bad.items()} == {
+        number: str(why[0]) for number, (_, why) in enumerate(alone) if why
+    }
+
+
 def test_a_missing_column_is_null() -> None:
     found, bad = JsonCodec(SCHEMA).decode([b"{}", b' {"whole": 3} '])
     assert (found.column("whole").to_pylist(), bad) == ([None, 3], {})

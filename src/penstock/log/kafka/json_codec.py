@@ -8,7 +8,6 @@ objects, of the same.
 from __future__ import annotations
 
 import base64
-import io
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -19,12 +18,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.json as pj
 
+from penstock.log.kafka.json_lines import is_line, parse, read_around
 from penstock.log.protocol import LogError
 
 _SPECIAL = '["\\\\\\x00-\\x1f]'
 _FEW = 16
+_UNREADABLE = (pa.ArrowInvalid, TypeError, InvalidOperation, ValueError)
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -67,7 +67,30 @@ class JsonCodec:
         is read with others.
         """
         found = self._at_once(values)
-        return self._one_by_one(values) if found is None else (found, {})
+        if found is not None:
+            return found, {}
+        read = self._around(values)
+        return self._one_by_one(values) if read is None else read
+
+    def _around(self, values: Sequence[bytes | None]) -> tuple[pa.RecordBatch, dict[int, NotReadable]] | None:
+        """Few that cannot be read are judged by themselves, all others are read at once; None with too many."""
+        read = read_around(values, self._read)
+        if read is None:
+            return None
+        table, numbers = read
+        columns = [_typed_or_none(table[one.name], one.type) for one in self._schema]
+        if any(column is None for column in columns):
+            wrong = [one for one, column in zip(self._schema, columns, strict=True) if column is None]
+            doubtful = {place for one in wrong for place in _doubtful(_whole(table[one.name]), one.type)}
+            kept = [place for place in range(len(numbers)) if place not in doubtful]
+            if not kept:
+                return None
+            table, numbers = table.take(kept), [numbers[place] for place in kept]
+            columns = [_typed(table[one.name], one.type) for one in self._schema]
+        rows = pa.RecordBatch.from_arrays(columns, schema=self._schema)
+        bad: dict[int, NotReadable] = {}
+        others = sorted(set(range(len(values))).difference(numbers))
+        return _in_order([(rows, numbers), self._alone(values, others, bad)]), bad
 
     def _one_by_one(self, values: Sequence[bytes | None]) -> tuple[pa.RecordBatch, dict[int, NotReadable]]:
         """Sorts out what stands in the way of reading the others at once."""
@@ -83,8 +106,7 @@ class JsonCodec:
                 else:
                     plain.append(number)
         pieces = [*self._halved(values, plain, bad), self._alone(values, special, bad)]
-        order = pc.array_sort_indices(pa.array([number for _, numbers in pieces for number in numbers], pa.int64()))
-        return pa.concat_batches([rows for rows, _ in pieces]).take(order), bad
+        return _in_order(pieces), bad
 
     def _halved(
         self, values: Sequence[bytes | None], numbers: list[int], bad: dict[int, NotReadable]
@@ -127,20 +149,16 @@ class JsonCodec:
         """All of them, or None: every value is one object on one line, so there are as many rows as values."""
         if not values:
             return pa.RecordBatch.from_pylist([], self._schema)
-        if not all(one and one[:1] == b"{" and one[-1:] == b"}" and b"\n" not in one for one in values):
+        if not all(map(is_line, values)):
             return None
         data = b"\n".join(values)  # type: ignore[arg-type]
         try:
             data.decode()
-            table = pj.read_json(
-                io.BytesIO(data),
-                read_options=pj.ReadOptions(use_threads=False, block_size=len(data) + 1),
-                parse_options=pj.ParseOptions(explicit_schema=self._read, unexpected_field_behavior="ignore"),
-            )
-            columns = [_typed(table[one.name], one.type) for one in self._schema]
-        except (pa.ArrowInvalid, TypeError, InvalidOperation, ValueError):
+            table = parse(pa.py_buffer(data), self._read)
+        except (pa.ArrowInvalid, UnicodeDecodeError):
             return None
-        if table.num_rows != len(values) or not all(_is_finite(column) for column in columns):
+        columns = [_typed_or_none(table[one.name], one.type) for one in self._schema]
+        if table.num_rows != len(values) or any(column is None for column in columns):
             return None
         return pa.RecordBatch.from_arrays(columns, schema=self._schema)
 
@@ -223,9 +241,39 @@ def _quoted(column: pa.Array) -> pa.Array:
     return pc.replace_with_mask(plain, special, escaped)
 
 
-def _typed(column: pa.ChunkedArray, type: pa.DataType) -> pa.Array:
+def _in_order(pieces: Sequence[tuple[pa.RecordBatch, list[int]]]) -> pa.RecordBatch:
+    """Rows by the numbers that go with them."""
+    order = pc.array_sort_indices(pa.array([number for _, numbers in pieces for number in numbers], pa.int64()))
+    return pa.concat_batches([rows for rows, _ in pieces]).take(order)
+
+
+def _doubtful(column: pa.Array, type: pa.DataType, first: int = 0) -> Iterator[int]:
+    """The places of values that may not be of the type: halved until each is found."""
+    if _typed_or_none(column, type) is not None:
+        return
+    if len(column) == 1:
+        yield first
+        return
+    half = len(column) // 2
+    yield from _doubtful(column[:half], type, first)
+    yield from _doubtful(column[half:], type, first + half)
+
+
+def _typed_or_none(column: pa.Array | pa.ChunkedArray, type: pa.DataType) -> pa.Array | None:
+    try:
+        found = _typed(column, type)
+    except _UNREADABLE:
+        return None
+    return found if _is_finite(found) else None
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
     whole = column.combine_chunks()
-    whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+    return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+
+
+def _typed(column: pa.Array | pa.ChunkedArray, type: pa.DataType) -> pa.Array:
+    whole = _whole(column) if isinstance(column, pa.ChunkedArray) else column
     if pa.types.is_binary(type):
         found = [None if one is None else base64.b64decode(one, validate=True) for one in whole.to_pylist()]
         return pa.array(found, type)
