@@ -22,7 +22,6 @@ from penstock.runtime.served import Served, is_served, served, serving_store
 from penstock.serve.agreement import GoldColumn, Tables, early_problems, fitted, judge
 from penstock.serve.feed import key_faults, slices
 from penstock.serve.kind import instant
-from penstock.serve.live import LiveDoor
 from penstock.spec.endpoint import Endpoint
 from penstock.spec.project import Project, Severity
 from penstock.store.collection import Collection, collections, version_of
@@ -33,6 +32,7 @@ from penstock.transform.result import GOLD, ModelResult
 from penstock.world import Clock
 
 if TYPE_CHECKING:
+    from penstock.serve.live import LiveDoor
     from penstock.transform.graph import Graph, Node
 
 
@@ -91,6 +91,8 @@ def _serve(installation: Installation, *, host: str, port: int, workers: int, re
 
 def live_door(installation: Installation) -> LiveDoor:
     """What is served of live tables, and by which topology each is kept."""
+    from penstock.serve.live import LiveDoor  # brings FastAPI, which a run has no use for
+
     project = installation.project
     topologies = {
         output.name: topology.name
