@@ -126,7 +126,7 @@ def released(data: Path) -> dict[str, pa.Table]:
 
 
 def lived(folder: Path, gold: Mapping[str, pa.Table]) -> None:
-    """The live table of metrics; `gold` is the release that orders and lines are looked up in.
+    """The live tables of metrics; `gold` is the release that orders and lines are looked up in.
 
     Every row comes twice, lines and refunds within the lateness of each other in any order."""
     stores = pa.Table.from_pylist(delivered("stores")).select(["store_id", "base_currency", "timezone"])
@@ -154,10 +154,10 @@ def lived(folder: Path, gold: Mapping[str, pa.Table]) -> None:
     for name in (*(one for one, *_ in HISTORY), "metrics_live"):
         desk(name).finish()
     metrics = desk("metrics_live")
-    (sink,) = metrics.graph.sinks
-    table = LiveTable(folder, live_shape(metrics.graph, sink))
-    table.apply(pa.Table.from_pylist(metrics.rows(sink.output.topic), schema=sink.schema), "all")
-    table.close()
+    for sink in metrics.graph.sinks:
+        table = LiveTable(folder, live_shape(metrics.graph, sink))
+        table.apply(pa.Table.from_pylist(metrics.rows(sink.output.topic), schema=sink.schema), "all")
+        table.close()
 
 
 def agreement(gold: Mapping[str, pa.Table], folder: Path) -> Outcome:
@@ -177,6 +177,6 @@ def told_by_day(folder: Path) -> list[tuple[Any, ...]]:
     with connect() as connection:
         define_live(connection, folder, PROJECT.checks)
         return connection.sql(
-            "SELECT store_id, business_date, metric, sum(numerator), sum(denominator) FROM live.real_time_metrics"
-            " WHERE window_length = 'P1D' GROUP BY ALL HAVING sum(numerator) <> 0"
+            "SELECT store_id, business_date, metric, sum(numerator), sum(denominator) FROM live.metric_days"
+            " GROUP BY ALL HAVING sum(numerator) <> 0"
         ).fetchall()
