@@ -17,11 +17,15 @@ import sqlite3
 import sys
 from contextlib import closing
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pyarrow as pa
 
+from penstock.log import volume
+from penstock.log.embedded import EmbeddedLog
 from penstock.runtime.event_log import open_log
 from penstock.runtime.installation import Installation
 from penstock.runtime.landing import land_topics
@@ -52,6 +56,7 @@ FOLLOWED = """\
 BATCHES, ROWS, MEMBERS = 2, 12, 5
 TOPIC, LEDGER = "loans_typed", "ledger"
 LIMITS = Limits(rows=8, rounds_per_snapshot=2)
+SEGMENTS = volume.Limits(segment_bytes=4000)
 
 
 def rows_of(batch: int) -> list[Row]:
@@ -115,10 +120,11 @@ def work(root: Path, disk: LocalDisk) -> None:
     """All batches that the log does not have yet, each taken along the whole road."""
     installation = Installation.at(root, world=replace(real_world(), disk=disk))
     more = True
-    while more:
-        more = append(root, installation)
-        stream(installation, until_idle=True, limits=LIMITS)
-        land_topics(installation, [TOPIC], until_idle=True)
+    with patch.object(EmbeddedLog, "open", partial(EmbeddedLog.open, limits=SEGMENTS)):
+        while more:
+            more = append(root, installation)
+            stream(installation, until_idle=True, limits=LIMITS)
+            land_topics(installation, [TOPIC], until_idle=True)
 
 
 def append(root: Path, installation: Installation) -> bool:
