@@ -44,6 +44,7 @@ def through(root: Path, *steps: str, personal: str = "title") -> dict[str, str]:
         ("{deduplicate: {key: [loan], horizon: PT1H}}", MADE),
         ("{derive: {a: lower(title), b: a || member, c: length(Title)}}", MADE | dict.fromkeys("abc", "loans.title")),
         ('{derive: {a: sha256(title), b: "md5(lower(title))", c: member}}', MADE),
+        ('{derive: {a: "(title"}}', MADE),  # refused where it is compiled
         (WINDOW % ("member", "fee"), {}),
         (WINDOW % ("title", "title"), MADE | {"most": "loans.title"}),
         (RUNNING % "fee", MADE),

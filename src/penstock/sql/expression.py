@@ -64,11 +64,15 @@ def row_expression(text: str, names: Iterable[str], *, kind: str, where: str) ->
 
 def shown_columns(text: str) -> tuple[str, ...]:
     """The columns whose values the result of an expression may show, as they are written; what is hashed is not shown.
+    None of what is no expression: it is refused where it is compiled.
 
     >>> shown_columns("concat(name, sha256(mail), lower(CITY))")
     ('name', 'CITY')
     """
-    tree = sqlglot.parse_one(text, dialect="duckdb")
+    try:
+        tree = sqlglot.parse_one(text, dialect="duckdb")
+    except SqlglotError:
+        return ()
     walked = tree.walk(prune=lambda node: _function_name(node) in HASHES)
     return tuple(dict.fromkeys(node.name for node in walked if isinstance(node, exp.Column)))
 
