@@ -45,6 +45,12 @@ BEGIN = 1_767_225_600_000_000  # 2026-01-01, microseconds
 AT = pa.timestamp("us", tz="UTC")
 EVENTS = pa.schema([*SYSTEM, ("user", pa.string()), ("amount", pa.decimal128(18, 2)), ("at", AT)])
 VISITS = pa.schema([*SYSTEM, ("who", pa.string()), ("came", AT), ("visit", pa.int64())])
+SLIDING = (  # keys, rows a second of event time, rounds, rows of a round
+    (20, 10_000, 40, BATCH),
+    (1000, 500_000, 40, 200_000),
+    (1000, 500_000, 160, BATCH),
+    (1000, 10_000, 40, BATCH),
+)
 SUMS = (Aggregate("events", Measure.COUNT), Aggregate("total", Measure.SUM, "amount"))
 
 
@@ -144,20 +150,23 @@ def sliding() -> Measured:
         Window(WindowKind.TUMBLING, ("user",), SUMS, size=size),
         Window(WindowKind.SLIDING, ("user",), SUMS, size=size, slide=slide),
     )
-    for keys, per_second, rounds in ((20, 10_000, 40), (1000, 500_000, 200), (1000, 10_000, 40)):
+    for keys, per_second, rounds, count in SLIDING:
         ratios = []
         for _ in range(3):
-            tumbling, panes = _finalised([_window(one) for one in both], keys, per_second, rounds)
+            tumbling, panes = _finalised([_window(one) for one in both], keys, per_second, (rounds, count))
             ratios.append(panes / tumbling)
-        name = f"sliding 10 s / 100 ms against tumbling 10 s, {keys:,} keys at {per_second:,} rows/s"
+        name = (
+            f"sliding 10 s / 100 ms against tumbling 10 s, {keys:,} keys at {per_second:,} rows/s, rounds of {count:,}"
+        )
         yield Figure(name, statistics.median(ratios), "x", bar=1.3), ratios
 
 
-def _finalised(stages: Sequence[KeyedStage], keys: int, per_second: float, rounds: int) -> list[float]:
-    """CPU seconds of each stage for all rows and the windows that are left at the end."""
+def _finalised(stages: Sequence[KeyedStage], keys: int, per_second: float, rounds_of: tuple[int, int]) -> list[float]:
+    """CPU seconds of each stage for so many rounds of so many rows, and the windows that are left at the end."""
+    rounds, count = rounds_of
     traffic, seconds, watermark = Traffic(keys, exponent=0.0, per_second=per_second), [0.0] * len(stages), BEGINNING
     for number in range(rounds + 1):
-        rows = traffic.events(BATCH if number < rounds else 0)
+        rows = traffic.events(count if number < rounds else 0)
         after = traffic.now + (-5_000_000 if number < rounds else 20_000_000)
         for place, stage in enumerate(stages):
             begin = time.process_time()
