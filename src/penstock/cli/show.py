@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from penstock.runtime.demo import DemoReport
     from penstock.runtime.doctor import Finding
     from penstock.runtime.explain import Explanation
+    from penstock.runtime.landing_state import LandingState
     from penstock.runtime.plan import Plan
     from penstock.runtime.quarantine import Overview, Refused
     from penstock.runtime.report import RunReport
@@ -269,11 +270,15 @@ def status(read: Status, *, as_json: bool) -> None:
         )
     if read.topologies:
         topologies(read.topologies)
+    if read.landings:
+        _landings(read.landings)
     if read.parts:
         table(
             ("part", "running", "process", "restarts", "last exit", "given up"),
             ((p.part, p.is_running, str(p.process or "-"), p.restarts, p.last_exit, p.given_up) for p in read.parts),
         )
+    for one in read.commits:
+        line(f"{one.part}: last commit {_of_micros(one.at)}, {one.what}")
     if read.quality:
         _quality(read.quality)
     for text in read.notes:
@@ -291,18 +296,51 @@ def _quality(scores: Sequence[QualityScore]) -> None:
 
 def topologies(states: Sequence[TopologyState]) -> None:
     table(
-        ("topology", "running", "round", "rows", "rejected", "late", "lag", "watermark", "remembers"),
+        (
+            "topology",
+            "running",
+            "round",
+            "committed",
+            "rows",
+            "rows/s",
+            "rejected",
+            "late",
+            "lag",
+            "watermark",
+            "remembers",
+        ),
         (
             (
                 one.topology,
                 one.is_running,
                 one.round,
+                _of_micros(one.committed),
                 one.counts.get("rows_in", 0),
+                one.rate if one.is_running else None,
                 one.counts.get("quarantined", 0),
                 one.counts.get("late", 0),
                 one.lag,
                 _of_micros(one.watermark),
                 ", ".join(f"{name} {size:,}" for name, size in one.keys.items()),
+            )
+            for one in states
+        ),
+    )
+
+
+def _landings(states: Sequence[LandingState]) -> None:
+    table(
+        ("topic to the lake", "running", "commits", "committed", "rows", "rows/s", "quarantined", "lag"),
+        (
+            (
+                one.topic,
+                one.is_running,
+                one.commits,
+                _of_micros(one.committed),
+                one.rows,
+                one.rate if one.is_running else None,
+                one.malformed + one.quarantined,
+                one.lag,
             )
             for one in states
         ),

@@ -13,12 +13,14 @@ from penstock.lake.lease import Lease
 from penstock.lake.upkeep import Retention, expire
 from penstock.load.silver import Settings, settle
 from penstock.load.tables import bronze_name
-from penstock.load.topic import land, landed_positions
+from penstock.load.topic import Landed, land, landed_positions
 from penstock.log.protocol import Chunk, Log, Reader, beginning
 from penstock.release.pin import pins
 from penstock.runtime.event_log import open_log
 from penstock.runtime.full_disk import waiting_for_room
 from penstock.runtime.installation import Installation
+from penstock.runtime.landing_state import LandingState, tell
+from penstock.runtime.rate import Rate
 from penstock.runtime.run import LEASE as RUN
 from penstock.runtime.secret import pseudonym_key
 from penstock.runtime.topology import declared_topic
@@ -29,6 +31,7 @@ LEASE = "land"
 SECONDS_PER_COMMIT = 1.0
 ROWS_PER_COMMIT = 500_000
 COMMITS_PER_EXPIRY = 20
+SECONDS_PER_STATE = 1.0
 _ROWS_PER_POLL = 50_000
 
 
@@ -63,6 +66,10 @@ class _Way:
     waiting: list[Chunk] = field(default_factory=list)
     since: float = 0.0
     unsettled: bool = True  # also what was left by the process before
+    offsets: dict[int, int] = field(default_factory=dict)  # up to where bronze is
+    last: Landed | None = None
+    committed: int | None = None  # microseconds since 1970
+    rate: Rate = field(default_factory=Rate)
 
     def turn(self, *, at_once: bool) -> bool:
         """Read what is there; commit when a second has passed, enough rows wait, or `at_once`."""
@@ -83,7 +90,9 @@ class _Way:
         """Read on from where bronze is."""
         name = self.topic.name
         known = {(name, part): at for part, at in landed_positions(self.lake, name).items()}
-        self.reader = self.log.reader(beginning(self.log, name) | known)
+        begin = beginning(self.log, name) | known
+        self.offsets = {part: at.offset for (_, part), at in begin.items()}
+        self.reader = self.log.reader(begin)
         self.waiting = []
 
     def _commit(self) -> None:
@@ -110,10 +119,32 @@ class _Way:
         self.landing.commits += 1
         self.landing.rows += landed.counts.rows_in
         self.landing.malformed += landed.counts.quarantined
+        self.last, self.committed = landed, _micros(self.installation)
+        self.offsets |= {part: at.offset for part, at in landed.positions.items()}
         positions = {(name, part): at for part, at in landed.positions.items()}
         self.log.save_positions(reader_of(name), positions)
         if self.landing.commits % COMMITS_PER_EXPIRY == 0:
             self._expire()
+
+    def tell(self) -> None:
+        """How far the topic is, for others to see."""
+        clock, done = self.installation.world.clock, self.landing
+        ends = {part: next for part, (_, next) in self.log.bounds(self.topic.name).items()}
+        state = LandingState(
+            topic=self.topic.name,
+            process=os.getpid(),
+            at=_micros(self.installation),
+            commits=done.commits,
+            rows=done.rows,
+            malformed=done.malformed,
+            accepted=done.settled,
+            quarantined=done.quarantined,
+            lag=sum(max(0, end - self.offsets.get(part, 0)) for part, end in ends.items()),
+            rate=self.rate.of(done.rows, clock.monotonic()),
+            committed=self.committed,
+            batch=None if self.last is None else self.last.batch,
+        )
+        tell(self.installation.place.root, state)
 
     def _expire(self) -> None:
         """Forget the snapshots that commits leave behind: with thousands of them each commit would take longer."""
@@ -160,8 +191,13 @@ def _land(
         lake = opened.enter_context(Lake.open(installation.place.root, installation.world))
         lease = opened.enter_context(lake.lease(LEASE, holder=f"penstock land, process {os.getpid()}"))
         ways = [_Way(installation, lake, lease, log, topic, landing) for topic, landing in landings.items()]
+        clock, told = installation.world.clock, float("-inf")
         while not stopped():
             worked = [way.turn(at_once=until_idle) for way in ways]
+            if clock.monotonic() - told >= SECONDS_PER_STATE:
+                told = clock.monotonic()
+                for way in ways:
+                    way.tell()
             if any(worked):
                 continue
             settled = _settle(installation, lake, ways)
@@ -170,8 +206,13 @@ def _land(
             if not settled:
                 installation.world.clock.sleep(SECONDS_PER_COMMIT / 10)
         for way in ways:
+            way.tell()
             if way.reader is not None:
                 way.reader.close()
+
+
+def _micros(installation: Installation) -> int:
+    return int(installation.world.clock.now().timestamp() * 1_000_000)
 
 
 def _settle(installation: Installation, lake: Lake, ways: Sequence[_Way]) -> bool:

@@ -12,6 +12,7 @@ from penstock.lake.records import read_heads, read_records, read_table_summary
 from penstock.release.gate import last_gate
 from penstock.release.record import Release, latest_release, releases
 from penstock.runtime.installation import Installation
+from penstock.runtime.landing_state import LandingState, landings_in
 from penstock.runtime.parts import PartState, read_parts
 from penstock.runtime.topology_state import TopologyState, read_states
 
@@ -40,16 +41,28 @@ class QualityScore:
 
 
 @dataclass(frozen=True)
+class Commit:
+    """What a part committed last, and when (microseconds since 1970)."""
+
+    part: str
+    what: str
+    at: int
+
+
+@dataclass(frozen=True)
 class Status:
-    """Tables by layer and name, the current release, what the user should know; how far topologies are, and the parts
-    that `up` keeps running, as those processes told last; the quality scores, that of all datasets first."""
+    """Tables by layer and name, the current release, what the user should know; how far topologies and topics on their
+    way into the lake are, and the parts that `up` keeps running, as those processes told last; what each part committed
+    last; the quality scores, that of all datasets first."""
 
     project: str
     release: int | None
     tables: tuple[TableStatus, ...]
     notes: tuple[str, ...]
     topologies: tuple[TopologyState, ...] = ()
+    landings: tuple[LandingState, ...] = ()
     parts: tuple[PartState, ...] = ()
+    commits: tuple[Commit, ...] = ()
     quality: tuple[QualityScore, ...] = ()
 
     def as_record(self) -> dict[str, object]:
@@ -71,16 +84,32 @@ def read_status(installation: Installation) -> Status:
     """Rows, snapshot, files and bytes of every table, from the catalogue and the tables' metadata."""
     root = installation.place.root
     tables = [_table(name, location) for name, location in read_heads(root).items()]
-    release = latest_release(root)
+    release, topologies, landings = latest_release(root), read_states(installation), landings_in(root)
     return Status(
         project=installation.project.name,
         release=None if release is None else release.number,
         tables=tuple(sorted(tables, key=lambda table: (_layer(table.name), table.name))),
         notes=_notes(root),
-        topologies=read_states(installation),
+        topologies=topologies,
+        landings=landings,
         parts=read_parts(installation),
+        commits=tuple(_commits(topologies, landings, release)),
         quality=() if release is None else tuple(_scores(release)),
     )
+
+
+def _commits(
+    topologies: Sequence[TopologyState], landings: Sequence[LandingState], release: Release | None
+) -> Iterator[Commit]:
+    """By part, as `up` calls them; the server commits nothing."""
+    rounds = [Commit("stream", f"round {one.round} of {one.topology}", one.committed or 0) for one in topologies]
+    batches = [Commit("land", f"batch {one.batch} of {one.topic}", one.committed or 0) for one in landings]
+    for found in (rounds, batches):
+        newest = max(found, key=lambda commit: commit.at, default=None)
+        if newest is not None and newest.at:
+            yield newest
+    if release is not None:
+        yield Commit("run", f"release {release.number}", int(release.committed_at.timestamp() * 1_000_000))
 
 
 def _scores(release: Release) -> Iterator[QualityScore]:

@@ -104,6 +104,8 @@ def _state(running: Running) -> TopologyState:
         counts=dict(running.counts),
         tables={} if last is None else dict(last.tables),
         latency=running.latency.as_record(),
+        rate=running.rate.of(running.counts["rows_in"], runner.clock.monotonic()),
+        committed=None if last is None else last.now,
     )
 
 

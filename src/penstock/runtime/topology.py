@@ -15,6 +15,7 @@ from penstock.log.protocol import Job, Log, TopicSpec
 from penstock.runtime.following import LiveTables
 from penstock.runtime.installation import Installation
 from penstock.runtime.latency import COMMITTED, VISIBLE, Latency
+from penstock.runtime.rate import Rate
 from penstock.runtime.reference_table import newest_release, read_reference
 from penstock.runtime.scoring import models_of
 from penstock.runtime.secret import pseudonym_key
@@ -44,6 +45,7 @@ class Running:
     rounds: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     latency: Latency = field(default_factory=Latency)
+    rate: Rate = field(default_factory=Rate)
 
     @property
     def name(self) -> str:

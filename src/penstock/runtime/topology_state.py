@@ -18,7 +18,8 @@ FOLDER = "streams"
 @dataclass(frozen=True)
 class TopologyState:
     """A topology as its process last told of it. `keys`: how much each step remembers. `watermark` and `at` are
-    microseconds since 1970, None before the first event; `counts` since the process was started, and `latency` as its record says."""
+    microseconds since 1970, None before the first event; `counts` since the process was started, and `latency` as its record says. `rate` is rows a second over the last ten
+    seconds, `committed` the instant of the last round."""
 
     topology: str
     process: int
@@ -30,6 +31,8 @@ class TopologyState:
     counts: Mapping[str, int] = field(default_factory=dict)
     tables: Mapping[str, int] = field(default_factory=dict)
     latency: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    rate: float | None = None
+    committed: int | None = None
 
     @property
     def is_running(self) -> bool:
