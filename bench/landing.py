@@ -19,6 +19,7 @@ from pathlib import Path
 
 from bench import payments
 from bench.figure import Figure
+from bench.payments import ResultsDiffer
 from bench.process import run as run_process
 from bench.road import command
 from penstock.lake.lake import Lake
@@ -55,6 +56,12 @@ def rate(folder: Path, *, rows: int) -> float:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+    with Lake.open(installation.place.root, installation.world) as lake:
+        head = lake.heads()[bronze_name(payments.TOPIC)]
+        snapshot = lake.metadata(head).current_snapshot()
+        found = 0 if snapshot is None or snapshot.summary is None else int(snapshot.summary["total-records"] or 0)
+    if found != rows:
+        raise ResultsDiffer(f"bronze has {found:,} rows, not {rows:,}")
     print(f"  landing  {rows:,} rows  {seconds:6.2f} s  {rows / seconds:,.0f}/s", flush=True)
     shutil.rmtree(data)
     return rows / seconds

@@ -118,7 +118,7 @@ def _fill(data: Path, rows: int, *, poisoned: bool) -> Filled:
                 poison = list(_poison(number)) if poisoned else []
                 for one in poison:
                     filled.poison[one] = filled.poison.get(one, 0) + 1
-                made = _records(batch, poison, tenant=installation.project.tenant)
+                made = records(batch, poison, tenant=installation.project.tenant)
                 producer.append(made, sequence=producer.last_sequence + 1)
     return filled
 
@@ -131,7 +131,7 @@ def _poison(batch: int) -> Iterator[bytes]:
         yield b'{"payment": 1, "member": "' + b"x" * LONGEST + b'"}'
 
 
-def _records(rows: pa.Table, poison: list[bytes], *, tenant: str) -> pa.RecordBatch:
+def records(rows: pa.Table, poison: list[bytes], *, tenant: str) -> pa.RecordBatch:
     """The rows as JSON, with the poison among them, one after every so many."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")

@@ -11,13 +11,11 @@ import shutil
 import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import flink, kafka, kafka_peers, landing, latency, poison, road, stream_kernels
 from bench.figure import Figure, Outcome
-
-SLIDING_BAR = 1.3
 
 
 class Missing(Exception):
@@ -110,10 +108,10 @@ def _landing(folder: Path, size: Size, found: Measured) -> None:
 
 
 def _operators(_: Path, __: Size, found: Measured) -> None:
-    for measured, bar in ((stream_kernels.join, None), (stream_kernels.sliding, SLIDING_BAR)):
+    for measured in (stream_kernels.join, stream_kernels.sliding):
         for figure, runs in measured():
             print(f"  operators  {figure.figure}: {figure.value:,.3g} {figure.unit}", flush=True)
-            found.figures.append(replace(figure, bar=bar) if figure.bar is None else figure)
+            found.figures.append(figure)
             found.runs[figure.figure] = list(runs)
 
 
@@ -126,7 +124,7 @@ def _poison(folder: Path, size: Size, found: Measured) -> None:
 def _kafka(folder: Path, size: Size, found: Measured) -> None:
     if kafka.missing():
         raise Missing(" and ".join(kafka.missing()))
-    rates = kafka.measure(folder, rows=min(size.rows, kafka.ROWS), rounds=min(size.rounds, 2))
+    rates = kafka.measure(folder, rows=min(size.rows, kafka.ROWS), rounds=1)
     found.figures += kafka.figures(rates)
     found.runs["road on Kafka, events/s"] = rates.ours
     for peer in kafka_peers.PEERS:

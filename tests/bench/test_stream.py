@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pytest
 
 from bench.latency import Latencies
 from bench.payments import Expected, ResultsDiffer, Traffic
+from bench.poison import records
 from bench.stream import PARTS, Size, chosen
 
 
@@ -48,3 +50,10 @@ def test_a_lag_that_grows_is_told() -> None:
     steady = [10.0, 12.0] * 40
     assert Latencies(10_000, steady, steady).growth == 0
     assert Latencies(10_000, [one + number for number, one in enumerate(steady)], steady).growth == 60
+
+
+def test_poison_is_spread_among_the_good_rows_and_takes_none_of_them() -> None:
+    rows, bad = Traffic(100).batch(1000), [b"{", b"["]
+    values = records(rows, bad, tenant="default").column("value").to_pylist()
+    assert [number for number, one in enumerate(values) if one in bad] == [1, 502]
+    assert [json.loads(one)["payment"] for one in values if one not in bad] == list(range(1000))
