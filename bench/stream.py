@@ -1,7 +1,8 @@
 """The stream, part by part: the whole road and its peers, latency, restart, landing, operators, poison, Kafka.
 
 `PARTS` (by comma) names the parts to measure, all of them without it; `ROWS`, `ROUNDS`, `SECONDS` and `COMMITS` make
-a trial smaller than what the bars are meant for. A part whose programs are missing is told of and has no figures.
+a trial smaller than what the bars are meant for. A part whose programs are missing is told of and has no figures;
+one that fails is a figure that missed its bar.
 """
 
 from __future__ import annotations
@@ -10,12 +11,19 @@ import os
 import shutil
 import statistics
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import SubprocessError
 
 from bench import flink, kafka, kafka_peers, landing, latency, poison, road, stream_kernels
 from bench.figure import Figure, Outcome
+from bench.payments import ResultsDiffer
+from bench.process import CommandFailed
+from penstock.errors import PenstockError
+
+FAILURES = (ResultsDiffer, CommandFailed, PenstockError, OSError, RuntimeError, SubprocessError)
 
 
 class Missing(Exception):
@@ -164,6 +172,10 @@ def run(folder: Path) -> Outcome | None:
         except Missing as missing:
             print(f"NOT MEASURED: {name}: {missing}", file=sys.stderr, flush=True)
             found.notes.append(f"Not measured: {name}: {missing}.")
+        except FAILURES as error:  # what others found is kept; the command ends with 1
+            traceback.print_exc()
+            found.notes.append(f"Failed: {name}: {type(error).__name__}: {str(error)[:500]}")
+            found.figures.append(Figure(f"{name} failed", 1, "failure", bar=0))
     if not found.figures:
         return None
     return Outcome(

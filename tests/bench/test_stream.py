@@ -9,10 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bench import stream
+from bench.figure import Figure
 from bench.latency import Latencies
 from bench.payments import Expected, ResultsDiffer, Traffic
 from bench.poison import records
-from bench.stream import PARTS, Size, chosen
+from bench.stream import PARTS, Measured, Size, chosen
 
 
 def windows_of(rows: pa.Table) -> pa.Table:
@@ -57,3 +59,19 @@ def test_poison_is_spread_among_the_good_rows_and_takes_none_of_them() -> None:
     values = records(rows, bad, tenant="default").column("value").to_pylist()
     assert [number for number, one in enumerate(values) if one in bad] == [1, 502]
     assert [json.loads(one)["payment"] for one in values if one not in bad] == list(range(1000))
+
+
+def test_a_part_that_fails_leaves_the_others_theirs_and_misses_a_bar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: Path, __: Size, ___: Measured) -> None:
+        raise ResultsDiffer("3 rows")
+
+    def works(_: Path, __: Size, found: Measured) -> None:
+        found.figures.append(Figure("rate", 1, "rows/s"))
+
+    monkeypatch.setattr(stream, "PARTS", {"one": fails, "other": works})
+    outcome = stream.run(tmp_path)
+    assert outcome is not None
+    assert [(figure.figure, figure.ok) for figure in outcome.figures] == [("one failed", False), ("rate", True)]
+    assert any("3 rows" in note for note in outcome.notes)
