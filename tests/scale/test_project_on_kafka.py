@@ -36,6 +36,8 @@ def run(project: Path, servers: str | None) -> tuple[object, list[dict[str, obje
     rows = json.loads(penstock(project, servers, "stream", "rows", "loans_by_hour", "--json"))
     rejected = json.loads(penstock(project, servers, "topics", "peek", "desk.rejected"))
     landed = json.loads(penstock(project, servers, "land", "--until-idle", "--json"))
+    status = json.loads(penstock(project, servers, "status", "--json"))
+    assert [one["lag"] for one in (*status["topologies"], *status["landings"])] == [0, 0]
     assert json.loads(penstock(project, servers, "stream", "--replay", "--json"))[0]["different"] == 0
     return rows, [{"codes": one["codes"], "topic": one["topic"]} for one in rejected], landed
 

@@ -113,6 +113,7 @@ class _Way:
                 self.reader.close()
             self.reader = None
             return
+        self.offsets |= {chunk.partition: chunk.next for chunk in chunks}  # Kafka ends a transaction with an offset
         if landed is None:
             return
         self.unsettled = True
@@ -120,7 +121,6 @@ class _Way:
         self.landing.rows += landed.counts.rows_in
         self.landing.malformed += landed.counts.quarantined
         self.last, self.committed = landed, _micros(self.installation)
-        self.offsets |= {part: at.offset for part, at in landed.positions.items()}
         positions = {(name, part): at for part, at in landed.positions.items()}
         self.log.save_positions(reader_of(name), positions)
         if self.landing.commits % COMMITS_PER_EXPIRY == 0:
