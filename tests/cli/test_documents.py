@@ -76,7 +76,7 @@ def test_status_and_history_of_a_project_that_never_ran_are_empty(library: Libra
     place = ("-p", str(library.project), "--data-dir", str(library.folder / "none"))
     status = call("status", "--json", *place).expect(0).document
     assert (status.pop("project"), status.pop("release")) == ("library", None)
-    assert set(status) == {"tables", "notes", "topologies", "parts", "quality"}
+    assert set(status) == {"tables", "notes", "topologies", "landings", "parts", "commits", "quality"}
     assert not any(status.values())
     assert call("history", "--json", *place).expect(0).document == {"runs": [], "releases": []}
     assert call("quarantine", "list", "--json", *place).expect(0).document == []
