@@ -18,7 +18,7 @@ from tests.stream.supervised import Running
 from tests.stream.test_kill import read
 from tests.stream.test_up import pids, wait_for
 
-MEBIBYTES = 48
+MEBIBYTES = 256  # what is appended meanwhile takes some fifty
 PARTS = {"stream", "land", "serve"}
 LOOKS = (
     ("status", "--json"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,13 @@ def test_a_full_disk_stops_acknowledgements_and_nothing_else(tmp_path: Path) -> 
     ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
 
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as program:
+        try:
+            _, said = program.communicate(timeout=240)
+        except subprocess.TimeoutExpired:
+            os.killpg(program.pid, signal.SIGKILL)
+            raise
 
-    assert done.returncode == 0, done.stderr
+    assert program.returncode == 0, said
