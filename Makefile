@@ -43,7 +43,7 @@ rules: $(READY)  ## Import table, vocabulary, docs, hygiene
 	$(PY) -m tools.check
 
 unit: $(READY)  ## All tests but the exhaustive fault suites, with coverage
-	$(PY) -m pytest --numprocesses 3 --dist loadfile --cov --cov-report term --cov-fail-under 85
+	$(PY) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --cov --cov-report term --cov-fail-under 85
 
 test-faults: $(READY)  ## Crash, tear and drop at every point (long)
 	$(PY) -m pytest -m faults --numprocesses 2 --dist loadfile
