@@ -139,7 +139,7 @@ def _quix_versions() -> Mapping[str, str]:
 
 
 PEERS = (
-    Peer("Apache Flink 2.3 with exactly-once sinks", "flink_", 3, _flink, _flink_versions),
+    Peer("Apache Flink 2.3 with exactly-once sinks", "flink_", 3, _flink, _flink_versions, most=200_000),
     Peer("Quix Streams 3.28, at least once", "quix_", 5, _quix, _quix_versions, most=100_000),
 )
 

@@ -23,6 +23,7 @@ from bench.payments import ResultsDiffer
 from bench.process import CommandFailed
 from penstock.errors import PenstockError
 
+ROOT = Path(__file__).resolve().parent.parent
 FAILURES = (ResultsDiffer, CommandFailed, PenstockError, OSError, RuntimeError, SubprocessError)
 
 
@@ -174,7 +175,8 @@ def run(folder: Path) -> Outcome | None:
             found.notes.append(f"Not measured: {name}: {missing}.")
         except FAILURES as error:  # what others found is kept; the command ends with 1
             traceback.print_exc()
-            found.notes.append(f"Failed: {name}: {type(error).__name__}: {str(error)[:500]}")
+            said = str(error).replace(f"{ROOT}/", "").replace(str(folder), "")
+            found.notes.append(f"Failed: {name}: {type(error).__name__}: {said[:200]}")
             found.figures.append(Figure(f"{name} failed", 1, "failure", bar=0))
     if not found.figures:
         return None
