@@ -16,7 +16,7 @@ from penstock.errors import SourceError
 from penstock.ingest.discovery import Discovery, discover
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
-from penstock.lake.records import read_records
+from penstock.lake.records import read_records, read_table_summary
 from penstock.load.bronze import Refused, Taken, take
 from penstock.load.ledger import known_files
 from penstock.load.replay import Reread, reread
@@ -247,6 +247,12 @@ class Road:
     def refused(self, status: str = "open") -> list[tuple[str, int, str, list[str]]]:
         """Quarantine in short: (file, line, stage, codes)."""
         return self.values("quarantine.loans", "_file", "_line", "stage", "codes", where=f"status = '{status}'")
+
+    def told_open(self) -> int:
+        """Refused rows that are open, as the table itself says without being read."""
+        head = self.lake.head("quarantine.loans")
+        assert head is not None
+        return read_table_summary(head.metadata_location).open_rows
 
     def state(self) -> tuple[list[Row], list[Row]]:
         """Silver and open quarantine without when and in which batch the rows came."""

@@ -59,7 +59,7 @@ def test_a_lower_version_that_comes_late_is_counted_and_left_out(lists: Road) ->
     lists.deliver("north_v1.csv", "1,Emma,,", "2,Emma,free,", "3")
     (settled,) = lists.run()
     assert (settled.counts.superseded, settled.counts.accepted, lists.titles()) == (2, 0, {"1": "Dune"})
-    assert (lists.refused(), len(lists.refused("superseded"))) == ([], 1)
+    assert (lists.refused(), len(lists.refused("superseded")), lists.told_open()) == ([], 1, 0)
 
 
 def test_both_versions_in_one_run_leave_the_higher(lists: Road) -> None:

@@ -80,6 +80,15 @@ def test_a_second_replay_doubles_nothing(keyed: Road) -> None:
     assert (keyed.rows("bronze.desk"), keyed.rows("quarantine.loans")) == before
 
 
+def test_the_table_tells_how_many_rows_are_open(keyed: Road) -> None:
+    _mended(keyed)
+    assert keyed.told_open() == len(keyed.refused()) == 3
+    keyed.reread()
+    assert keyed.told_open() == len(keyed.refused()) == 1
+    keyed.settle()
+    assert keyed.told_open() == len(keyed.refused()) == 2
+
+
 def test_a_line_that_is_still_none_stays_open(keyed: Road) -> None:
     keyed.deliver("a.csv", "1,Dune")
     keyed.run()

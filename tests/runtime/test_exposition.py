@@ -12,6 +12,8 @@ from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
 from penstock.runtime.exposition import exposition
+from penstock.runtime.landing_state import LandingState
+from penstock.runtime.landing_state import tell as tell_landing
 from penstock.runtime.latency import VISIBLE, Latency
 from penstock.runtime.process_use import connections_of, used_by
 from penstock.runtime.traffic_state import Telling, forget_ended
@@ -59,6 +61,25 @@ def test_topologies_tell_lag_watermark_rows_and_keys(tmp_path: Path) -> None:
     assert found["penstock_topology_latency_seconds_bucket", "1.0", "desk", VISIBLE] == 1
     assert found["penstock_topology_latency_seconds_bucket", "2.5", "desk", VISIBLE] == 4
     assert found["penstock_topology_latency_seconds_sum", "desk", VISIBLE] == 6
+
+
+def test_rates_and_topics_on_their_way_to_the_lake_are_told(tmp_path: Path) -> None:
+    tell(tmp_path)
+    for path in (tmp_path / "streams").iterdir():
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"rate": 12.5}))
+    counts = {"commits": 2, "rows": 9, "malformed": 1, "accepted": 7, "quarantined": 1}
+    landing = LandingState("loan_events", os.getpid(), BEFORE, **counts, lag=4, rate=3.5, committed=BEFORE, batch=2)
+    tell_landing(tmp_path, landing)
+
+    found = values(exposition(tmp_path, ManualClock(NOW)))
+
+    assert found["penstock_topology_rows_per_second", "desk"] == 12.5
+    assert ("penstock_topology_rows_per_second", "old") not in found  # its process is gone
+    assert found["penstock_landing_running", "loan_events"] == 1
+    assert found["penstock_landing_lag_rows", "loan_events"] == 4
+    assert found["penstock_landing_rows_per_second", "loan_events"] == 3.5
+    assert found["penstock_landing_commit_age_seconds", "loan_events"] == 5
+    assert found["penstock_landing_rows_total", "malformed", "loan_events"] == 1
 
 
 def test_what_is_not_known_is_left_out(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -12,7 +13,10 @@ from hypothesis import strategies as st
 
 from penstock.spec.stream import Deduplicate, EventTime
 from penstock.stream.deduplicate import DeduplicateStage
+from penstock.stream.key_index import row_keys
+from penstock.stream.keyed import KeyedState
 from penstock.stream.stage import Moment
+from penstock.stream.state import StateMismatch
 from penstock.stream.watermark import BEGINNING
 from tests.stream.recut import recut
 
@@ -107,6 +111,31 @@ def test_a_delta_after_forgetting_replaces_what_was_before() -> None:
 
     assert restored.size() == one.size() == 1
     assert len(delta) < 2_000
+
+
+def earlier(state: KeyedState, loan: str) -> None:
+    """One more key, last seen at second 1."""
+    slots = state.slots(row_keys(table([(loan, 1)]), ("loan",)))
+    for column in state.columns.values():
+        column[slots] = at(1)
+
+
+def test_state_from_before_rows_of_the_future_had_a_time_of_their_own_is_taken_over() -> None:
+    one, state = stage(), KeyedState({"latest": np.int64})
+    earlier(state, "a")
+    snapshot = state.snapshot()
+    earlier(state, "b")
+    one.restore(b"w" + snapshot, (b"d" + state.delta(),))
+
+    assert kept(one, table([("a", 5), ("b", 5), ("a", DAY), ("c", 5)])) == [2, 3]
+
+
+def test_state_with_columns_that_nobody_knows_is_refused() -> None:
+    state = KeyedState({"newest": np.int64})
+    earlier(state, "a")
+
+    with pytest.raises(StateMismatch, match="another version"):
+        stage().restore(b"w" + state.snapshot(), ())
 
 
 @pytest.mark.parametrize("ahead", [DAY, TEN_YEARS])

@@ -16,6 +16,7 @@ from penstock.errors import StorageError, UsageError
 from penstock.lake.access import CATALOG_FILE, has_log, open_to_read, open_to_write
 
 PERSONAL_IDS = "penstock.personal-ids"  # of a table: the field ids of personal columns
+SETTLED = "penstock.settled"  # of a quarantine: how many of its rows are not open any more
 COUNTS = "penstock.counts"  # of a snapshot: what became of the rows that its commit took
 _LAST = "\U0010ffff"  # sorts behind every key
 
@@ -47,6 +48,11 @@ class TableSummary:
     def personal_ids(self) -> frozenset[int]:
         """The field ids of the columns that hold personal values."""
         return frozenset(json.loads(self.properties.get(PERSONAL_IDS, "[]")))
+
+    @property
+    def open_rows(self) -> int:
+        """Of a quarantine: the rows that are neither replayed nor superseded."""
+        return self.rows - int(self.properties.get(SETTLED, "0"))
 
 
 def exists(root: Path) -> bool:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from penstock.conform.columns import OPENED, ROW_HASH, SYSTEM, has_opened
 from penstock.conform.counts import Counts
 from penstock.lake.change import TableChange
+from penstock.lake.records import SETTLED
 from penstock.lake.table import DataFile, Scan
 from penstock.load.waiting import Waiting
 from penstock.spec.contract import Contract
@@ -77,12 +78,21 @@ class Outcome:
         """
         names = [quote(column.name) for column in quarantine.columns]
         if stale := self._stale(quarantine):
+            change.property(SETTLED, str(self._number(f"SELECT count(*) FROM ({self._standing(quarantine)})")))
             paths = [file.path for file in stale]
             columns = ", ".join(f"{self._status} AS status" if name == '"status"' else name for name in names)
-            kept = "WHERE stage = 'parse'" if self.rebuild else ""
-            change.append(self._reader(f"SELECT {columns} FROM ({read_scan(paths, quarantine.columns)}) {kept}"))
+            change.append(self._reader(f"SELECT {columns} FROM ({read_scan(paths, quarantine.columns)}) {self._kept}"))
             change.remove(stale)
         return change.append(self._reader(f"SELECT {', '.join(names)} FROM rejected"))
+
+    @property
+    def _kept(self) -> str:
+        return "WHERE stage = 'parse'" if self.rebuild else ""
+
+    def _standing(self, quarantine: Scan) -> str:
+        """SELECT of the earlier rows that stay and are not open any more."""
+        rows = read_scan([file.path for file in quarantine.files], quarantine.columns)
+        return f"SELECT * FROM (SELECT {self._status} AS status FROM ({rows}) {self._kept}) WHERE status <> 'open'"
 
     def _stale(self, quarantine: Scan) -> list[DataFile]:
         """Data files of quarantine that have to be written anew."""

@@ -19,6 +19,7 @@ from penstock.lake.change import TableChange
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
 from penstock.lake.ledger import ledger_spec
+from penstock.lake.records import SETTLED
 from penstock.lake.table import Scan
 from penstock.load.conservation import check_conserved
 from penstock.load.header import check_frozen, renamed, source_columns, spelled
@@ -136,6 +137,9 @@ def _mark_replayed(
     query = f"SELECT {columns} FROM ({read_scan([file.path for file in losing], scan.columns)})"
     change.append(connection.sql(query).to_arrow_reader(100_000))
     change.remove(losing)
+    everything = read_scan([file.path for file in scan.files], scan.columns)
+    settled = _number(connection, f"SELECT count(*) FROM ({everything}) WHERE status <> 'open' OR ({again})")
+    change.property(SETTLED, str(settled))
 
 
 def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:

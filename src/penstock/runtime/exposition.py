@@ -21,6 +21,7 @@ from penstock.errors import PenstockError
 from penstock.lake.records import TableSummary, read_heads, read_table_summary
 from penstock.quality.result import Kind
 from penstock.release.record import Release, latest_release
+from penstock.runtime.landing_state import LandingState, landings_in
 from penstock.runtime.latency import SECONDS
 from penstock.runtime.parts import PartState, parts_in
 from penstock.runtime.process_use import connections_of, used_by
@@ -57,6 +58,7 @@ class _Here(Collector):
             yield from _release(release, now)
         yield from _datasets(_summaries(self.root), now)
         yield from _topologies(states_in(self.root), now)
+        yield from _landings(landings_in(self.root), now)
         yield from _requests(workers_in(self.root))
         yield from _parts(parts_in(self.root))
         yield from _disk(self.root)
@@ -93,12 +95,15 @@ def _summary(location: str) -> TableSummary:
 def _datasets(tables: Mapping[str, TableSummary], now: float) -> Iterator[Metric]:
     of = ["dataset"]
     rows = GaugeMetricFamily("penstock_dataset_rows", "Rows in silver.", labels=of)
-    refused = GaugeMetricFamily("penstock_quarantine_rows", "Rows in quarantine, settled ones included.", labels=of)
+    refused = GaugeMetricFamily("penstock_quarantine_rows", "Rows in quarantine that are not settled.", labels=of)
     age = GaugeMetricFamily("penstock_dataset_age_seconds", "Time since rows came into silver last.", labels=of)
     for name, summary in tables.items():
         layer, _, dataset = name.partition(".")
-        (rows if f"{layer}." == _SILVER else refused).add_metric([dataset], summary.rows)
-        if f"{layer}." == _SILVER and summary.grown_at is not None:
+        if f"{layer}." == _QUARANTINE:
+            refused.add_metric([dataset], summary.open_rows)
+            continue
+        rows.add_metric([dataset], summary.rows)
+        if summary.grown_at is not None:
             age.add_metric([dataset], now - summary.grown_at.timestamp())
     yield from (rows, refused, age)
 
@@ -107,6 +112,9 @@ def _topologies(states: Iterable[TopologyState], now: float) -> Iterator[Metric]
     of = ["topology"]
     running = GaugeMetricFamily("penstock_topology_running", "Whether its process lives.", labels=of)
     lag = GaugeMetricFamily("penstock_topology_lag_rows", "Rows of its topics that it has not taken.", labels=of)
+    rate = GaugeMetricFamily(
+        "penstock_topology_rows_per_second", "Rows a second it took in the last ten seconds.", labels=of
+    )
     told = GaugeMetricFamily("penstock_topology_told_age_seconds", "Time since it told of itself.", labels=of)
     delay = GaugeMetricFamily(
         "penstock_topology_watermark_delay_seconds", "How far its watermark lies behind the clock.", labels=of
@@ -126,13 +134,39 @@ def _topologies(states: Iterable[TopologyState], now: float) -> Iterator[Metric]
         running.add_metric(name, float(state.is_running))
         lag.add_metric(name, state.lag)
         told.add_metric(name, now - state.at / _SECOND)
+        if state.is_running and state.rate is not None:
+            rate.add_metric(name, state.rate)
         if state.watermark is not None:
             delay.add_metric(name, now - state.watermark / _SECOND)
         for kind, count in state.counts.items():
             rows.add_metric([*name, kind], count)
         for step, count in state.keys.items():
             keys.add_metric([*name, step], count)
-    yield from (running, lag, told, delay, rows, keys, latency)
+    yield from (running, lag, rate, told, delay, rows, keys, latency)
+
+
+def _landings(states: Iterable[LandingState], now: float) -> Iterator[Metric]:
+    of = ["topic"]
+    running = GaugeMetricFamily("penstock_landing_running", "Whether the process that lands it lives.", labels=of)
+    lag = GaugeMetricFamily("penstock_landing_lag_rows", "Rows of the topic that bronze has not.", labels=of)
+    rate = GaugeMetricFamily(
+        "penstock_landing_rows_per_second", "Rows a second into bronze in the last ten seconds.", labels=of
+    )
+    age = GaugeMetricFamily("penstock_landing_commit_age_seconds", "Time since bronze was committed last.", labels=of)
+    rows = CounterMetricFamily(
+        "penstock_landing_rows", "Rows since the process started, by what became of them.", labels=[*of, "kind"]
+    )
+    for state in states:
+        name = [state.topic]
+        running.add_metric(name, float(state.is_running))
+        lag.add_metric(name, state.lag)
+        if state.is_running and state.rate is not None:
+            rate.add_metric(name, state.rate)
+        if state.committed is not None:
+            age.add_metric(name, now - state.committed / _SECOND)
+        for kind in ("rows", "malformed", "accepted", "quarantined"):
+            rows.add_metric([*name, kind], getattr(state, kind))
+    yield from (running, lag, rate, age, rows)
 
 
 def _requests(workers: Sequence[WorkerState]) -> Iterator[Metric]:

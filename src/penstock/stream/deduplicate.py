@@ -111,7 +111,7 @@ class DeduplicateStage:
 
 
 def _empty() -> KeyedState:
-    return KeyedState({_LATEST: np.int64, _AHEAD: np.int64})
+    return KeyedState({_LATEST: np.int64, _AHEAD: np.int64}, came_later={_AHEAD: _NEVER})
 
 
 def _latest(segments: Segments, times: Ints, state: Ints) -> tuple[Ints, Ints]:

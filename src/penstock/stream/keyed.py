@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from penstock.stream.key_index import KeyIndex, as_binary
 from penstock.stream.number import one_array
+from penstock.stream.state import StateMismatch
 from penstock.stream.word_index import Ints, grown
 
 SLOT, KEY = "slot", "key"
@@ -17,10 +18,14 @@ _FEW = 20_000  # rows for which waking other threads takes longer than the work
 
 
 class KeyedState:
-    """`columns` are NumPy arrays by slot, zero for a key that is new. Whoever changes them says which with `touch`."""
+    """`columns` are NumPy arrays by slot, zero for a key that is new. Whoever changes them says which with `touch`.
 
-    def __init__(self, dtypes: Mapping[str, npt.DTypeLike]) -> None:
+    `came_later`: columns that state of an older version does not have, with the value that they have there.
+    """
+
+    def __init__(self, dtypes: Mapping[str, npt.DTypeLike], came_later: Mapping[str, int] | None = None) -> None:
         self._index = KeyIndex()
+        self._came_later = dict(came_later or {})
         self.columns: dict[str, np.ndarray] = {name: np.zeros(0, dtype=dtype) for name, dtype in dtypes.items()}
         self._touched: list[Ints] = []
         self._logged = 0  # keys that a delta or snapshot holds
@@ -63,13 +68,28 @@ class KeyedState:
     def restore(self, snapshot: bytes | None, deltas: Sequence[bytes]) -> None:
         parts = [*([] if snapshot is None else [snapshot]), *deltas]
         if parts:
-            rows = pa.concat_tables([from_bytes(part) for part in parts])
+            rows = pa.concat_tables([self._whole(from_bytes(part)) for part in parts])
             self._index.enter(one_array(rows[KEY]).drop_null())
             self._grow()
             slots = rows[SLOT].to_numpy()
             for name, column in self.columns.items():
                 column[slots] = rows[name].to_numpy()  # of several values for one slot the last stays
         self._logged, self._touched = len(self), []
+
+    def _whole(self, rows: pa.Table) -> pa.Table:
+        """The rows with every column, in order; StateMismatch where another version of Penstock has others."""
+        for name, value in self._came_later.items():
+            if name not in rows.column_names:
+                rows = rows.append_column(name, pa.array(np.full(rows.num_rows, value, self.columns[name].dtype)))
+        expected = [SLOT, KEY, *self.columns]
+        if set(rows.column_names) != set(expected):
+            raise StateMismatch(
+                "The state of a step was written by another version of Penstock",
+                expected=", ".join(expected),
+                found=", ".join(rows.column_names),
+                remedy="Go on with that version, or give the step another name and start with --adopt: it begins anew.",
+            )
+        return rows.select(expected)
 
     def _written(self, slots: Ints, keys: pa.Array) -> bytes:
         columns = {name: pa.array(column[slots]) for name, column in self.columns.items()}
