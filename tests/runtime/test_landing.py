@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from penstock.errors import DiskFull
 from penstock.lake.lake import Lake
 from penstock.log.embedded import EmbeddedLog
+from penstock.log.embedded_reader import EmbeddedReader
 from penstock.log.protocol import SourceReset
 from penstock.runtime import landing
 from penstock.runtime.installation import Installation
@@ -62,6 +64,18 @@ def bronze(installation: Installation) -> list[tuple[str, ...]]:
 def installation(tmp_path: Path) -> Installation:
     lending(tmp_path, COPY)
     return Installation.at(tmp_path)
+
+
+def test_until_idle_waits_for_what_is_durable_and_cannot_be_read_yet(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append_lines(installation, "loans_typed", lines(50))
+    poll, looks = EmbeddedReader.poll, count()
+    monkeypatch.setattr(EmbeddedReader, "poll", lambda *given: poll(*given) if next(looks) % 3 == 2 else [])
+
+    (landed,) = land_topics(installation, ["loans_typed"], until_idle=True)
+
+    assert (landed.rows, len(bronze(installation))) == (50, 50)
 
 
 def test_a_killed_landing_loses_and_doubles_nothing(installation: Installation) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from penstock.log.embedded_job import EmbeddedJob
+from penstock.log.embedded_reader import EmbeddedReader
 from penstock.log.protocol import LogStorageError
 from penstock.runtime.event_log import open_log
 from penstock.runtime.installation import Installation
@@ -66,6 +68,22 @@ def test_a_full_disk_stops_the_stream_only_while_it_is_full(tmp_path: Path, monk
     stream(installation, limits=Limits(rows=20), stopped=lambda: next(turns) > 12, note=told.append)
 
     assert len(told) == 2
+    assert live_rows(installation, "latest", order=None, limit=9) == [{"member": "m", "earlier": 49}]
+
+
+def test_until_idle_waits_for_what_is_durable_and_cannot_be_read_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lending(tmp_path, COUNT)
+    installation = Installation.at(tmp_path, world=manual_world(disk=LocalDisk()))
+    lines = [b'{"loan": "L%d", "member": "m", "fee": 1, "lent": "2020-01-01T00:00:00Z"}' % one for one in range(50)]
+    append_lines(installation, "loans_typed", lines)
+    poll, looks = EmbeddedReader.poll, count()
+    monkeypatch.setattr(EmbeddedReader, "poll", lambda *given: poll(*given) if next(looks) % 5 == 4 else [])
+
+    (state,) = stream(installation, limits=Limits(rows=20), until_idle=True)
+
+    assert (state.counts["rows_in"], state.lag) == (50, 0)
     assert live_rows(installation, "latest", order=None, limit=9) == [{"member": "m", "earlier": 49}]
 
 

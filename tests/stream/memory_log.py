@@ -35,6 +35,9 @@ class MemoryLog:
     def bounds(self, topic: str) -> dict[int, tuple[int, int]]:
         return {part: (0, self._next(name, part)) for (name, part) in self.parts if name == topic}
 
+    def ends(self, topic: str) -> dict[int, int]:
+        return {part: next for part, (_, next) in self.bounds(topic).items()}
+
     def append(self, topic: str, records: pa.RecordBatch, partition: int = 0) -> None:
         first = self._next(topic, partition)
         offsets = pa.array(range(first, first + records.num_rows), pa.int64())

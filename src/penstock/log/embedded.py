@@ -69,6 +69,9 @@ class EmbeddedLog:
             segments = self._readable.setdefault(home.folder, Segments(self._root / home.folder))
             return {part: segments.bounds(topic, part) for part in range(home.topic.spec.partitions)}
 
+    def ends(self, topic: str) -> Mapping[int, int]:
+        return {part: next for part, (_, next) in self.bounds(topic).items()}
+
     def producer(self, name: str, topic: str) -> EmbeddedProducer:
         check_name(name)
         home = self._home(topic)

@@ -228,6 +228,10 @@ class Log(Protocol):
     def bounds(self, topic: str) -> Mapping[int, tuple[int, int]]:
         """By partition: the oldest offset there is, and the one after the newest."""
 
+    def ends(self, topic: str) -> Mapping[int, int]:
+        """By partition: the offset after all that was written, also of what is durable and cannot be read yet, and of
+        transactions that are open (capability `immediate`)."""
+
     def producer(self, name: str, topic: str) -> Producer: ...
 
     def reader(self, positions: Mapping[Part, Position]) -> Reader: ...
@@ -260,6 +264,12 @@ class Log(Protocol):
     ) -> None: ...
 
 
+def is_read(log: Log, positions: Mapping[Part, Position]) -> bool:
+    """Whether nothing is left behind the positions, be it on its way to being readable."""
+    topics = {topic: log.ends(topic) for topic in {topic for topic, _ in positions}}
+    return all(position.offset >= topics[topic][part] for (topic, part), position in positions.items())
+
+
 def beginning(log: Log, topic: str) -> dict[Part, Position]:
     """Positions of the oldest rows of all partitions of a topic."""
     incarnation = log.topics()[topic].incarnation
@@ -267,6 +277,6 @@ def beginning(log: Log, topic: str) -> dict[Part, Position]:
 
 
 def end(log: Log, topic: str) -> dict[Part, Position]:
-    """Positions behind the newest rows of all partitions of a topic."""
+    """Positions behind all that was written to the partitions of a topic."""
     incarnation = log.topics()[topic].incarnation
-    return {(topic, part): Position(next, incarnation) for part, (_, next) in log.bounds(topic).items()}
+    return {(topic, part): Position(next, incarnation) for part, next in log.ends(topic).items()}

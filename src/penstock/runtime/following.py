@@ -115,6 +115,10 @@ class LiveTables:
             self.world.clock.sleep(PAUSE)
         return True
 
+    def is_through(self) -> bool:
+        """Whether the tables have all that was written to their topics."""
+        return self._follower is None and all(writer.is_through() for writer in self._writers)
+
     @property
     def is_here(self) -> bool:
         """Whether this process writes them, so that they are as far as their topics after each turn."""
@@ -155,7 +159,7 @@ def main() -> None:
             applied = [writer.turn() for writer in writers]
             if any(applied):
                 continue
-            if finishing:
+            if finishing and all(writer.is_through() for writer in writers):
                 return
             world.clock.sleep(PAUSE)
 

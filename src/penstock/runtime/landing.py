@@ -126,6 +126,10 @@ class _Way:
         if self.landing.commits % COMMITS_PER_EXPIRY == 0:
             self._expire()
 
+    def is_through(self) -> bool:
+        """Whether bronze has all that was written to the topic, also what was durable before it could be read."""
+        return all(self.offsets.get(part, 0) >= end for part, end in self.log.ends(self.topic.name).items())
+
     def tell(self) -> None:
         """How far the topic is, for others to see."""
         clock, done = self.installation.world.clock, self.landing
@@ -201,7 +205,7 @@ def _land(
             if any(worked):
                 continue
             settled = _settle(installation, lake, ways)
-            if until_idle and not settled:
+            if until_idle and not settled and all(way.is_through() for way in ways):
                 break
             if not settled:
                 installation.world.clock.sleep(SECONDS_PER_COMMIT / 10)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from penstock.errors import StorageError
-from penstock.log.protocol import OFFSET, SYSTEM, Log, Part, Position, Reader, beginning
+from penstock.log.protocol import OFFSET, SYSTEM, Log, Part, Position, Reader, beginning, is_read
 from penstock.store.live import LiveShape, LiveTable, LiveTableMoved
 from penstock.world import Disk
 
@@ -67,6 +67,10 @@ class LiveWriter:
         except LiveTableMoved:
             self._look_again()
         return int(rows.num_rows)
+
+    def is_through(self) -> bool:
+        """Whether the table has all that was written to its topic."""
+        return is_read(self.log, self.positions)
 
     def _look_again(self) -> None:
         """Go on from where another process moved the table to."""

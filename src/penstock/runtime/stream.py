@@ -75,7 +75,7 @@ def _run(
                 kept = clock.monotonic()
                 log.upkeep()
             if not any(worked):
-                if until_idle:
+                if until_idle and all(one.is_through() for one in running):
                     break
                 clock.sleep(PAUSE)
         return _tell(installation, running)

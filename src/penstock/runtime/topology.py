@@ -63,6 +63,10 @@ class Running:
             self._observe(VISIBLE)
         return done is not None or applied
 
+    def is_through(self) -> bool:
+        """Whether nothing is left to take, nor to show, be it on its way to being readable."""
+        return self.runner.is_through() and self.live.is_through()
+
     def _observe(self, until: str) -> None:
         self.latency.observe(until, self.runner.arrived, self.runner.clock.now())
 

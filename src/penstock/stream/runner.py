@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.log.protocol import SYSTEM, Chunk, Job, Log, Part, Position, Reader
+from penstock.log.protocol import SYSTEM, Chunk, Job, Log, Part, Position, Reader, is_read
 from penstock.stream.incoming import REJECTED_SCHEMA
 from penstock.stream.journal import Range, Round
 from penstock.stream.outgoing import Outgoing
@@ -153,6 +153,10 @@ class Runner:
     def lag(self) -> int:
         """How many rows are there that were not taken yet."""
         return sum(rows for _, rows in self._unread(self._positions))
+
+    def is_through(self) -> bool:
+        """Whether all that was written to its topics is taken, also what was durable before it could be read."""
+        return is_read(self.log, self._positions)
 
     def close(self) -> None:
         if self._reader is not None:

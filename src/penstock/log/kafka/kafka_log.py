@@ -60,6 +60,9 @@ class KafkaLog:
     def bounds(self, topic: str) -> Mapping[int, tuple[int, int]]:
         return self._cluster.bounds(topic, self._topic(topic)[0].spec.partitions)
 
+    def ends(self, topic: str) -> Mapping[int, int]:
+        return self._cluster.ends(topic, self._topic(topic)[0].spec.partitions)
+
     def producer(self, name: str, topic: str) -> KafkaProducer:
         check_name(name)
         found, job = self._topic(topic)

@@ -82,12 +82,25 @@ class Topics:
 
     def bounds(self, topic: str, partitions: int) -> dict[int, tuple[int, int]]:
         """By partition: the oldest offset, and the one after the newest that may be read."""
-        ends = []
-        for spec in (OffsetSpec.earliest(), OffsetSpec.latest()):  # type: ignore[no-untyped-call]
-            asked = {TopicPartition(topic, part): spec for part in range(partitions)}
-            answers = self.admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED)
-            ends.append({part.partition: waited(one.result, topic).offset for part, one in answers.items()})
-        return {part: (ends[0][part], ends[1][part]) for part in range(partitions)}
+        first = self._offsets(topic, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+        next = self._offsets(topic, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        return {part: (first[part], next[part]) for part in range(partitions)}
+
+    def ends(self, topic: str, partitions: int) -> dict[int, int]:
+        """By partition the offset after the newest, whether it may be read or not."""
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        return self._offsets(topic, partitions, latest, IsolationLevel.READ_UNCOMMITTED)
+
+    def _offsets(
+        self,
+        topic: str,
+        partitions: int,
+        spec: OffsetSpec,
+        isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
+    ) -> dict[int, int]:
+        asked = {TopicPartition(topic, part): spec for part in range(partitions)}
+        answers = self.admin.list_offsets(asked, isolation_level=isolation)
+        return {part.partition: waited(one.result, topic).offset for part, one in answers.items()}
 
     def drop_before(self, topic: str, offset: int) -> None:
         future = self.admin.delete_records([TopicPartition(topic, 0, offset)])
