@@ -101,7 +101,7 @@ def test_without_fsync_a_loss_of_power_is_noticed(tmp_path: Path) -> None:
     """The suite itself is tried: a product that does not sync must not pass it."""
     careless = (
         "import penstock.testing.crash as c, penstock.testing.disk as d;"
-        "d.FaultyDisk.sync = lambda self, path: self._reach('synced', path);"
+        "d.FaultyDisk.sync = lambda self, *paths: [self._reach('synced', path) for path in paths];"
         "c.main()"
     )
     root = tmp_path / "data"

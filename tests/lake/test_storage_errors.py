@@ -45,11 +45,12 @@ class FailingSync(LocalDisk):
         super().__init__()
         self.fails_at = fails_at
 
-    def sync(self, path: str) -> None:
-        self.fails_at -= 1
-        if self.fails_at == 0:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        super().sync(path)
+    def sync(self, *paths: str) -> None:
+        for path in paths:
+            self.fails_at -= 1
+            if self.fails_at == 0:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            super().sync(path)
 
 
 @pytest.mark.parametrize("file", [1, 2, 3, 4])  # data, manifest, manifest list, metadata
@@ -68,9 +69,9 @@ def test_the_transaction_begins_when_all_files_are_durable(tmp_path: Path) -> No
     synced: list[str] = []
 
     class Watched(LocalDisk):
-        def sync(self, path: str) -> None:
-            super().sync(path)
-            synced.append(path)
+        def sync(self, *paths: str) -> None:
+            super().sync(*paths)
+            synced.extend(paths)
 
     with writing(tmp_path, world=world_on(Watched())) as (lake, lease):
         head = lake.ensure(LOANS, lease=lease)

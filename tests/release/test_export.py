@@ -56,7 +56,7 @@ def test_a_place_that_cannot_be_written_is_wrong_use(reader, house, tmp_path, na
 
 
 class FullDisk(LocalDisk):
-    def sync(self, path: str) -> None:
+    def sync(self, *paths: str) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
 

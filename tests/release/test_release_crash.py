@@ -54,9 +54,9 @@ class DeadDisk(FaultyDisk):
         self._alive()
         return super().create(path)
 
-    def sync(self, path: str) -> None:
+    def sync(self, *paths: str) -> None:
         self._alive()
-        super().sync(path)
+        super().sync(*paths)
 
     def rename(self, source: str, target: str) -> None:
         self._alive()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,10 +55,26 @@ def test_a_sync_reaches_every_folder_that_was_made_for_the_file(
     monkeypatch.setattr(os, "fsync", watch_sync)
     disk.sync(str(tmp_path / "a" / "b" / "file"))
     file = tmp_path / "a" / "b" / "file"
-    assert synced == [str(file), *map(str, file.parents)]
+    assert sorted(synced) == sorted([str(file), *map(str, file.parents)])
     synced.clear()
-    disk.sync(str(file))
-    assert synced == [str(file), str(file.parent)]
+    disk.create(str(file.with_name("other"))).close()
+    disk.sync(str(file), str(file.with_name("other")))
+    assert sorted(synced) == [str(file.parent), str(file), str(file.with_name("other"))]
+
+
+def test_a_sync_that_fails_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk, names = LocalDisk(), [str(tmp_path / name) for name in "abc"]
+    for name in names:
+        disk.create(name).close()
+    refused = os.stat(names[1]).st_ino
+
+    def fsync(descriptor: int) -> None:
+        if os.fstat(descriptor).st_ino == refused:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match=names[1]):
+        disk.sync(*names)
 
 
 def test_a_folder_that_was_there_before_is_not_trusted_to_be_durable(

@@ -59,7 +59,7 @@ class TableChange:
     _forgotten: set[str] = field(default_factory=set)
 
     def append(self, rows: pa.Table | pa.RecordBatchReader) -> int:
-        """Write rows to new data files, durable at return; gives the number of rows.
+        """Write rows to new data files; gives the number of rows.
 
         Columns may come in any order, but their names must be those of the table.
         """
@@ -70,7 +70,7 @@ class TableChange:
         return self._writer.encoded(rows)
 
     def add(self, files: Iterable[EncodedFile]) -> int:
-        """Write data files that were encoded for this change, durable at return; gives the number of rows."""
+        """Write data files that were encoded for this change; gives the number of rows."""
         count = 0
         for encoded in files:
             file = self._writer.keep(encoded)
@@ -99,7 +99,7 @@ class TableChange:
         self._properties[key] = value
 
     def staged(self) -> tuple[str, TableMetadata]:
-        """Write manifests and metadata, durable at return; gives their location and content."""
+        """Write manifests and metadata; gives their location and content."""
         return self._staged
 
     @cached_property

@@ -64,7 +64,7 @@ class Committer:
     ) -> None:
         """Move all heads and insert all rows in one transaction, or leave everything as it was.
 
-        Every file the moves name must be durable before. `condemned` (path -> data or metadata) are
+        What was staged is made durable first. `condemned` (path -> data or metadata) are
         files that nothing needs afterwards; upkeep removes them when readers are gone. `home` (old
         and new root) is given when the data directory was moved.
 
@@ -73,6 +73,11 @@ class Committer:
         staged files are removed. Nothing is retried: the caller re-reads positions, then decides.
         If even the outcome cannot be read, the files stay and `Lake.committed` answers later.
         """
+        try:
+            staging.sync()
+        except BaseException:
+            staging.discard()
+            raise
         try:
             self._swap(staging.id, moves, records, condemned or {}, home)
         except (Fenced, CommitConflict):
@@ -124,7 +129,7 @@ class Committer:
 class Commit:
     """Changes of several tables, staged one by one and applied together.
 
-    Files are written, and durable, while staging; nobody sees them before `apply`. Ends with one of
+    Files are written while staging; nobody sees them before `apply` made them durable. Ends with one of
     `apply` and `abandon`; as a context manager it abandons what was not applied.
     """
 

@@ -1,4 +1,4 @@
-"""Writing rows as Parquet data files: field ids, bounds, partitions, and durable before anyone can see them."""
+"""Writing rows as Parquet data files: field ids, bounds, partitions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pyiceberg.types import BinaryType, ListType, PrimitiveType, StringType
 from pyiceberg.utils.truncate import truncate_upper_bound_binary_string, truncate_upper_bound_text_string
 
 from penstock.errors import DeclarationError
-from penstock.lake.io import SyncedFile, local_path
+from penstock.lake.io import StagedFile, local_path
 from penstock.lake.partition import Part, cut
 from penstock.lake.schema import personal_ids
 from penstock.lake.types import arrow_type, field_id_metadata
@@ -71,12 +71,12 @@ class DataFileWriter:
                 yield _encode(part, with_bounds)
 
     def keep(self, encoded: EncodedFile) -> IcebergFile:
-        """Write a file down, durable at return."""
+        """Write a file down; the commit makes it durable."""
         folder = f"{self.metadata.location}/data/{encoded.folder}".rstrip("/")
         path = f"{folder}/{self.new_name()}.parquet"
         schema, personal, footer = self.metadata.schema(), personal_ids(self.metadata), encoded.footer
         self.created(path)
-        with SyncedFile(self.disk, local_path(path)) as stream:
+        with StagedFile(self.disk, local_path(path)) as stream:
             stream.write(encoded.content)
         file = IcebergFile.from_args(
             content=DataFileContent.DATA,

@@ -1,4 +1,4 @@
-"""The lake's FileIO: what PyIceberg writes goes through the world's disk and is durable when closed."""
+"""The lake's FileIO: what PyIceberg writes goes through the world's disk; its commit makes it durable."""
 
 from __future__ import annotations
 
@@ -39,17 +39,16 @@ def storage_errors(action: str, path: str) -> Iterator[None]:
         kind = DiskFull if error.errno in NO_ROOM else StorageError
         raise kind(
             f"The disk refused to {action} a file of the lake",
-            where=path,
+            where=error.filename or path,
             found=error.strerror or str(error),
             remedy=_REMEDIES.get(error.errno or 0, "Check the disk and the data directory, then run again."),
         ) from error
 
 
-class SyncedFile:
-    """A new file, open for writing; `close` makes content and directory entry durable.
+class StagedFile:
+    """A new file, open for writing; the commit that it is staged for makes it durable (`Staging.sync`).
 
-    A file that failed to write or to sync is removed and never closed twice: after a failed fsync
-    the kernel may have dropped the pages, so asking again would report success for lost data.
+    A file that failed to write is removed and never closed twice.
     """
 
     def __init__(self, disk: Disk, path: str) -> None:
@@ -75,7 +74,7 @@ class SyncedFile:
         return self.size
 
     def flush(self) -> None:
-        """Nothing is durable before `close`, so there is nothing to do here."""
+        """Nothing is durable before the commit, so there is nothing to do here."""
 
     @property
     def closed(self) -> bool:
@@ -87,9 +86,6 @@ class SyncedFile:
         try:
             with storage_errors("write", self.path):
                 self._stream.close()
-            if not self._failed:
-                with storage_errors("sync", self.path):
-                    self._disk.sync(self.path)
         except StorageError:
             self._failed = True
             raise
@@ -97,7 +93,7 @@ class SyncedFile:
             if self._failed:
                 discard(self._disk, [self.path])
 
-    def __enter__(self) -> SyncedFile:
+    def __enter__(self) -> StagedFile:
         return self
 
     def __exit__(
@@ -144,7 +140,7 @@ class DiskOutputFile(OutputFile):
 
     def create(self, overwrite: bool = False) -> OutputStream:
         """A new file. No file of a lake is ever overwritten, so an existing one is an error."""
-        return SyncedFile(self._disk, local_path(self.location))
+        return StagedFile(self._disk, local_path(self.location))
 
 
 class DiskIO(FileIO):

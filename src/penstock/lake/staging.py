@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from penstock.lake.io import discard, local_path
+from penstock.lake.io import discard, local_path, storage_errors
 from penstock.lake.lease import FileLock
 from penstock.world import World
 
@@ -44,6 +44,16 @@ class Staging:
         """A new name for a data file, without ending."""
         self._count += 1
         return f"{self.id}-{self._count:05d}"
+
+    def sync(self) -> None:
+        """Make all files durable; to be done before anything refers to them.
+
+        Where it fails they are of no use: the kernel may have dropped what it did not write, so that asking again
+        would report success for lost data.
+        """
+        if self.written:
+            with storage_errors("sync", self.written[0]):
+                self.world.disk.sync(*self.written)
 
     def discard(self) -> None:
         """The commit did not take place: remove its files."""

@@ -36,7 +36,7 @@ class MetadataFiles:
         return self._known[location]
 
     def write(self, location: str, metadata: TableMetadata) -> None:
-        """Write and make durable; the metadata is kept as if it had been read."""
+        """Write for a commit to come; the metadata is kept as if it had been read."""
         ToOutputFile.table_metadata(metadata, self.io.new_output(location))
         self._keep(location, metadata)
 

@@ -82,10 +82,11 @@ class FaultyDisk(LocalDisk):
         self._reach("created", path)
         return _TearableFile(path, lambda event: self._reach(event, path))
 
-    def sync(self, path: str) -> None:
-        super().sync(path)
-        self._unsynced.discard(path)
-        self._reach("synced", path)
+    def sync(self, *paths: str) -> None:
+        for path in paths:
+            super().sync(path)
+            self._unsynced.discard(path)
+            self._reach("synced", path)
 
     def rename(self, source: str, target: str) -> None:
         self._reach("before rename", target)
