@@ -14,7 +14,7 @@ import pyarrow as pa
 from penstock.conform import json_rows
 from penstock.conform.columns import sql_type
 from penstock.errors import UsageError
-from penstock.log.protocol import Chunk, Log, Part, Position
+from penstock.log.protocol import OFFSET, Chunk, Log, Part, Position
 from penstock.runtime.event_log import open_log
 from penstock.runtime.installation import Installation
 from penstock.runtime.topology import declared_topic
@@ -27,6 +27,7 @@ from penstock.stream.outgoing import records
 PRODUCER = "append"
 _LINES_AT_ONCE = 10_000
 _ROWS_AT_ONCE = 1_000
+_FURTHER = 4  # times as far back for rows that transactions have holes between
 _LOOK = 0.2  # seconds to wait for rows before looking whether to stop
 
 
@@ -55,15 +56,14 @@ def list_topics(installation: Installation) -> tuple[TopicInfo, ...]:
 def peek(installation: Installation, topic: str, *, limit: int) -> list[dict[str, Any]]:
     """The newest rows of a topic, `limit` of each partition, with `_partition` and `_offset`."""
     with open_log(installation) as log:
-        positions = _newest(log, topic, limit)
-        bounds = log.bounds(topic)
-        found: list[dict[str, Any]] = []
-        for part, position in positions.items():
-            with closing(log.reader({part: position})) as reader:
-                while position.offset < bounds[part[1]][1] and (chunks := reader.poll(limit, 0.0)):
-                    position = Position(chunks[-1].next, position.incarnation)
-                    found += [row for chunk in chunks for row in _rows(chunk)]
-        return found
+        newest = _newest(log, topic, limit)
+        ends = {part: next for part, (_, next) in log.bounds(topic).items()}
+        return [
+            row
+            for part, position in newest.items()
+            for chunk in _chunks(log, part, position, ends[part[1]])
+            for row in _rows(chunk)
+        ]
 
 
 def tail(installation: Installation, topic: str, *, last: int, stopped: Callable[[], bool]) -> Iterator[dict[str, Any]]:
@@ -80,8 +80,37 @@ def _newest(log: Log, topic: str, count: int) -> dict[Part, Position]:
     if topic not in topics:
         raise _no_topic(topic, topics)
     incarnation = topics[topic].incarnation
-    bounds = sorted(log.bounds(topic).items())
-    return {(topic, part): Position(max(first, next - count), incarnation) for part, (first, next) in bounds}
+    return {
+        (topic, part): Position(_start(log, (topic, part), incarnation, bounds, count), incarnation)
+        for part, bounds in sorted(log.bounds(topic).items())
+    }
+
+
+def _start(log: Log, part: Part, incarnation: str, bounds: tuple[int, int], count: int) -> int:
+    """The offset of the oldest of the newest rows; where offsets have holes it is looked for, further and further back."""
+    (first, next), back = bounds, count
+    while True:
+        start = max(first, next - back)
+        if log.capabilities.contiguous or count == 0:
+            return start
+        chunks = _chunks(log, part, Position(start, incarnation), next)
+        offsets = sorted(offset for chunk in chunks for offset in _offsets(chunk))
+        if len(offsets) >= count or start == first:
+            return offsets[-count] if len(offsets) >= count else first
+        back *= _FURTHER
+
+
+def _chunks(log: Log, part: Part, position: Position, next: int) -> Iterator[Chunk]:
+    """What a partition holds from a position up to the offset `next`."""
+    with closing(log.reader({part: position})) as reader:
+        while position.offset < next and (chunks := reader.poll(_ROWS_AT_ONCE, 0.0)):
+            position = Position(chunks[-1].next, position.incarnation)
+            yield from chunks
+
+
+def _offsets(chunk: Chunk) -> list[int]:
+    tables = (chunk.records,) if chunk.poison is None else (chunk.records, chunk.poison)
+    return [offset for table in tables for offset in table.column(OFFSET).to_pylist()]
 
 
 def _rows(chunk: Chunk) -> Iterator[dict[str, Any]]:
