@@ -48,6 +48,14 @@ TABLES = {
         }
     ),
     "gold.reorder_points": pa.table(
-        {"store_id": ["s"], "variant_id": ["v1"], "sku": ["S1"], "category": ["tea"], "reorder_point": [5]}
+        {
+            "store_id": ["s", "s"],
+            "variant_id": ["v1", "gone"],
+            "sku": ["S1", "S2"],
+            "category": ["tea", "tea"],
+            "reorder_point": [105, 105],
+            "is_on_sale": [True, False],
+            "delivered_on_hand": [100, 100],
+        }
     ),
 }

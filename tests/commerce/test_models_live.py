@@ -17,11 +17,19 @@ def test_a_line_that_was_told_live_counts_until_the_line_itself_is_delivered(tmp
     )
     (tmp_path / "told.ndjson").write_text(told + "\n")
     shop.call("topics", "append", "order_lines_live", str(tmp_path / "told.ndjson")).expect(0)
+    moved = (
+        '{"store_id": "berlin", "movement_id": "live", "variant_id": "v1", "location": "shop", "quantity": -4,'
+        ' "reason": "shipment", "occurred_at": "2024-03-11T09:00:00Z"}'
+    )
+    (tmp_path / "moved.ndjson").write_text(moved + "\n")
+    shop.call("topics", "append", "inventory_changes", str(tmp_path / "moved.ndjson")).expect(0)
     shop.call("land", "--until-idle").expect(0)
     ledger = "SELECT entry_type, quantity, amount FROM gold.sales_ledger WHERE order_id = 'o5' ORDER BY amount DESC"
 
     shop.run()
     assert shop.rows(ledger) == [("sale", 2, 60), ("discount", 0, -6)]
+    stock = "SELECT on_hand, delivered_on_hand FROM gold.reorder_points WHERE store_id = 'berlin' AND variant_id = 'v1'"
+    assert shop.rows(stock) == [(-3, 1)]  # what the stream counts is not counted again
 
     shop.deliver("order_items", "berlin,o5,1,v1,p1,1,30.00", name="more")
     shop.run()

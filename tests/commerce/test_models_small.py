@@ -362,13 +362,13 @@ def test_stock_is_the_sum_of_movements_and_is_bought_in_at_its_reorder_point(sho
         newyork v1 shop       6 false
     """)
     points = shop.rows(
-        "SELECT store_id, variant_id, on_hand, shipped_30_days, reorder_point, needs_reorder"
+        "SELECT store_id, variant_id, on_hand, delivered_on_hand, shipped_30_days, reorder_point, needs_reorder"
         " FROM gold.reorder_points ORDER BY 1, 2"
     )
     assert numbers(points) == table("""
-        berlin  v1 1 4 2 true
-        berlin  v2 0 0 - false
-        newyork v1 6 0 5 false
+        berlin  v1 1 1 4 2 true
+        berlin  v2 0 0 0 - false
+        newyork v1 6 6 0 5 false
     """)
 
 

@@ -202,26 +202,30 @@ def test_visits_users_and_steps_of_the_funnel_are_counted_as_they_happen() -> No
 
 
 @pytest.mark.parametrize(("last", "low"), [(-1, False), (-2, True)])
-def test_stock_is_the_sum_of_its_movements_and_low_at_the_reorder_point(last: int, low: bool) -> None:
-    moved = [(1, 10), (2, -3), (2, -3), (3, last)]
+def test_stock_is_what_was_released_with_all_that_moved_and_low_at_the_reorder_point(last: int, low: bool) -> None:
+    moved = [(1, "v1", 10), (2, "v1", -3), (2, "v1", -3), (3, "v1", last), (4, "gone", -9), (5, "new", 1)]
     rows = [
         {
             "store_id": "s",
             "movement_id": f"m{number}",
-            "variant_id": "v1",
+            "variant_id": variant,
             "location": "warehouse",
             "quantity": quantity,
             "reason": "shipment",
             "occurred_at": START + timedelta(seconds=number),
         }
-        for number, quantity in moved
+        for number, variant, quantity in moved
     ]
     shop = desk("stock_live")
     shop.lend(rows, topic="inventory_changes")
     shop.finish()
 
-    latest = shop.rows("live.low_stock")[-1]
+    latest = {row["variant_id"]: row for row in shop.rows("live.low_stock")}
 
-    assert (latest["moved"], latest["needs_reorder"], latest["sku"]) == (7 + last, low, "S1")
+    assert {name: (row["moved"], row["on_hand"], row["needs_reorder"]) for name, row in latest.items()} == {
+        "v1": (7 + last, 107 + last, low),
+        "gone": (-9, 91, False),  # not sold any more
+        "new": (1, 1, False),  # no release has it
+    }
     seen = [(row["numerator"], row["denominator"]) for row in shop.rows("stock_metrics")]
-    assert set(seen) == {(int(low), 1)}
+    assert set(seen) == {(int(low), 3)}

@@ -14,6 +14,9 @@ select
     location,
     cast(sum(quantity) as bigint) as on_hand,
     cast(
+        coalesce(sum(quantity) filter (where record_source <> 'inventory_changes'), 0) as bigint
+    ) as delivered_on_hand,
+    cast(
         coalesce(-sum(quantity) filter (where reason = 'shipment' and cast(occurred_at as date) > last_day - 30), 0)
         as bigint
     ) as shipped_30_days,
