@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from penstock.log.kafka.avro_codec import AvroCodec
 from penstock.log.kafka.json_codec import JsonCodec
+from penstock.log.kafka.json_lines import is_line, lines_of
 from penstock.log.kafka.registry import SchemaRegistry
 from penstock.log.protocol import LogError, LogStorageError
 from penstock.testing.schema_registry import RegistryForTests, schema_registry
@@ -129,6 +130,11 @@ def test_what_becomes_of_a_value_does_not_depend_on_its_neighbours(values: list[
     assert {number: why.code for number, why in bad.items()} == {
         number: why[0].code for number, (_, why) in enumerate(alone) if why
     }
+
+
+@given(st.lists(st.none() | st.text("{}\n1", max_size=4).map(str.encode), min_size=1, max_size=4))
+def test_values_are_lines_when_each_of_them_is(values: list[bytes | None]) -> None:
+    assert (lines_of(values) is not None) == all(map(is_line, values))
 
 
 def test_poison_among_many_rows_changes_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ class MemoryLog:
         offsets = pa.array(range(first, first + records.num_rows), pa.int64())
         self.parts[topic, partition].append(records.append_column("_offset", offsets))
 
-    def reader(self, positions: Mapping[Part, Position]) -> MemoryReader:
+    def reader(self, positions: Mapping[Part, Position], *, bare: bool = False) -> MemoryReader:
         return MemoryReader(self, dict(positions))
 
     def job(self, name: str, inputs: Sequence[str], outputs: Sequence[TopicSpec]) -> MemoryJob:

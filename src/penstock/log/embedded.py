@@ -81,7 +81,7 @@ class EmbeddedLog:
         epoch = volume.hold(name)
         return EmbeddedProducer(home.topic.spec, volume, name, epoch)
 
-    def reader(self, positions: Mapping[Part, Position]) -> EmbeddedReader:
+    def reader(self, positions: Mapping[Part, Position], *, bare: bool = False) -> EmbeddedReader:
         return EmbeddedReader(self._root, self._home, positions, self._world.clock)
 
     def positions(self, reader: str) -> Mapping[Part, Position]:

@@ -234,7 +234,9 @@ class Log(Protocol):
 
     def producer(self, name: str, topic: str) -> Producer: ...
 
-    def reader(self, positions: Mapping[Part, Position]) -> Reader: ...
+    def reader(self, positions: Mapping[Part, Position], *, bare: bool = False) -> Reader:
+        """Who needs no system columns asks for a `bare` reader: it may leave them null, and is faster where every row
+        is a message."""
 
     def positions(self, reader: str) -> Mapping[Part, Position]:
         """What was saved under the name of a reader."""

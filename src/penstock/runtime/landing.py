@@ -92,7 +92,7 @@ class _Way:
         known = {(name, part): at for part, at in landed_positions(self.lake, name).items()}
         begin = beginning(self.log, name) | known
         self.offsets = {part: at.offset for (_, part), at in begin.items()}
-        self.reader = self.log.reader(begin)
+        self.reader = self.log.reader(begin, bare=True)
         self.waiting = []
 
     def _commit(self) -> None:

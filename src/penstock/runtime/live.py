@@ -46,7 +46,7 @@ class LiveWriter:
                 found=f"{gone:,} that its topic has dropped",
                 remedy="Restore its file from a backup, or give the output another name: it begins with what comes then.",
             )
-        return cls(log, topic, table, log.reader(positions), positions)
+        return cls(log, topic, table, log.reader(positions, bare=True), positions)
 
     def turn(self) -> int:
         """Apply what is there; how many changes that were."""
@@ -76,7 +76,7 @@ class LiveWriter:
         """Go on from where another process moved the table to."""
         self.reader.close()
         self.positions = beginning(self.log, self.topic) | _read(self.table.position(), self.topic)
-        self.reader = self.log.reader(self.positions)
+        self.reader = self.log.reader(self.positions, bare=True)
 
     def close(self) -> None:
         self.reader.close()

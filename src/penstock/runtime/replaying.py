@@ -154,7 +154,7 @@ def _topic(log: Log, topic: str) -> dict[Part, pa.Table]:
     """The rows of a topic in the log by partition."""
     found: dict[Part, list[pa.Table]] = {}
     schema = log.topics()[topic].spec.read_schema
-    with closing(log.reader(beginning(log, topic))) as reader:
+    with closing(log.reader(beginning(log, topic), bare=True)) as reader:
         while chunks := reader.poll(_ROWS_AT_ONCE, 0.0):
             for chunk in chunks:
                 found.setdefault((topic, chunk.partition), []).append(pa.Table.from_batches([chunk.records]))

@@ -93,7 +93,7 @@ class Runner:
         now = self.now()
         self._positions = dict(self.job.positions())
         self._progress = self._progress.looked_at(self._positions, now)
-        self._reader = self.log.reader(self._positions)
+        self._reader = self.log.reader(self._positions, bare=True)
 
     def turn(self, *, timeout: float = 0.0) -> Round | None:
         """Take what is there, at most a round, and commit it; None when there was nothing to do."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ import pytest
 
 from penstock.errors import Fenced, LeaseHeld
 from penstock.log.protocol import (
+    OFFSET,
     RAW,
     SYSTEM,
     Chunk,
@@ -114,6 +116,17 @@ class LogSuite:
         assert found[1]["_timestamp"] == NOON + timedelta(seconds=1)
         assert found[1]["_headers"] == [("source", b"test")]
         assert [row["_offset"] for row in found] == [0, 1, 2]
+
+    def test_a_bare_reader_gives_the_same_payload(self, place: Place, fresh: Callable[[str], str]) -> None:
+        log = place.open()
+        topic = self.topic(log, fresh)
+        log.producer("writer", topic).append(numbered(0, 3), sequence=0)
+        names = [*PAYLOAD.names, OFFSET]
+        with closing(log.reader(beginning(log, topic), bare=True)) as reader:
+            (chunk,) = reader.poll(3, _PATIENCE)
+        whole = [row for chunk in read(log, beginning(log, topic)) for row in chunk.records.select(names).to_pylist()]
+        assert chunk.records.select(names).to_pylist() == whole
+        assert chunk.records.schema.names == [*SYSTEM.names, *names]
 
     def test_every_type_of_a_contract_comes_back(self, place: Place, fresh: Callable[[str], str]) -> None:
         log = place.open()

@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.log.kafka.json_lines import is_line, parse, read_around
+from penstock.log.kafka.json_lines import lines_of, parse, read_around
 from penstock.log.protocol import LogError
 
 _SPECIAL = '["\\\\\\x00-\\x1f]'
@@ -149,9 +149,9 @@ class JsonCodec:
         """All of them, or None: every value is one object on one line, so there are as many rows as values."""
         if not values:
             return pa.RecordBatch.from_pylist([], self._schema)
-        if not all(map(is_line, values)):
+        data = lines_of(values)
+        if data is None:
             return None
-        data = b"\n".join(values)  # type: ignore[arg-type]
         try:
             data.decode()
             table = parse(pa.py_buffer(data), self._read)

@@ -26,6 +26,16 @@ def is_line(value: bytes | None) -> bool:
     return value is not None and value[:1] == b"{" and value[-1:] == b"}" and b"\n" not in value
 
 
+def lines_of(values: Sequence[bytes | None]) -> bytes | None:
+    """The values as lines, when each is a line that may be one object."""
+    if None in values:
+        return None
+    data = b"\n".join(values)  # type: ignore[arg-type]
+    between = len(values) - 1
+    fits = data.count(b"\n") == data.count(b"}\n{") == between and data[:1] == b"{" and data[-1:] == b"}"
+    return data if fits else None
+
+
 def parse(data: pa.Buffer, schema: pa.Schema) -> pa.Table:
     """Lines as rows, in one block; ArrowInvalid for what is no JSON, or not of the schema's types."""
     return pj.read_json(

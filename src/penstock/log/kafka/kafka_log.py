@@ -72,12 +72,12 @@ class KafkaLog:
         self._closing.append(producer.close)
         return producer
 
-    def reader(self, positions: Mapping[Part, Position]) -> KafkaReader:
+    def reader(self, positions: Mapping[Part, Position], *, bare: bool = False) -> KafkaReader:
         topics = {name: self._topic(name)[0] for name, _ in positions}
         for part, position in positions.items():
             self._check(part, position)
         codecs = {name: (topic, self._codec(topic)) for name, topic in topics.items()}
-        return KafkaReader(self._settings, codecs, positions, self._identify, self._world.clock)
+        return KafkaReader(self._settings, codecs, positions, self._identify, self._world.clock, bare=bare)
 
     def positions(self, reader: str) -> Mapping[Part, Position]:
         return self.readers().get(reader, {})

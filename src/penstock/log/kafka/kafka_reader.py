@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import methodcaller
 
 import pyarrow as pa
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
@@ -13,6 +14,7 @@ from penstock.log.kafka.table import arrived
 from penstock.log.protocol import Chunk, Part, Position, SourceReset, Topic
 from penstock.world import Clock
 
+_TOPIC, _PARTITION = methodcaller("topic"), methodcaller("partition")
 _ON_ITS_WAY = 10.0  # seconds that a fetch may take
 
 
@@ -30,12 +32,15 @@ class KafkaReader:
         positions: Mapping[Part, Position],
         identify: Callable[[str], str | None],
         clock: Clock,
+        *,
+        bare: bool = False,
     ) -> None:
         self._topics = topics
         self._positions = dict(positions)
         self._at_end: set[Part] = set()
         self._identify = identify
         self._clock = clock
+        self._bare = bare
         with kafka_errors("reader"):
             self._consumer = Consumer(settings.consumer())
             self._consumer.assign([TopicPartition(*part, at.offset) for part, at in positions.items()])
@@ -56,34 +61,33 @@ class KafkaReader:
                 return chunks
 
     def _read(self, messages: list[Message]) -> list[Chunk]:
-        by_part: dict[Part, list[Message]] = {}
-        ends: dict[Part, int] = {}
-        for message in messages:
-            self._sort(message, by_part, ends)
+        told = [one for one in messages if one.error() is not None]
+        by_part = _by_part([one for one in messages if one.error() is None] if told else messages)
+        ends = dict(map(self._end, told))
         self._check_incarnations({topic for topic, _ in (*by_part, *ends)})
+        for part, rows in by_part.items():
+            if ends.get(part, 0) <= (rows[-1].offset() or 0):
+                self._at_end.discard(part)
         return self._chunks(by_part, ends)
 
-    def _sort(self, message: Message, by_part: dict[Part, list[Message]], ends: dict[Part, int]) -> None:
-        part = (message.topic() or "", message.partition() or 0)
-        error = message.error()
-        if error is None:
-            by_part.setdefault(part, []).append(message)
-            self._at_end.discard(part)
-        elif error.code() == KafkaError._PARTITION_EOF:
-            ends[part] = message.offset() or 0
+    def _end(self, message: Message) -> tuple[Part, int]:
+        """A partition that was read up to where it ends now; anything else that the client tells is an error."""
+        part, error = _part(message), message.error()
+        code = None if error is None else error.code()
+        if error is None or code == KafkaError._PARTITION_EOF:
             self._at_end.add(part)
-        elif error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+            return part, message.offset() or 0
+        if code in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
             raise reset(part, self._positions[part], "an offset that the topic has", "no such row in Kafka")
-        elif error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
+        if code in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
             raise reset(part, self._positions[part], "the topic", "no such topic")
-        else:
-            raise as_error(error, f"{part[0]}, partition {part[1]}")
+        raise as_error(error, f"{part[0]}, partition {part[1]}")
 
     def _chunks(self, by_part: dict[Part, list[Message]], ends: dict[Part, int]) -> list[Chunk]:
         found = []
         for part, messages in by_part.items():
             topic, codec = self._topics[part[0]]
-            chunk = receive(topic.spec, codec, part[1], messages)
+            chunk = receive(topic.spec, codec, part[1], messages, bare=self._bare)
             found.append(chunk if part not in ends else _up_to(chunk, ends.pop(part)))
         for part, end in ends.items():
             if end > self._positions[part].offset:
@@ -106,6 +110,18 @@ class KafkaReader:
 
     def close(self) -> None:
         self._consumer.close()
+
+
+def _part(message: Message) -> Part:
+    return message.topic() or "", message.partition() or 0
+
+
+def _by_part(messages: list[Message]) -> dict[Part, list[Message]]:
+    """The rows of each partition in their order. They are many: what can be done outside of Python is."""
+    found: dict[Part, list[Message]] = {}
+    for part, message in zip(zip(map(_TOPIC, messages), map(_PARTITION, messages), strict=True), messages, strict=True):
+        found.setdefault(part, []).append(message)
+    return found
 
 
 def _up_to(chunk: Chunk, end: int) -> Chunk:

@@ -126,17 +126,23 @@ def _headers(rows: pa.RecordBatch) -> list[list[tuple[str, str | bytes | None]]]
     return [[*(own or []), time] for own, time in zip(given.to_pylist(), times, strict=True)]
 
 
-def receive(spec: TopicSpec, codec: Codec, partition: int, messages: Sequence[Message]) -> Chunk:
-    """Messages of one partition, ascending by offset, as rows; those that cannot be read as poison."""
+def receive(spec: TopicSpec, codec: Codec, partition: int, messages: Sequence[Message], *, bare: bool = False) -> Chunk:
+    """Messages of one partition, ascending by offset, as rows; those that cannot be read as poison. `bare` rows have
+    nulls for system columns: keys and headers cost more than all the rest."""
     values = [message.value() for message in messages]
     offsets = [message.offset() for message in messages]
     rows, bad = codec.decode(values)
-    good = [message for number, message in enumerate(messages) if number not in bad] if bad else list(messages)
-    columns = [*_system(good), *rows.columns, pa.array([message.offset() for message in good], pa.int64())]
-    records = pa.RecordBatch.from_arrays(columns, schema=spec.read_schema)
+    good = [number for number in range(len(messages)) if number not in bad] if bad else range(len(messages))
+    system = _no_system(len(good)) if bare else _system([messages[number] for number in good])
+    own = pa.array([offsets[number] for number in good] if bad else offsets, pa.int64())
+    records = pa.RecordBatch.from_arrays([*system, *rows.columns, own], schema=spec.read_schema)
     at = _EPOCH + timedelta(milliseconds=messages[0].timestamp()[1])
     after = None if offsets[-1] is None else offsets[-1] + 1
     return Chunk(spec.name, partition, records, at, _poison(bad, values, offsets), after)
+
+
+def _no_system(count: int) -> list[pa.Array]:
+    return [pa.nulls(count, type) for type in SYSTEM.types]
 
 
 def _system(messages: Sequence[Message]) -> list[pa.Array]:
