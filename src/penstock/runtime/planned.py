@@ -38,6 +38,15 @@ def describe(installation: Installation, table: str) -> pa.Schema | None:
         return schema
 
 
+def waits_for_release(installation: Installation) -> bool:
+    """Whether a table that topologies look up still has to be released."""
+    try:
+        graphs(installation)
+    except DeclarationError as error:
+        return any(isinstance(one, NotReleased) for one in error.problems or (error,))
+    return False
+
+
 def problems_of_streams(installation: Installation) -> tuple[PenstockError, ...]:
     """What is wrong with the topologies; a table that is looked up may still have to be released."""
     if not installation.project.streams.topologies:

@@ -14,6 +14,7 @@ from penstock.errors import UsageError
 from penstock.release.record import latest_release
 from penstock.runtime.installation import Installation
 from penstock.runtime.parts import FILE, PartState
+from penstock.runtime.planned import waits_for_release
 from penstock.runtime.supervisor import Kept, Part, Supervisor
 from penstock.runtime.told import until_told
 
@@ -25,17 +26,22 @@ def parts_of(
 ) -> tuple[Part, ...]:
     """What the project's declarations ask to be running; UsageError when that is nothing."""
     project = installation.project
+
+    def released() -> bool:
+        return latest_release(installation.place.root) is not None
+
     where = ("--project", str(project.root), "--data-dir", str(installation.place.root))
     parts = []
     if project.streams.topologies:
-        parts.append(Part("stream", _command("stream", "run", *where)))
+        waits = not released() and waits_for_release(installation)
+        parts.append(Part("stream", _command("stream", "run", *where), ready=lambda: not waits or released()))
     if any(topic.lake for topic in project.streams.topics.values()):
         parts.append(Part("land", _command("land", *where)))
     if project.sources or project.models is not None:
         parts.append(Part("run", _command("run", *where), every=every))
     if project.endpoints:
         serve = _command("serve", "--host", host, "--port", str(port), *where)
-        parts.append(Part("serve", serve, ready=lambda: latest_release(installation.place.root) is not None))
+        parts.append(Part("serve", serve, ready=released))
     if not parts:
         raise UsageError(
             "The project declares nothing that could run",
