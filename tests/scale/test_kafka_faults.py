@@ -22,10 +22,21 @@ from penstock.errors import Fenced
 from penstock.log.kafka.client import KafkaSettings, kafka_errors
 from penstock.log.kafka.kafka_group import KafkaGroup, Rebalanced
 from penstock.log.protocol import LogStorageError, Position, Reader, SourceReset, TopicSpec, beginning
+from penstock.runtime.installation import Installation
+from penstock.runtime.stream import stream
+from penstock.runtime.topics import append_lines, peek
 from penstock.testing.log_suite import PAYLOAD, LogSuite, ids, numbered, read
 from penstock.testing.schema_registry import schema_registry
+from tests.stream.lending import lending
 
 HERE = Path(__file__).parent
+COUNTED = """\
+  - name: killed
+    input: loans_json
+    steps:
+      - running: {key: [member], value: fee, count: earlier}
+    outputs: [{topic: told}]
+"""
 Fresh = Callable[[str], str]
 
 
@@ -46,6 +57,28 @@ def test_kill_9_in_a_transaction_leaves_nothing_of_it(broker: Broker, place: Clu
     assert sorted(ids(log, topic)) == list(range(2 * ROWS))
     assert not producer.append(numbered(2 * ROWS, 3 * ROWS), sequence=2).duplicate
     assert sorted(ids(log, topic)) == list(range(3 * ROWS))
+
+
+def test_kill_9_of_a_topology_in_its_transaction_leaves_neither_rows_nor_positions(
+    tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PENSTOCK_KAFKA", broker.servers)
+    lending(tmp_path, COUNTED)
+    installation = Installation.at(tmp_path)
+    loans = [
+        b'{"loan": "K%d", "member": "m%d", "fee": 1, "lent": "2026-03-01T00:00:00Z"}' % (n, n % 3) for n in range(90)
+    ]
+    append_lines(installation, "loans_json", loans)
+    with subprocess.Popen(
+        [sys.executable, str(HERE / "streaming.py"), str(tmp_path), "2"], stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline() == b"hangs\n"
+        os.kill(process.pid, signal.SIGKILL)
+
+    stream(installation, until_idle=True)
+
+    told = sorted((row["member"], row["earlier"]) for row in peek(installation, "told", limit=1000))
+    assert told == [(f"m{member}", earlier) for member in range(3) for earlier in range(30)]
 
 
 def test_kill_9_at_any_time_loses_nothing_that_was_acknowledged(broker: Broker, place: Cluster, fresh: Fresh) -> None:
@@ -193,7 +226,20 @@ def test_a_member_that_ends_leaves_its_rows_to_the_others(place: Cluster, fresh:
     assert sorted(ids(place.open(), out.name)) == list(range(400))
 
 
-# What others wrote
+# What others wrote, and what they find
+
+
+def test_batches_are_compressed_by_lz4(broker: Broker, place: Cluster, fresh: Fresh) -> None:
+    log = place.open()
+    topic = log.ensure(TopicSpec(fresh("small"), 1, PAYLOAD)).spec.name
+    log.producer("writer", topic).append(numbered(0, 1000), sequence=0)
+    batch = (broker.folder / "data" / f"{topic}-0" / f"{0:020}.log").read_bytes()
+    attributes = int.from_bytes(batch[21:23], "big")
+    assert (batch[16], attributes & 0b111, bool(attributes & 0b10000)) == (
+        2,
+        3,
+        True,
+    )  # format 2, LZ4, in a transaction
 
 
 def test_what_cannot_be_read_is_poison_with_its_bytes(settings: KafkaSettings, place: Cluster, fresh: Fresh) -> None:
