@@ -49,6 +49,16 @@ def test_a_remedy_for_a_table_that_is_not_there_is_refused(tmp_path: Path) -> No
         mend(installation, adopt="bronze.nothing", restore=None, relocate=False)
 
 
+@pytest.mark.parametrize("remedy", ["adopt", "restore"])
+def test_a_remedy_for_a_table_that_agrees_is_refused_and_changes_nothing(tmp_path: Path, remedy: str) -> None:
+    installation = _library(tmp_path)
+    _deliver(tmp_path, "L1")
+    asked = {"adopt": None, "restore": None, remedy: "silver.loans"}
+    with pytest.raises(UsageError, match="was not rolled back"):
+        mend(installation, **asked, relocate=False)
+    assert run(installation, Unwatched()).outcome == "nothing new"
+
+
 def _library(tmp_path: Path) -> Installation:
     """The library without its models: what is tested ends at silver."""
     if not (tmp_path / "project").exists():

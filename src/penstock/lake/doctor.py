@@ -28,9 +28,12 @@ def changed_by_hand(lake: Lake) -> tuple[RolledBack, ...]:
 def adopt(lake: Lake, name: str, *, lease: Lease) -> Head:
     """Take the data as it is now: positions go back to what its snapshot says; what came later is read again.
 
-    Positions of a snapshot made by a foreign writer are those of its nearest ancestor that has any.
+    Positions of a snapshot made by a foreign writer are those of its nearest ancestor that has any. Raises UsageError
+    when data and positions agree.
     """
     head = _head(lake, name)
+    if all(finding.where != name for finding in changed_by_hand(lake)):
+        raise _agreed(name)
     carried = next((found for snapshot in _line(lake, head) if (found := _positions(snapshot))), {})
     return _recorded(lake, head, carried, lease)
 
@@ -38,7 +41,7 @@ def adopt(lake: Lake, name: str, *, lease: Lease) -> Head:
 def restore(lake: Lake, name: str, *, lease: Lease) -> Head:
     """Make the newest snapshot current again that agrees with the recorded positions.
 
-    Raises RolledBack when that snapshot has expired: then only `adopt` is left.
+    Raises RolledBack when that snapshot has expired: then only `adopt` is left, and UsageError when it is current.
     """
     head = _head(lake, name)
     return _go_back(lake, head, positions(head.properties), lease)
@@ -63,6 +66,8 @@ def _go_back(lake: Lake, head: Head, wanted: dict[str, str], lease: Lease) -> He
             expected=", ".join(f"{key.removeprefix(POSITION)} at {value}" for key, value in sorted(wanted.items())),
             remedy="It has expired: only adopting the data as it is now is left.",
         )
+    if target.snapshot_id == head.snapshot_id and wanted == positions(head.properties):
+        raise _agreed(head.name)
     updates: list[TableUpdate] = [main_branch(target.snapshot_id), SetPropertiesUpdate(updates=wanted)]
     if gone := sorted(positions(head.properties).keys() - wanted.keys()):
         updates.append(RemovePropertiesUpdate(removals=gone))
@@ -97,6 +102,10 @@ def _recorded(lake: Lake, head: Head, carried: dict[str, str], lease: Lease) -> 
     move = Move(head.name, head.metadata_location, location, metadata)
     lake.committer(lease).commit(staging, [move])
     return move.head
+
+
+def _agreed(name: str) -> UsageError:
+    return UsageError("The table was not rolled back: its data and its record agree", where=name)
 
 
 def _head(lake: Lake, name: str) -> Head:
