@@ -85,7 +85,7 @@ def test_status_and_history_of_a_project_that_never_ran_are_empty(library: Libra
 
 def test_a_project_that_never_ran_says_so_without_empty_tables(library: Library) -> None:
     place = ("-p", library.project, "--data-dir", library.folder / "none")
-    assert call("status", *place).expect(0).out == "library: release none yet\n"
+    assert call("status", *place).expect(0).out == "library: no release yet\n"
     assert call("history", *place).expect(0).out == "nothing was run yet\n"
 
 

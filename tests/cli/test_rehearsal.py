@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.flows.library import Library
@@ -37,9 +39,22 @@ def test_both_queries_of_a_reconciliation_are_tried_each_with_its_place(library:
 def test_wrong_sql_of_a_model_is_found_before_a_run_with_its_line(library: Library) -> None:
     library.edit("models/marts/dim_member.sql", "min(joined)", "min(joint)")
     told = library.call("validate").expect(2).err
-    assert "dim_member.sql: The model `dim_member` did not build" in told
+    assert re.match(r"models/marts/dim_member\.sql:\d+:\d+: The model `dim_member` did not build", told)
     assert told.splitlines()[-3].strip("^ ") == ""
     assert "gold was not changed" not in told
+
+
+def test_a_file_that_dbt_cannot_read_is_named_as_it_stands_in_the_project(library: Library) -> None:
+    library.edit("models/marts/loans_by_status.sql", "ref('", "ref('no_")
+    told = library.call("validate").expect(2).err
+    assert told.startswith("models/marts/loans_by_status.sql: The models cannot be read by dbt")
+
+
+def test_a_rule_that_cannot_be_compiled_is_named_with_its_line(library: Library) -> None:
+    rule = "quality: [{type: custom, engine: penstock, name: paid, implementation: fees > 0}]"
+    library.edit("contracts/loans.yml", "        description: What was paid, in euros.", f"        {rule}")
+    told = library.call("validate").expect(2).err
+    assert re.match(r"contracts/loans\.yml:\d+:\d+: rule paid: .*found fees", told)
 
 
 def test_a_rehearsal_leaves_data_and_releases_as_they_are(library: Library) -> None:

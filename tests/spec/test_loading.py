@@ -130,7 +130,7 @@ def test_every_problem_of_every_file_is_told_at_once_in_order(library: Library) 
             "nowhere",
             "{root}: There is no such folder: expected a folder with a file penstock.yml. Go to the project's ",
         ),
-        ("file", "{root}: There is no such folder: expected a folder with a file penstock.yml. Go to the project's "),
+        ("file", "{root}: This is a file: expected a folder with a file penstock.yml. Go to the project's "),
         (".", "{root}: There is no project here: expected a folder with a file penstock.yml. Go to the project's "),
         ("nul\0", "{root}: There is no such folder: "),
     ],

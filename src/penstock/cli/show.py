@@ -262,7 +262,7 @@ def status(read: Status, *, as_json: bool) -> None:
     if as_json:
         document(read.as_record())
         return
-    line(f"{read.project}: release {read.release if read.release is not None else 'none yet'}")
+    line(f"{read.project}: {'no release yet' if read.release is None else f'release {read.release}'}")
     if read.tables:
         table(
             ("table", "rows", "files", "bytes", "snapshot"),

@@ -83,7 +83,7 @@ def topics_append(
     if as_json:
         shown.document({"topic": topic, "rows": count})
     else:
-        shown.line(f"{count:,} rows appended to {topic}")
+        shown.line(f"{counted(count, 'row')} appended to {topic}")
 
 
 @app.command("forget")

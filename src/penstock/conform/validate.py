@@ -32,7 +32,7 @@ def _parts(connection: duckdb.DuckDBPyConnection, contract: Contract, reading: R
     alone = replace(contract, key=(), dedupe=Dedupe(), rules=(), references=(), partitions=())
     for column in contract.columns:
         part = replace(alone, columns=(column,))
-        yield from _compiled(connection, part, reading, f"{contract.path}: column {column.name}")
+        yield from _compiled(connection, part, reading, _where(contract, f"column {column.name}"))
     plain = tuple(
         replace(column, enum=None, minimum=None, maximum=None, pattern=None, format=None)
         for column in contract.columns
@@ -40,7 +40,7 @@ def _parts(connection: duckdb.DuckDBPyConnection, contract: Contract, reading: R
     )
     for rule in contract.rules:
         part = replace(alone, columns=plain, rules=(rule,))
-        yield from _compiled(connection, part, reading, f"{contract.path}: rule {rule.name}")
+        yield from _compiled(connection, part, reading, _where(contract, f"rule {rule.name}"))
 
 
 def _constants(
@@ -53,13 +53,17 @@ def _constants(
     for name, column in tuple(constant.items()):
         if _refuses(connection, replace(alone, columns=(column,)), reading):
             del constant[name]  # a rule over it says nothing more
-            yield _broken(f"The constant for `{name}`", f"{contract.path}: column {name}")
+            yield _broken(f"The constant for `{name}`", _where(contract, f"column {name}"))
     for rule in contract.rules:
         names = row_check(rule, contract).columns
         if names and all(name in constant for name in names):
             part = replace(alone, columns=tuple(constant[name] for name in names), rules=(rule,))
             if _refuses(connection, part, reading):
-                yield _broken(f"What the constants make of rule `{rule.name}`", f"{contract.path}: rule {rule.name}")
+                yield _broken(f"What the constants make of rule `{rule.name}`", _where(contract, f"rule {rule.name}"))
+
+
+def _where(contract: Contract, part: str) -> str:
+    return f"{contract.places.get(part, contract.path)}: {part}"
 
 
 def _refuses(connection: duckdb.DuckDBPyConnection, part: Contract, reading: Reading) -> bool:
@@ -90,7 +94,7 @@ def _compiled(
 
 def _dedupe(contract: Contract) -> Iterator[DeclarationError]:
     order_by, horizon = contract.dedupe.order_by, contract.dedupe.horizon
-    where = f"{contract.path}: dedupe"
+    where = _where(contract, "dedupe")
     if horizon is not None and order_by is None:
         yield DeclarationError("A horizon needs a column that orders the versions", where=where)
     if order_by is None:

@@ -17,7 +17,7 @@ from fnmatch import translate
 from functools import cache
 from pathlib import Path
 
-from penstock.errors import SourceError
+from penstock.errors import SourceError, counted
 from penstock.ingest.file import unreadable
 
 PARTIAL = (".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".swp", "~")
@@ -134,7 +134,7 @@ def require_match(globs: Sequence[Glob]) -> None:
             "No file of the source is there",
             where=str(globs[0].folder),
             expected=" or ".join(f"`{glob.pattern}`" for glob in globs),
-            found=f"{len(others)} other entries, the first `{others[0]}`",
+            found=f"`{others[0]}`" + (f" and {counted(len(others) - 1, 'other')}" if len(others) > 1 else ""),
             remedy="Correct `files`, or declare the source `optional`.",
         )
 

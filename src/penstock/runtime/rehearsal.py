@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ from penstock.transform.program import Program
 from penstock.transform.result import Build, ModelInput
 from penstock.transform.workspace import Limits, prepare
 
+_LINE = re.compile(r"^line \d+: (?P<text>.*)\n(?P<before> *)\^", re.MULTILINE)  # how DuckDB shows where it stopped
 _WRONG_SQL = ("Parser Error", "Binder Error", "Catalog Error")  # no row can mend what these tell
 
 
@@ -46,7 +48,10 @@ def read_models(project: Project, folder: Path) -> Program:
     if project.models is None:
         return Program("", Graph({}, {}), {}, None)
     workspace = prepare(folder / "dbt", models=project.models, database=_database(folder), limits=Limits())
-    program = read_program(workspace, log=folder)
+    try:
+        program = read_program(workspace, log=folder)
+    except DeclarationError as error:
+        raise _declared(error, project) from error
     check_sources(program.graph, project.silver_tables, workspace)
     return program
 
@@ -67,9 +72,29 @@ def problems(installation: Installation, program: Program, folder: Path) -> Iter
         yield from error.problems or (error,)
     except TransformFailed as error:
         if str(error.found).startswith(_WRONG_SQL):
-            yield DeclarationError(error.what, where=error.where, found=error.found, remedy="Correct it.")
+            yield _declared(error, project)
     finally:
         warehouse.discard(_database(folder))
+
+
+def _declared(error: PenstockError, project: Project) -> DeclarationError:
+    """What was told of a model, told as of any declaration: where it stands in the project, as far as that is known."""
+    file, found = Path(error.where or ""), error.found or ""
+    where = file.relative_to(project.root).as_posix() if file.is_relative_to(project.root) else str(file)
+    shown = _LINE.search(found)
+    line = None if shown is None else _line(file, shown["text"])
+    if shown is not None and line is not None:
+        head, column = f"line {line}: ", shown.end() - shown.start("before") - (shown.start("text") - shown.start())
+        marked = f"{head}{shown['text']}\n{'^':>{len(head) + column}}"
+        where, found = f"{where}:{line}:{column}", found[: shown.start()] + marked + found[shown.end() :]
+    return DeclarationError(error.what, where=where, found=found or None, remedy="Correct it.")
+
+
+def _line(file: Path, text: str) -> int | None:
+    """The number of the only line of the file that reads so; what dbt made of a line may stand nowhere."""
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else []
+    same = [number for number, line in enumerate(lines, 1) if line.rstrip() == text.rstrip()]
+    return same[0] if len(same) == 1 else None
 
 
 def _database(folder: Path) -> Path:

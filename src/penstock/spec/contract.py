@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -122,7 +123,8 @@ class Contract:
     """A dataset as declared. `key` empty: a row's identity is (file, line).
 
     `history` is the column that is a row's version, where the deliveries of the dataset keep every version of a key
-    (`upsert`, `snapshot`); the sources declare it.
+    (`upsert`, `snapshot`); the sources declare it. `places` says where what stands in the declaration (`column NAME`,
+    `rule NAME`, `dedupe`), and means nothing.
     """
 
     dataset: str
@@ -140,6 +142,7 @@ class Contract:
     path: Path
     fingerprint: str  # sha256 hex of everything that changes silver rows
     history: str | None = None
+    places: Mapping[str, str] = field(default_factory=dict, compare=False)  # file:line:column
 
     @property
     def identity(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -114,7 +114,18 @@ def make_contract(declared: DeclaredContract, *, tenant: str) -> Contract | None
         freshness=declared.freshness,
         path=declared.path,
         fingerprint=fingerprint("contract", meaning),
+        places={name: str(place) for name, place in _places(declared)},
     )
+
+
+def _places(declared: DeclaredContract) -> Iterator[tuple[str, Place]]:
+    for column in declared.columns:
+        yield f"column {column.name}", column.fields.place(keys.COLUMN_NAME)
+    for rule in _all_rules(declared):
+        yield f"rule {rule.rule.name}", rule.place
+    section = None if declared.extensions is None else declared.extensions[keys.DEDUPE_KEY]
+    if section is not None:
+        yield "dedupe", section.node.place
 
 
 def _silver_meaning(facts: dict[str, object], left_out: set[str]) -> dict[str, object]:

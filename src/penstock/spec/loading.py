@@ -70,14 +70,14 @@ def _check_folder(root: Path) -> None:
     """Refuse a folder that is no project, before anything is looked for in it."""
     folder = os.path.abspath(root)
     try:
-        is_project, is_folder = (root / PROJECT_FILE).is_file(), root.is_dir()
+        is_project, is_there, is_folder = (root / PROJECT_FILE).is_file(), root.exists(), root.is_dir()
     except OSError as error:
         raise DeclarationError(
             "The folder cannot be read", where=folder, found=error.strerror, remedy="Check that you may read it."
         ) from error
     if not is_project:
         raise DeclarationError(
-            "There is no project here" if is_folder else "There is no such folder",
+            "There is no project here" if is_folder else "This is a file" if is_there else "There is no such folder",
             where=folder,
             expected=f"a folder with a file {PROJECT_FILE}",
             remedy="Go to the project's folder, or name it: `-p DIR`. `penstock init DIR` begins a new one.",

@@ -23,6 +23,7 @@ from penstock.transform.ran import Ran
 from penstock.transform.workspace import Workspace
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO}
+_NAMED = re.compile(r"\((\S+\.(?:sql|py|ya?ml|csv))\)")  # how dbt names a file in a sentence
 _HEADING = re.compile(r"(Runtime|Database|Compilation) Error in (model|test|seed|snapshot) ")
 _SILENCE = [
     "--quiet",
@@ -127,14 +128,20 @@ class Dbt:
                 found=exception.strerror,
                 remedy="Make room or mend the permissions, then run again; nothing was released.",
             )
-        node = getattr(exception, "node", None)
-        path = getattr(node, "original_file_path", None)
+        found = "; ".join(self._said) or message_of(exception)
         return DeclarationError(
             "The models cannot be read by dbt",
-            where=str(self._workspace.models if path is None else self._workspace.declared(path)),
-            found="; ".join(self._said) or message_of(exception),
+            where=str(self._file(exception, found)),
+            found=found,
             remedy=f"Correct the file; dbt's own log is {self._log / 'dbt.log'}.",
         )
+
+    def _file(self, exception: BaseException | None, message: str) -> Path:
+        """The file that dbt means; the folder of the models where it does not say."""
+        named = _NAMED.search(message)
+        path = getattr(getattr(exception, "node", None), "original_file_path", None) or (named and named[1])
+        file = self._workspace.models if path is None else self._workspace.declared(path)
+        return file if file.exists() else self._workspace.models
 
 
 def _first_error(finished: Any) -> Any:
