@@ -157,17 +157,19 @@ def make_pipeline(
 ) -> Pipeline:
     """The graph with empty state. Rows of the topics `texts` come as bronze keeps them."""
     project = installation.project
-    secret = _secret(installation)
-    incoming = {}
+    incoming, secret = {}, b""
     for node, intake in graph.intakes:
         if intake.declared is not None and intake.contract is not None:
+            domains = pseudonym_domains(intake.contract, project.contracts)
+            if domains and not secret:
+                secret = _secret(installation)
             incoming[node.name] = Incoming(
                 connection,
                 intake.declared,
                 intake.contract,
                 tenant=project.tenant,
                 pseudonym_key=secret,
-                domains=pseudonym_domains(intake.contract, project.contracts),
+                domains=domains,
                 texts=node.name in texts,
             )
     return Pipeline(graph, connection, incoming, make_stages(graph, connection, models=models_of(project, graph)))

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock.spec.stream import Window
+from penstock.stream.distinct import RoundKeys
 from penstock.stream.folding import Folding
 from penstock.stream.key_index import KeyIndex, row_keys
 from penstock.stream.keyed import from_bytes, to_bytes
@@ -44,15 +45,14 @@ class Cells:
         """The cells that are not gone."""
         return np.flatnonzero(~self.gone[: self.count])
 
-    def keys_of(self, rows: pa.Table) -> Ints:
+    def keys_of(self, rows: pa.Table, known: RoundKeys) -> Ints:
         """The number of each row's key."""
-        by = rows.select(list(self._window.by))
-        known = len(self._index)
-        keys = self._index.slots(row_keys(rows, self._window.by))
-        if len(self._index) > known:
-            distinct, first = np.unique(keys, return_index=True)
-            self._by = pa.concat_tables([self._by, by.take(pa.array(np.sort(first[distinct >= known])))])
-        return keys
+        keys = known.of(rows, self._window.by)
+        slots, new = self._index.slots_of(keys.keys, keys.words)
+        if len(new):
+            by = rows.select(list(self._window.by)).take(pa.array(keys.first[new]))
+            self._by = pa.concat_tables([self._by, by])
+        return slots[keys.of_row]
 
     def by(self, cells: Ints) -> pa.Table:
         """The values of the key of each cell."""
@@ -165,7 +165,8 @@ class Cells:
     def _restore(self, table: pa.Table) -> None:
         ids, starts, lasts, rows = (table[name].to_numpy() for name in _NUMBERS)
         names = [f"by.{name}" for name in self._window.by]
-        keys = self.keys_of(table.select(names).rename_columns(list(self._window.by)) if names else table)
+        by = table.select(names).rename_columns(list(self._window.by)) if names else table
+        keys = self.keys_of(by, RoundKeys())
         cells = self._add(ids, keys, starts, lasts)
         self.rows[cells] = rows
         for number, measure in enumerate(self.measures):

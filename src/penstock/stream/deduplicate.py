@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from penstock.spec.stream import Deduplicate, EventTime
-from penstock.stream.key_index import has_null, row_keys
+from penstock.stream.distinct import RoundKeys
 from penstock.stream.keyed import KeyedState
 from penstock.stream.segment import Segments
 from penstock.stream.stage import Moment, Produced
@@ -45,15 +44,14 @@ class DeduplicateStage:
         if behind.any():
             late = pa.concat_tables([late, rows.filter(pa.array(behind))])
             rows, times = rows.filter(pa.array(~behind)), times[~behind]
-        kept = rows.filter(pa.array(self._is_new(rows, times, horizon(self._event_time, moment.now))))
+        limit = horizon(self._event_time, moment.now)
+        kept = rows.filter(pa.array(self._is_new(rows, times, limit, moment.keys)))
         self._forget(moment.after - 2 * self._horizon)
         return Produced(kept, late if late.num_rows else None)
 
-    def _is_new(self, rows: pa.Table, times: Ints, limit: int) -> np.ndarray:
-        keyless = has_null(rows, self._key)
-        keys = row_keys(rows, self._key)
+    def _is_new(self, rows: pa.Table, times: Ints, limit: int, keys: RoundKeys) -> np.ndarray:
         known = len(self._state)
-        slots = self._state.slots(pc.if_else(pa.array(keyless), None, keys) if keyless.any() else keys)
+        slots = self._state.slots_of_rows(rows, self._key, keys)
         for column in self._state.columns.values():
             column[known : len(self._state)] = _NEVER
         keyed = np.flatnonzero(slots >= 0)

@@ -33,21 +33,28 @@ class KeyIndex:
     def slots(self, keys: pa.Array) -> Ints:
         """The slot of each key; keys that are new get the next ones, in the order of their first appearance."""
         packed = as_binary(keys)
-        slots, new = self._index.slots(_words(packed))
+        slots, new = self._index.slots(key_words(packed))
         if new.size:
             self._kept.append(packed.take(pa.array(new)))
         return slots
 
+    def slots_of(self, keys: pa.Array, words: Keys) -> tuple[Ints, Rows]:
+        """As `slots`, of large binary keys that are all different and their words; and which of them are new."""
+        slots, new = self._index.slots_of_different(words)
+        if new.size:
+            self._kept.append(keys.take(pa.array(new)))
+        return slots, new
+
     def enter(self, keys: pa.Array) -> None:
         """Give the next slots to keys that are all different and not there yet, as when an index is restored."""
         packed = as_binary(keys)
-        self._index.enter(_words(packed))
+        self._index.enter(key_words(packed))
         if len(packed):
             self._kept.append(packed)
 
     def find(self, keys: pa.Array) -> Ints:
         """The slot of each key, -1 for one that was never there."""
-        return self._index.find(_words(as_binary(keys)))
+        return self._index.find(key_words(as_binary(keys)))
 
     def keys(self, first: int = 0) -> pa.Array:
         """The keys from slot `first` on, as large binary; `enter` of a new index with them restores this one."""
@@ -102,7 +109,7 @@ def _of_integers(keys: pa.Array) -> pa.Array:
     )
 
 
-def _words(keys: pa.Array) -> Keys:
+def key_words(keys: pa.Array) -> Keys:
     """The bytes of each key in words of eight, filled up with zeros."""
     count = len(keys)
     if count == 0:

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from penstock.stream.key_index import KeyIndex, as_binary
+from penstock.stream.distinct import RoundKeys
+from penstock.stream.key_index import KeyIndex, as_binary, has_null, row_keys
 from penstock.stream.number import one_array
 from penstock.stream.state import StateMismatch
 from penstock.stream.word_index import Ints, grown
@@ -37,6 +39,16 @@ class KeyedState:
     def keys(self) -> pa.Array:
         """The keys by slot."""
         return self._index.keys()
+
+    def slots_of_rows(self, rows: pa.Table, columns: Sequence[str], known: RoundKeys) -> Ints:
+        """The slot of each row's key, -1 where one of the columns is null; a new key gets the next one."""
+        keyless = has_null(rows, columns)
+        if keyless.any():
+            return self.slots(pc.if_else(pa.array(keyless), None, row_keys(rows, columns)))
+        keys = known.of(rows, columns)
+        slots, _ = self._index.slots_of(keys.keys, keys.words)
+        self._grow()
+        return slots[keys.of_row]
 
     def slots(self, keys: pa.Array) -> Ints:
         """The slot of each key, -1 of null; a new key gets the next one."""

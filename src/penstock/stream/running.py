@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 from penstock.spec.stream import Running
 from penstock.stream import exact
 from penstock.stream.exact import Floats, Wide
-from penstock.stream.key_index import has_null, row_keys
 from penstock.stream.keyed import KeyedState
 from penstock.stream.number import Flags, one_array, whole_numbers
 from penstock.stream.schema import running_fields
@@ -64,9 +63,7 @@ class RunningStage:
 
     def process(self, inputs: tuple[pa.Table, ...], moment: Moment) -> Produced:
         rows = inputs[0]
-        keyless = has_null(rows, self.running.key)
-        keys = row_keys(rows, self.running.key)
-        slots = self._state.slots(pc.if_else(pa.array(keyless), None, keys) if keyless.any() else keys)
+        slots = self._state.slots_of_rows(rows, self.running.key, moment.keys)
         numbers, counts = self._arithmetic.numbers(rows[self.running.value])
         keyed = np.flatnonzero(slots >= 0)
         counts &= slots >= 0

@@ -39,7 +39,7 @@ class SessionStage:
         if behind.any():
             late = pa.concat_tables([late, rows.filter(pa.array(behind))])
             rows, times = rows.filter(pa.array(~behind)), times[~behind]
-        changed, taken_back = self._fold(rows, times) if rows.num_rows else (_NONE, self.schema.empty_table())
+        changed, taken_back = self._fold(rows, times, moment) if rows.num_rows else (_NONE, self.schema.empty_table())
         open = changed[self._ends(changed) > moment.after]
         here = self._cells.here
         final = here[self._ends(here) <= moment.after]
@@ -51,10 +51,10 @@ class SessionStage:
     def _ends(self, cells: Ints) -> Ints:
         return self._cells.last[cells] + self._gap
 
-    def _fold(self, rows: pa.Table, times: Ints) -> tuple[Ints, pa.Table]:
+    def _fold(self, rows: pa.Table, times: Ints, moment: Moment) -> tuple[Ints, pa.Table]:
         """Take rows into sessions; the sessions that changed, and what is to be taken back."""
         cells = self._cells
-        keys = cells.keys_of(rows)
+        keys = cells.keys_of(rows, moment.keys)
         near = self._of_keys(keys)
         key, begin, end = (
             np.concatenate(pair)

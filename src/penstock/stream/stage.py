@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
+from penstock.stream.distinct import RoundKeys
+
 
 @dataclass(frozen=True)
 class Moment:
-    """When a round takes place: microseconds since 1970 of the wall clock, and the watermark before and after it."""
+    """When a round takes place: microseconds since 1970 of the wall clock, and the watermark before and after it.
+    `keys` are those of the round's rows, for whoever asks."""
 
     now: int
     before: int
     after: int
+    keys: RoundKeys = field(default_factory=RoundKeys, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

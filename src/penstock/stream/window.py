@@ -49,13 +49,13 @@ class WindowStage:
         if behind.any():
             late = pa.concat_tables([late, rows.filter(pa.array(behind))])
             rows, times, panes = rows.filter(pa.array(~behind)), times[~behind], panes[~behind]
-        changed = self._fold(rows, times, panes) if rows.num_rows else np.zeros(0, dtype=np.int64)
+        changed = self._fold(rows, times, panes, moment) if rows.num_rows else np.zeros(0, dtype=np.int64)
         made = [self._provisional(changed, moment), self._final(moment)]
         self._drop(moment.after)
         return Produced(pa.concat_tables(made), late if late.num_rows else None)
 
-    def _fold(self, rows: pa.Table, times: Ints, panes: Ints) -> Ints:
-        keys = self._cells.keys_of(rows)
+    def _fold(self, rows: pa.Table, times: Ints, panes: Ints, moment: Moment) -> Ints:
+        keys = self._cells.keys_of(rows, moment.keys)
         numbers = near(panes)
         together = Segments.of((keys << int(numbers.max()).bit_length()) | numbers)
         first = together.order[together.starts]

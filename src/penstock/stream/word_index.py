@@ -90,6 +90,16 @@ class WordIndex:
             missing = missing[found[missing] < 0]
         return found, np.concatenate(added) if added else np.zeros(0, dtype=np.intp)
 
+    def slots_of_different(self, keys: Keys) -> tuple[Ints, Rows]:
+        """As `slots`, of keys that are all different."""
+        hashes = self._hash(keys)
+        found = self._find(keys, hashes, np.arange(len(hashes)))
+        new = np.flatnonzero(found < 0)
+        if new.size:
+            found[new] = self._count + np.arange(len(new))
+            self._add(keys, hashes, new)
+        return found, new
+
     def enter(self, keys: Keys) -> None:
         """Give the next slots to keys that are all different and not there yet."""
         self._add(keys, self._hash(keys), np.arange(len(keys.lengths)))
