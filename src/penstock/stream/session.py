@@ -73,9 +73,10 @@ class SessionStage:
         session, merged = self._sessions(cell[order], group, len(first))
         start, until = begin[order][first], until[last]
         old = np.flatnonzero(session >= 0)
-        moved = session[old[cells.start[session[old]] != start[old]]]
+        moved = np.sort(session[old[cells.start[session[old]] != start[old]]])
         taken_back = self._taken_back(np.concatenate([moved, merged]))
         new = np.flatnonzero(session < 0)
+        new = new[np.argsort(order[first[new]])]  # as they came: keys have other numbers after a restart
         session[new] = cells.add(key[order][first[new]], start[new], until[new])
         cells.start[session], cells.last[session] = start, until
         into = np.empty(len(order), dtype=np.int64)

@@ -63,6 +63,7 @@ class WindowStage:
         cells = self._index.find(_cell_keys(keys, panes))
         new = np.flatnonzero(cells < 0)
         if len(new):
+            new = new[np.argsort(first[new])]  # as they came: keys have other numbers after a restart
             self._index.enter(_cell_keys(keys[new], panes[new]))
             cells[new] = self._cells.add(keys[new], panes[new], panes[new])
         folding = Folding(together.renamed(cells), times)
@@ -100,10 +101,10 @@ class WindowStage:
         return PaneRun.of(cells, self._cells.key[cells], panes[cells], self._panes)
 
     def _told(self, ranges: Ranges, panes: Ints, *, final: bool) -> pa.Table:
-        """Rows of the windows that end with `panes`, in that order."""
+        """Rows of the windows that end with `panes`, in that order, those of one pane as their last cells came."""
         if len(panes) == 0:
             return self.schema.empty_table()
-        order = stable_order(near(panes))
+        order = stable_order((near(panes) << self._cells.count.bit_length()) | ranges.last)
         ranges, ends = ranges.take(order), (panes[order] + 1) * self._slide
         version = ranged(self._cells.rows[ranges.cells], ranges) + final
         return told(self._cells, self.schema, ranges, (ends - self._panes * self._slide, ends), version, final)
