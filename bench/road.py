@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,10 +23,12 @@ from bench.process import run as run_process
 from penstock.runtime.event_log import open_log
 from penstock.runtime.topology_state import read_states
 
-CHECKED, LOOPED = 1_000_000, 1_000_000  # rows whose every result is compared; rows that the loop takes
+CHECKED, LOOPED = 1_000_000, 1_000_000  # rows whose every result is compared; rows that the loops take
 RATE_BAR, LOOP_BAR, RESTART_BAR = 500_000, 20, 2.0
 RATE = "log to z-score, windows and live tables"
-LOOP = "a Python loop over the same log"
+LOOP = "a Python loop that does the same, durably"
+BARE = "a bare Python loop in memory"
+LOOPS = {LOOP: "loop", BARE: "bare_loop"}  # the module of each, in bench/peers
 PATIENCE = 300.0
 
 
@@ -77,13 +79,11 @@ def _check(folder: Path, rows: int) -> None:
     shutil.rmtree(data)
 
 
-def loop(folder: Path, *, rows: int) -> float:
-    """Rows a second of the loop, whose results are ours."""
+def loops(folder: Path, *, rows: int) -> dict[str, float]:
+    """Rows a second of each loop, whose results are ours."""
     data, file = folder / "looped", folder / "looped.parquet"
     payments.fill(data, rows, file)
     run_process(command("stream", "watch", "--until-idle", data=data))
-    cost = run_process([sys.executable, "-m", "bench.peers.loop", data, str(rows)], cwd=Path(__file__).parent.parent)
-    found = json.loads(cost.output)
     ours = {name: payments.totals(data, name) for name in WINDOWS}
     must = {
         "rows": rows,
@@ -91,11 +91,18 @@ def loop(folder: Path, *, rows: int) -> float:
         "cents": ours["member_days"]["cents"],
         **{name: total["rows"] for name, total in ours.items()},
     }
-    if any(found[name] != value for name, value in must.items()):
-        raise ResultsDiffer(f"the loop found {found}, ours is {must}")
-    rate = rows / float(found["seconds"])
-    print(f"  loop  {rows:,} rows  {found['seconds']:6.2f} s  {rate:,.0f}/s", flush=True)
+    rates = {name: _loop(data, rows, module, must) for name, module in LOOPS.items()}
     shutil.rmtree(data)
+    return rates
+
+
+def _loop(data: Path, rows: int, module: str, must: Mapping[str, int]) -> float:
+    words: list[str | Path] = [sys.executable, "-m", f"bench.peers.{module}", data, str(rows)]
+    found = json.loads(run_process(words, cwd=Path(__file__).parent.parent).output)
+    if any(found[name] != value for name, value in must.items()):
+        raise ResultsDiffer(f"{module} found {found}, ours is {must}")
+    rate = rows / float(found["seconds"])
+    print(f"  {module}  {rows:,} rows  {found['seconds']:6.2f} s  {rate:,.0f}/s", flush=True)
     return rate
 
 
