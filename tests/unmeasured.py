@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -11,8 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-
-FOR_CHILDREN = "COVERAGE_PROCESS_CONFIG"
 
 
 @contextmanager
@@ -26,18 +23,6 @@ def unmeasured() -> Iterator[None]:
     finally:
         sys.settrace(here)
         threading.settrace(begun)  # type: ignore[arg-type]
-
-
-@contextmanager
-def wholly_unmeasured() -> Iterator[None]:
-    """The same, and for the processes that are begun here too."""
-    asked = os.environ.pop(FOR_CHILDREN, None)
-    try:
-        with unmeasured():
-            yield
-    finally:
-        if asked is not None:
-            os.environ[FOR_CHILDREN] = asked
 
 
 def leave_out(of: type, name: str, patched: pytest.MonkeyPatch) -> None:

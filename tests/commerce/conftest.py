@@ -5,8 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
-from collections.abc import Generator
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -15,19 +13,11 @@ from penstock.lake.lake import Lake
 from penstock.runtime.place import DataDirectory
 from penstock.runtime.preparing import prepare
 from penstock.world import real_world
-from tests.unmeasured import wholly_unmeasured
 
 HERE = Path(__file__).parent
 COMMERCE = HERE.parents[1] / "projects" / "commerce"
 if str(COMMERCE) not in sys.path:
     sys.path.insert(0, str(COMMERCE))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """What the shop's suites run is covered by the suites of the rooms; they ask whether the numbers are right."""
-    with wholly_unmeasured() if HERE in item.path.parents else nullcontext():  # pytest asks this of every test
-        return (yield)
 
 
 @pytest.fixture(scope="session")
