@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.one_process import library, nothing_is_compiled_beside, released_once
 from tests.unmeasured import only_ours_is_measured, unmeasured
 
-__all__ = ["online_retail", "only_ours_is_measured"]
+__all__ = ["library", "nothing_is_compiled_beside", "online_retail", "only_ours_is_measured", "released_once"]
 
 # No deadline: another process may hold the core. Without chance where CI is set: a red build must be red again.
 settings.register_profile(

@@ -1,4 +1,4 @@
-"""The library with one release that the flows use, and one that every user of this machine can come to."""
+"""A library with one release that every user of this machine can come to."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.conftest import library, released_once
 from tests.flows.library import Library, fill
-
-__all__ = ["lent", "library", "released_once"]
 
 
 @pytest.fixture(scope="session")

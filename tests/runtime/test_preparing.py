@@ -9,11 +9,19 @@ from pathlib import Path
 import pytest
 
 from penstock.runtime import preparing
+from penstock.runtime import run as running
 from penstock.runtime.installation import Installation
 from penstock.runtime.preparing import prepare
 from penstock.runtime.run import run
 from penstock.runtime.watch import Unwatched
+from penstock.transform import compiling
 from tests.flows.library import Library, loan
+
+
+@pytest.fixture(autouse=True)
+def beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here a run does prepare beside itself."""
+    monkeypatch.setattr(running, "preparation", preparing.preparation)
 
 
 def test_the_build_finds_what_was_prepared_and_does_not_make_it_again(
@@ -40,12 +48,33 @@ def test_a_run_releases_where_nothing_could_be_prepared(library: Library, monkey
     assert run(_installation(library, monkeypatch), Unwatched()).outcome == "released"
 
 
+def test_a_run_does_not_compile_what_is_compiled_beside_it(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    _change_a_model(library)
+    monkeypatch.setattr(compiling, "compile_program", _nobody)
+
+    assert run(_installation(library, monkeypatch), Unwatched()).outcome == "released"
+
+
+def test_what_is_held_is_found_without_the_compilers(library: Library) -> None:
+    (models,) = (path.parent for path in library.project.rglob("dbt_project.yml"))
+    begin = f"import sys; from pathlib import Path; import {preparing.__name__} as it; it.{prepare.__name__}"
+    done = f"{begin}(Path({str(models)!r}), it.DataDirectory(Path({str(library.data)!r}))); print(*sys.modules)"
+
+    imported = subprocess.run([sys.executable, "-c", done], capture_output=True, text=True, check=True).stdout.split()
+
+    assert {"dbt", "metricflow"} & set(imported) == set()
+
+
 def test_it_ends_with_the_process_that_began_it(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "penstock.runtime.preparing", str(tmp_path / "none"), str(tmp_path / "data")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(timeout=60) == 1
+
+
+def _nobody(*_: object) -> None:
+    raise AssertionError("the run compiles")
 
 
 def _installation(library: Library, monkeypatch: pytest.MonkeyPatch) -> Installation:

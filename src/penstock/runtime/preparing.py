@@ -62,7 +62,6 @@ def preparation(installation: Installation) -> Iterator[Preparation]:
 def prepare(models: Path, place: DataDirectory, *, compiled: Callable[[], object] = lambda: None) -> None:
     """Compile the models of a folder, say so, then their metrics, and keep both. Raises what the build would raise."""
     from penstock.metrics.declaration import fingerprint_of
-    from penstock.metrics.metricflow import compile_metrics
     from penstock.serve.definitions import KIND
     from penstock.transform.build import read_program
     from penstock.transform.workspace import Limits
@@ -73,6 +72,8 @@ def prepare(models: Path, place: DataDirectory, *, compiled: Callable[[], object
     compiled()
     if manifest is None or read_record(place.root, KIND, fingerprint_of(manifest)) is not None:
         return
+    from penstock.metrics.metricflow import compile_metrics
+
     metrics = compile_metrics(manifest)
     put_record(place.root, KIND, metrics.fingerprint, metrics.as_record(), at=real_world().clock.now())
 
