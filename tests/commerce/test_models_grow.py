@@ -17,7 +17,6 @@ from penstock.transform.content import Content, content_of
 from tests.commerce.hand_shop import Shop
 
 SHOP = Options(customers=50, products=20, orders=260, days=100, stores=3, seed=8, dirt=2, cut="month")
-PARTS = 5
 WITHOUT_WHICH_NO_GATE = ("stores", "fx_rates")
 HOW_IT_CAME = ("loaded_at", "record_source")
 
@@ -31,9 +30,9 @@ def contents(shop: Shop) -> Mapping[str, Content]:
         return {name: content_of(connection, name, without=HOW_IT_CAME) for name in tables}
 
 
-@pytest.mark.parametrize("seed", [1])
+@pytest.mark.parametrize(("parts", "seed"), [(3, 1), pytest.param(5, 2, marks=pytest.mark.faults)])
 def test_files_in_any_order_over_several_releases_make_the_gold_of_one(
-    tmp_path: Path, compiled: Path, seed: int
+    tmp_path: Path, compiled: Path, parts: int, seed: int
 ) -> None:
     made = simulate(SHOP)
     drops = list(soil(made, cut(made)).drops)
@@ -43,8 +42,8 @@ def test_files_in_any_order_over_several_releases_make_the_gold_of_one(
     first = [drop for drop in drops if drop.table.name in WITHOUT_WHICH_NO_GATE]
     others = [drop for drop in drops if drop.table.name not in WITHOUT_WHICH_NO_GATE]
     random.Random(seed).shuffle(others)
-    for part in range(PARTS):
-        write([*first, *others[part::PARTS]], grown.inbox)
+    for part in range(parts):
+        write([*first, *others[part::parts]], grown.inbox)
         assert grown.run()["release"] == part + 1
         first = []
     assert contents(grown) == contents(whole)
