@@ -10,10 +10,17 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.one_process import library, nothing_is_compiled_beside, released_once
+from tests.one_process import compiled, library, nothing_is_compiled_beside, released_once
 from tests.unmeasured import only_ours_is_measured, unmeasured
 
-__all__ = ["library", "nothing_is_compiled_beside", "online_retail", "only_ours_is_measured", "released_once"]
+__all__ = [
+    "compiled",
+    "library",
+    "nothing_is_compiled_beside",
+    "online_retail",
+    "only_ours_is_measured",
+    "released_once",
+]
 
 # No deadline: another process may hold the core. Without chance where CI is set: a red build must be red again.
 settings.register_profile(

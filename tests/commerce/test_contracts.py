@@ -12,7 +12,7 @@ from penstock.spec.contract import Classification, Contract, Evolution, LogicalT
 from penstock.spec.loading import load_project
 from penstock.spec.project import Project
 from penstock.spec.source import DeliveryMode, FileFormat
-from tests.commerce.conftest import COMMERCE
+from tests.one_process import COMMERCE
 
 PLAIN = {"plain_products", "plain_transactions", "stream_events", "payment_events"}
 LIVE = {"order_lines"}

@@ -1,4 +1,4 @@
-"""The shop's metrics are the simulator's truth: by store and local day, every value and every gap."""
+"""The shop's metrics are the simulator's truth, by store and local day, every value and every gap; so is its vault."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 from penstock.metrics.answers import Answers
 from penstock.metrics.metric import Metrics
 from penstock.metrics.request import MetricRequest
-from penstock.release.reader import open_reader
+from penstock.release.reader import Reader, open_reader
 from penstock.runtime.installation import Installation
 from penstock.runtime.metrics import read_metrics
 from penstock.runtime.run import run
@@ -27,14 +27,24 @@ from penstock.serve.app import make_app
 from penstock.serve.metrics import metric_routes
 from penstock.serve.numbers import ReleasedNumbers
 from penstock.serve.site import Current
-from tests.commerce.conftest import COMMERCE
 from tests.commerce.hand_shop import begin
+from tests.one_process import COMMERCE
 from tests.serve.asgi_client import Client
 
 # Long enough for refunds of deliveries that are thirty days old.
 SMALL = ["--customers", "80", "--products", "20", "--orders", "400", "--days", "90", "--cut", "all"]
 MONEY = ("gross_sales", "discounts", "cancellations", "returns", "net_sales", "cost_of_goods", "ad_spend")
 COUNTS = ("orders", "new_customers", "human_sessions", "converted_sessions", "units_delivered", "units_refunded")
+VAULT = (
+    "hub_customer",
+    "hub_product",
+    "hub_order",
+    "sat_customer",
+    "sat_product",
+    "sat_order",
+    "link_customer_order",
+    "link_order_product",
+)
 RATIOS = ("average_order_value", "gross_margin", "conversion_rate", "customer_acquisition_cost", "return_rate")
 
 
@@ -44,7 +54,8 @@ class Shop:
 
     answers: Answers
     metrics: Metrics
-    truth: dict[str, Any]
+    truth: dict[str, Any]  # of its metrics
+    vault: Mapping[str, tuple[int, int]]  # the rows of each of its tables, and how many it must have
     client: Client  # of the API
     rows: Mapping[str, int]  # of gold tables, by name
 
@@ -76,14 +87,20 @@ def shop(tmp_path_factory: pytest.TempPathFactory, compiled: Path) -> Iterator[S
     report = run(installation, Unwatched())
     assert report.outcome == "released", report.verdict
     release, metrics = read_metrics(installation)
+    known = json.loads(truth.read_text())
     with open_reader(installation.place.root, installation.world) as reader:
         yield Shop(
             Answers(reader.connection, metrics),
             metrics,
-            json.loads(truth.read_text())["metrics"],
+            known["metrics"],
+            {table: (_count(reader, table), known["vault"][table]) for table in VAULT},
             _api(installation),
             {name: table.rows for name, table in release.gold.items()},
         )
+
+
+def _count(reader: Reader, table: str) -> int:
+    return int(reader.connection.execute(f"SELECT count(*) FROM gold.{table}").fetchall()[0][0])
 
 
 def _api(installation: Installation) -> Client:
@@ -185,4 +202,10 @@ def test_the_api_gives_metrics_with_all_their_digits(shop: Shop, metric: str) ->
 
     assert {row["store"]: Decimal(row[metric]) for row in rows} == {
         store: Decimal(value) for store, value in shop.truth[metric]["stores"].items()
+    }
+
+
+def test_the_vault_holds_what_the_simulator_counts(shop: Shop) -> None:
+    assert {table: held for table, (held, _) in shop.vault.items()} == {
+        table: counted for table, (_, counted) in shop.vault.items()
     }

@@ -24,8 +24,8 @@ from simulator.shop import Shop, simulate
 from simulator.table import KEYS
 from simulator.zones import Zone
 
-from tests.commerce.conftest import COMMERCE
 from tests.commerce.shop_oracle import Oracle
+from tests.one_process import COMMERCE
 
 TINY = Options(customers=30, products=15, orders=90, days=45)
 GOLDEN = "3f0d1916babe8b538235942eee8899b719602f1138d0be8bd1b963fc03b9d77d"

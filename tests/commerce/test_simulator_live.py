@@ -32,8 +32,8 @@ from penstock.spec.loading import load_project
 from penstock.spec.project import Project
 from penstock.testing.world import ManualClock
 from penstock.world import real_world
-from tests.commerce.conftest import COMMERCE
 from tests.commerce.looked_up import TABLES
+from tests.one_process import COMMERCE
 from tests.stream.running_topology import Desk
 
 OPTIONS = Options(customers=200, products=60, orders=1_000, days=60)

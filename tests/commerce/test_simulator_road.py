@@ -15,8 +15,8 @@ from simulator.options import Options
 from simulator.shop import simulate
 from simulator.truth import truth
 
-from tests.commerce.conftest import COMMERCE
 from tests.flows.command import call
+from tests.one_process import COMMERCE
 
 TINY = Options(customers=40, products=20, orders=150, days=28, dirt=4, history=16)
 FIGURES = {

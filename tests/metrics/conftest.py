@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from lending import manifest_of
 
 from penstock.metrics.metric import Metrics
 from penstock.metrics.metricflow import Compiler, compile_metrics
+from tests.one_process import made_once
 
 
 @pytest.fixture(scope="session")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return manifest_of(tmp_path_factory.mktemp("lending"))
+    def make(file: Path) -> None:
+        file.write_text(manifest_of(tmp_path_factory.mktemp("lending")))
+
+    return made_once(tmp_path_factory, "lending-manifest", make).read_text()
 
 
 @pytest.fixture(scope="session")
@@ -20,5 +27,9 @@ def compiler(manifest: str) -> Compiler:
 
 
 @pytest.fixture(scope="session")
-def metrics(manifest: str) -> Metrics:
-    return Metrics.from_record("kept", compile_metrics(manifest).as_record())
+def metrics(manifest: str, tmp_path_factory: pytest.TempPathFactory) -> Metrics:
+    def make(file: Path) -> None:
+        file.write_text(json.dumps(compile_metrics(manifest).as_record()))
+
+    kept = made_once(tmp_path_factory, "lending-metrics", make).read_text()
+    return Metrics.from_record("kept", json.loads(kept))

@@ -11,13 +11,18 @@ import threading
 from decimal import Decimal
 from itertools import takewhile
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from penstock.lake.records import read_heads
+from penstock.runtime import demo
 from penstock.runtime.compared import compare
 from penstock.runtime.demo import demonstration
+from penstock.runtime.template import make_project
+from tests.commerce.hand_shop import begin
 from tests.flows.command import Done, call
+from tests.unmeasured import unmeasured
 
 RETAIL = {"PENSTOCK_ONLINE_RETAIL": "/nowhere"}
 METRICS = 22
@@ -33,10 +38,16 @@ def retail(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
-    """The simulated shop, made small, as text."""
+def shop(tmp_path_factory: pytest.TempPathFactory, compiled: Path) -> tuple[Path, Done]:
+    """The simulated shop, made small, as text; its models are compiled already."""
     folder = tmp_path_factory.mktemp("shop") / "here"
-    return folder, call("demo", "--once", "--data-dir", folder, environment=SIZE)
+
+    def make_compiled(project: Path, template: str) -> None:
+        make_project(project, template)
+        begin(folder / "data", compiled)
+
+    with unmeasured(), patch.object(demo, "make_project", make_compiled):
+        return folder, call("demo", "--once", "--data-dir", folder, environment=SIZE)
 
 
 def test_two_deliveries_become_two_releases(retail: tuple[Path, Done]) -> None:
