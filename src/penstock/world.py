@@ -140,12 +140,17 @@ def _fsync(path: str) -> None:
 
 @dataclass(frozen=True)
 class World:
-    """Clock, disk and ids, handed down from `runtime`."""
+    """Clock, disk and ids, handed down from `runtime`.
+
+    `at_a_time`: how many pieces of work that do not depend on each other may be under way. With one, the same work
+    does the same things in the same order.
+    """
 
     clock: Clock
     disk: Disk
     ids: Ids
+    at_a_time: int = 1
 
 
 def real_world() -> World:
-    return World(clock=SystemClock(), disk=LocalDisk(), ids=RandomIds())
+    return World(clock=SystemClock(), disk=LocalDisk(), ids=RandomIds(), at_a_time=min(2, os.cpu_count() or 1))

@@ -5,14 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from lake_shapes import LOANS, append, files_below, loans, read, still_world, writing
+from lake_shapes import LOANS, RETURNS, append, files_below, loans, read, returns, still_world, writing
 from sqlalchemy import event
 
 from penstock.errors import StorageError
+from penstock.lake.commit import Committer
 from penstock.lake.lake import Lake
 from penstock.testing.disk import FullDisk
 from penstock.world import Disk, LocalDisk, World
@@ -100,6 +102,28 @@ def test_an_unknown_outcome_that_took_place_is_a_success(tmp_path: Path, monkeyp
             monkeypatch.setattr(type(commit.committer), "_swap", swap_and_lose)
             commit.apply()
         assert len(read(lake.scan(LOANS.name))) == 1
+
+
+def test_of_two_threads_one_does_not_hide_that_the_unknown_outcome_of_the_other_took_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The catalogue keeps the id of the last commit alone, so the second waits until the first knows."""
+    with writing(tmp_path) as (lake, lease):
+        first, second = (lake.ensure(table, lease=lease) for table in (LOANS, RETURNS))
+        other = threading.Thread(target=lambda: append(lake, lease, second, returns(2), "2"))
+        swap = Committer._swap
+
+        def swap_and_lose(*arguments: object) -> None:
+            swap(*arguments)  # type: ignore[arg-type]
+            monkeypatch.setattr(Committer, "_swap", swap)
+            other.start()
+            other.join(0.3)
+            raise sqlite3.OperationalError("disk I/O error")
+
+        monkeypatch.setattr(Committer, "_swap", swap_and_lose)
+        append(lake, lease, first, loans(1), "1")
+        other.join()
+        assert [len(read(lake.scan(table.name))) for table in (LOANS, RETURNS)] == [1, 1]
 
 
 def test_an_unknown_outcome_after_a_take_over_keeps_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,6 +164,6 @@ def test_an_error_is_told_also_where_it_cannot_be_recorded(library: Library, mon
     def refuse_record() -> None:
         raise StorageError("The catalogue cannot be used")
 
-    monkeypatch.setattr(running._Running, "_take", broken)
+    monkeypatch.setattr(running._Running, "_load", broken)
     with pytest.raises(StorageError, match="disk refused"):
         run(later(library, 0), Unwatched())

@@ -78,8 +78,19 @@ class Committer:
         except BaseException:
             staging.discard()
             raise
+        with self.lease.turn:
+            self._commit(staging, moves, records, condemned or {}, home)
+
+    def _commit(
+        self,
+        staging: Staging,
+        moves: Sequence[Move],
+        records: Iterable[Record],
+        condemned: Mapping[str, str],
+        home: tuple[str, str] | None,
+    ) -> None:
         try:
-            self._swap(staging.id, moves, records, condemned or {}, home)
+            self._swap(staging.id, moves, records, condemned, home)
         except (Fenced, CommitConflict):
             staging.discard()
             raise

@@ -43,7 +43,11 @@ T = TypeVar("T")
 
 @dataclass
 class Lake:
-    """Tables, leases and commits of one data directory. Open it with `Lake.open`, one per thread."""
+    """Tables, leases and commits of one data directory; open it with `Lake.open`.
+
+    Threads may share it: their commits under one lease come one after another, and whoever stages a change of a table
+    that another moved meanwhile gets a conflict, as between processes.
+    """
 
     root: Path
     world: World

@@ -7,6 +7,7 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any
 
@@ -62,13 +63,15 @@ class FileLock:
 class Lease:
     """The right to write under `name`, until released or taken over.
 
-    A context manager; also released when the process ends, so a restart after a crash never waits.
+    A context manager; also released when the process ends, so a restart after a crash never waits. `turn` is for
+    threads that share it: the catalogue keeps the id of the last commit under it, so there is one at a time.
     """
 
     name: str
     holder: str
     epoch: int
     _lock: FileLock = field(repr=False)
+    turn: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def __enter__(self) -> Lease:
         return self

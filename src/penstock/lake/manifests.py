@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from threading import RLock
 from typing import TypeVar
 
 from pyiceberg.avro.codecs import AvroCompressionCodec
@@ -34,48 +35,50 @@ T = TypeVar("T")
 
 @dataclass
 class ManifestReader:
-    """Live entries of manifests and lists of manifests. Both kinds of file never change, so they are kept.
-
-    Not safe for concurrent use; every Lake has its own.
-    """
+    """Live entries of manifests and lists of manifests. Both kinds of file never change, so they are kept."""
 
     io: FileIO
     _entries: OrderedDict[str, tuple[ManifestEntry, ...]] = field(default_factory=OrderedDict)
     _lists: OrderedDict[str, tuple[ManifestFile, ...]] = field(default_factory=OrderedDict)
     _held: int = 0
+    _one: RLock = field(default_factory=RLock, repr=False)  # threads of one lake share it
 
     def manifests(self, snapshot: Snapshot) -> tuple[ManifestFile, ...]:
         return self.listed(snapshot.manifest_list)
 
     def listed(self, location: str) -> tuple[ManifestFile, ...]:
-        if location not in self._lists:
-            found = _reading(location, lambda: tuple(read_manifest_list(self.io.new_input(location))))
-            self.keep_list(location, found)
-        self._lists.move_to_end(location)
-        return self._lists[location]
+        with self._one:
+            if location not in self._lists:
+                found = _reading(location, lambda: tuple(read_manifest_list(self.io.new_input(location))))
+                self.keep_list(location, found)
+            self._lists.move_to_end(location)
+            return self._lists[location]
 
     def keep_list(self, location: str, manifests: tuple[ManifestFile, ...]) -> None:
         """Remember a list that was read or written."""
-        self._lists[location] = manifests
-        if len(self._lists) > _CACHED_LISTS:
-            self._lists.popitem(last=False)
+        with self._one:
+            self._lists[location] = manifests
+            if len(self._lists) > _CACHED_LISTS:
+                self._lists.popitem(last=False)
 
     def entries(self, manifest: ManifestFile) -> tuple[ManifestEntry, ...]:
         """The live entries (added or existing), with their sequence numbers."""
         path = manifest.manifest_path
-        if path not in self._entries:
-            found = _reading(path, lambda: tuple(manifest.fetch_manifest_entry(self.io, discard_deleted=True)))
-            self.keep_entries(path, found)
-        self._entries.move_to_end(path)
-        return self._entries[path]
+        with self._one:
+            if path not in self._entries:
+                found = _reading(path, lambda: tuple(manifest.fetch_manifest_entry(self.io, discard_deleted=True)))
+                self.keep_entries(path, found)
+            self._entries.move_to_end(path)
+            return self._entries[path]
 
     def keep_entries(self, path: str, entries: tuple[ManifestEntry, ...]) -> None:
         """Remember live entries that were read or written."""
-        self._entries[path] = entries
-        self._held += len(entries)
-        while self._held > _CACHED_ENTRIES and len(self._entries) > 1:
-            _, dropped = self._entries.popitem(last=False)
-            self._held -= len(dropped)
+        with self._one:
+            self._entries[path] = entries
+            self._held += len(entries)
+            while self._held > _CACHED_ENTRIES and len(self._entries) > 1:
+                _, dropped = self._entries.popitem(last=False)
+                self._held -= len(dropped)
 
 
 def _reading(path: str, read: Callable[[], T]) -> T:

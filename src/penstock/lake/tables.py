@@ -7,6 +7,7 @@ import re
 import uuid
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from threading import RLock
 
 from pyiceberg.exceptions import ValidationError
 from pyiceberg.io import FileIO
@@ -28,12 +29,14 @@ class MetadataFiles:
 
     io: FileIO
     _known: OrderedDict[str, TableMetadata] = field(default_factory=OrderedDict)
+    _one: RLock = field(default_factory=RLock, repr=False)  # threads of one lake share it
 
     def read(self, location: str) -> TableMetadata:
-        if location not in self._known:
-            self._keep(location, self._load(location))
-        self._known.move_to_end(location)
-        return self._known[location]
+        with self._one:
+            if location not in self._known:
+                self._keep(location, self._load(location))
+            self._known.move_to_end(location)
+            return self._known[location]
 
     def write(self, location: str, metadata: TableMetadata) -> None:
         """Write for a commit to come; the metadata is kept as if it had been read."""
@@ -41,9 +44,10 @@ class MetadataFiles:
         self._keep(location, metadata)
 
     def _keep(self, location: str, metadata: TableMetadata) -> None:
-        self._known[location] = metadata
-        if len(self._known) > _CACHED:
-            self._known.popitem(last=False)
+        with self._one:
+            self._known[location] = metadata
+            if len(self._known) > _CACHED:
+                self._known.popitem(last=False)
 
     def _load(self, location: str) -> TableMetadata:
         try:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 
 import duckdb
 import pyarrow as pa
@@ -48,10 +49,16 @@ class Settings:
     pseudonym_key: bytes
     spill: Path
     memory_limit: str = "512MB"  # DuckDB's alone; it takes half as much again, and writing some 300 MB
+    _one: Lock = field(default_factory=Lock, repr=False, compare=False)
+
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """A connection with temporary tables of its own to a database that is made once, for that takes as long as a
+        small batch."""
+        with self._one:
+            return another(self._database)
 
     @cached_property
-    def database(self) -> duckdb.DuckDBPyConnection:
-        """Made once, for it takes as long as a small batch; each batch has a connection and temporary tables of its own."""
+    def _database(self) -> duckdb.DuckDBPyConnection:
         return connect(memory_limit=self.memory_limit, temp_directory=self.spill)
 
 
@@ -99,7 +106,7 @@ def _settle_once(
     if not rebuild and not any(part.pending for part in waiting):
         return None
     with (
-        another(settings.database) as connection,
+        settings.connection() as connection,
         lake.stage(lease=lease, token=_token(contract, waiting, rebuild=rebuild)) as commit,
     ):
         work = Conforming(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+REFUSED = "refused"  # the notice of a file that was not taken; it makes the exit code 1
+
 
 @dataclass(frozen=True)
 class DatasetResult:

@@ -7,16 +7,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from penstock.errors import PenstockError, StorageError, counted, without_values
 from penstock.lake.records import put_record
 from penstock.runtime.installation import Installation
-from penstock.runtime.plan import ConformRows, Plan, ReleaseGold, State, TakeFiles, make_plan
+from penstock.runtime.plan import Plan, ReleaseGold, State, make_plan
 from penstock.runtime.preparing import Preparation, preparation
-from penstock.runtime.report import CheckOutcome, DatasetResult, Notice, RunReport
-from penstock.runtime.secret import pseudonym_key
+from penstock.runtime.report import REFUSED, CheckOutcome, DatasetResult, Notice, RunReport
 from penstock.runtime.state import gold_reason, read_state
 from penstock.runtime.upkeep import is_due, keep_up
 from penstock.runtime.watch import Watch
@@ -24,7 +22,6 @@ from penstock.runtime.watch import Watch
 if TYPE_CHECKING:
     from penstock.lake.lake import Lake
     from penstock.lake.lease import Lease
-    from penstock.load.silver import Settings
 
 LEASE = "run"
 
@@ -64,7 +61,6 @@ class _Running:
     checks: tuple[CheckOutcome, ...] = ()
     gold: Mapping[str, int] = field(default_factory=dict)
     verdict: str = ""
-    refused: bool = False
     unfinished: bool = False
 
     def __post_init__(self) -> None:
@@ -90,12 +86,10 @@ class _Running:
     def _apply(self, plan: Plan, state: State, lake: Lake, lease: Lease) -> RunReport:
         outcome, release = "loaded" if plan.steps else "nothing new", state.release
         with preparation(self.installation) as prepared:
+            if plan.steps:
+                self._load(plan, state, lake, lease)
             for step in plan.steps:
                 match step:
-                    case TakeFiles():
-                        self._take(step, state, lake, lease)
-                    case ConformRows():
-                        self._conform(step, lake, lease)
                     case ReleaseGold() if gold_reason(self.installation.project, self.installation.place) is None:
                         outcome = "nothing new"  # the files that were to change silver were refused
                     case ReleaseGold():
@@ -138,75 +132,10 @@ class _Running:
             for path in (*found.identical, *found.same_content):
                 self._notice("identical", source, f"{source}: {path} was delivered again with known content; skipped")
 
-    def _take(self, step: TakeFiles, state: State, lake: Lake, lease: Lease) -> None:
-        from penstock.load.bronze import Taken, take
-        from penstock.runtime.known import remember
+    def _load(self, plan: Plan, state: State, lake: Lake, lease: Lease) -> None:
+        from penstock.runtime.loading import Loading
 
-        source = self.installation.project.sources[step.source]
-        self.watch.begin(f"read {step.source}", total_bytes=step.bytes)
-        rows = 0
-        for result in take(
-            lake,
-            self.installation.project,
-            source,
-            state.discoveries[step.source],
-            lease=lease,
-            world=self.installation.world,
-            observe=self.watch.advance,
-        ):
-            if isinstance(result, Taken):
-                rows += result.counts.rows_in
-                malformed = result.counts.quarantined
-                self._add(step.dataset, result.seconds, files=len(result.files), rows=malformed, quarantined=malformed)
-            else:
-                self.refused = True
-                self._notice("refused", step.source, f"{step.source}: {result.path} was not taken: {result.error}")
-        remember(self.installation.place.cache, lake, step.source)
-        self.watch.end(f"{counted(rows, 'row')} from {counted(step.files, 'file')}")
-
-    def _conform(self, step: ConformRows, lake: Lake, lease: Lease) -> None:
-        from penstock.load.silver import settle
-
-        project = self.installation.project
-        self.watch.begin(f"conform {step.dataset}")
-        accepted = 0
-        held: tuple[str, ...] = ()
-        for done in settle(
-            lake,
-            project,
-            project.contracts[step.dataset],
-            lease=lease,
-            world=self.installation.world,
-            settings=self._settings,
-        ):
-            counts = done.counts
-            accepted += counts.accepted
-            self._add(
-                step.dataset,
-                done.seconds,
-                rows=counts.rows_in,
-                accepted=counts.accepted,
-                quarantined=counts.quarantined,
-                duplicates=counts.duplicate,
-                superseded=counts.superseded,
-                filtered=counts.filtered,
-                replaced=done.replaced,
-            )
-            held = done.held
-            self.watch.advance(counts.rows_in, 0)
-        if held:
-            text = (
-                f"{step.dataset}: a row of the snapshot of {', '.join(held)} could not be read, so it deletes nothing"
-            )
-            self._notice("held", step.dataset, text)
-        self.watch.end(f"{counted(accepted, 'row')} accepted")
-
-    @cached_property
-    def _settings(self) -> Settings:
-        from penstock.load.silver import Settings
-
-        place, world = self.installation.place, self.installation.world
-        return Settings(pseudonym_key(place, world), place.cache / "spill")
+        Loading(self.installation, self.watch, lake, lease, self._add, self._notice).load(plan, state)
 
     def _release(self, lake: Lake, lease: Lease, previous: int | None, prepared: Preparation) -> tuple[str, int | None]:
         from penstock.runtime.gold import release_gold
@@ -246,7 +175,7 @@ class _Running:
             gold=self.gold,
             verdict=sentences[outcome],
             seconds=round(self.clock.monotonic() - self.began, 3),
-            exit_code=1 if outcome == "gate failed" or self.refused or self.unfinished else 0,
+            exit_code=1 if outcome == "gate failed" or self._refused or self.unfinished else 0,
         )
         if self.installation.place.exists:
             self._record(outcome, release)
@@ -266,6 +195,10 @@ class _Running:
             "error": error,
         }
         put_record(self.installation.place.root, "run", self.run, value, at=self.clock.now())
+
+    @property
+    def _refused(self) -> bool:
+        return any(notice.kind == REFUSED for notice in self.notices)
 
     def _notice(self, kind: str, source: str, text: str) -> None:
         self.notices.append(Notice(kind, source, text))

@@ -1,0 +1,72 @@
+"""Pieces of work side by side, and what they tell one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from queue import SimpleQueue
+from threading import Event
+from typing import Any, TypeAlias
+
+Tell: TypeAlias = "Callable[..., None]"
+"""Called with a function and its arguments: to be called when it is this work's turn."""
+Work: TypeAlias = "Callable[[Tell], None]"
+
+
+def in_lanes(works: Sequence[Work], *, at_a_time: int) -> None:
+    """Do the works, some at a time. What each tells happens in the caller's thread, in the order of the works: as if
+    they had been done one after the other.
+
+    The first error ends all: works under way stop where they tell something next, others do not begin.
+    """
+    if at_a_time == 1 or len(works) < 2:
+        for work in works:
+            work(_at_once)
+        return
+    stop = Event()
+    lanes = [_Lane(stop) for _ in works]
+    with ThreadPoolExecutor(at_a_time, thread_name_prefix="lane") as pool:
+        try:
+            for lane, work in zip(lanes, works, strict=True):
+                pool.submit(lane.go, work)
+            for lane in lanes:
+                lane.drain()
+        finally:
+            stop.set()
+
+
+def _at_once(function: Callable[..., object], *arguments: Any, **named: Any) -> None:
+    function(*arguments, **named)
+
+
+class _Stopped(Exception):
+    """Another work failed: what this one would tell, nobody hears."""
+
+
+class _Lane:
+    """What one work tells, from its thread to the caller; None ends it."""
+
+    def __init__(self, stop: Event) -> None:
+        self._stop = stop
+        self._told: SimpleQueue[Callable[[], object] | Exception | None] = SimpleQueue()
+
+    def go(self, work: Work) -> None:
+        ending: Exception | None = None
+        try:
+            if not self._stop.is_set():
+                work(self._tell)
+        except Exception as error:  # noqa: BLE001 (handed to the caller's thread, which raises it)
+            ending = error
+        self._told.put(ending)
+
+    def drain(self) -> None:
+        while (told := self._told.get()) is not None:
+            if isinstance(told, Exception):
+                raise told
+            told()
+
+    def _tell(self, function: Callable[..., object], *arguments: Any, **named: Any) -> None:
+        if self._stop.is_set():
+            raise _Stopped
+        self._told.put(partial(function, *arguments, **named))

@@ -1,0 +1,55 @@
+"""Works side by side tell as if they had been done one after the other."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+
+import pytest
+
+from penstock.runtime.lanes import Tell, in_lanes
+
+
+@pytest.mark.parametrize("at_a_time", [1, 2, 3])
+def test_what_works_tell_comes_in_the_order_of_the_works_in_the_thread_of_the_caller(at_a_time: int) -> None:
+    told: list[tuple[int, int, str]] = []
+
+    def hear(work: int, number: int, *, among: str) -> None:
+        assert threading.current_thread() is threading.main_thread()
+        told.append((work, number, among))
+
+    def work(own: int, tell: Tell) -> None:
+        for number in range(3):
+            tell(hear, own, number, among="many")
+
+    in_lanes([partial(work, own) for own in range(20)], at_a_time=at_a_time)
+    assert told == [(own, number, "many") for own in range(20) for number in range(3)]
+
+
+def test_two_works_are_under_way_at_once() -> None:
+    both = threading.Barrier(2, timeout=60)
+    in_lanes([lambda _: both.wait() and None, lambda _: both.wait() and None], at_a_time=2)
+
+
+def test_the_first_error_is_raised_and_nothing_is_told_after_it() -> None:
+    told: list[str] = []
+    failed = threading.Event()
+
+    def fail(tell: Tell) -> None:
+        tell(told.append, "before")
+        raise ValueError("broken")
+
+    def endless(tell: Tell) -> None:
+        failed.wait(60)
+        while True:
+            tell(told.append, "after")
+
+    def hear_and_fail(tell: Tell) -> None:
+        try:
+            fail(tell)
+        finally:
+            failed.set()
+
+    with pytest.raises(ValueError, match="broken"):
+        in_lanes([hear_and_fail, endless, endless], at_a_time=2)
+    assert told == ["before"]
