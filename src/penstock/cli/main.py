@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -97,6 +98,7 @@ def run(project: Project = HERE, data_dir: Data = None, as_json: Json = False) -
     from penstock.runtime.installation import Installation
     from penstock.runtime.run import run
 
+    gc.set_threshold(100_000, 20, 100)  # what a run makes stays until it ends: to look through it again finds nothing
     installation = Installation.at(project, data_dir)
     with watch(quiet=as_json) as watching:
         report = run(installation, watching)

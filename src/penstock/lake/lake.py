@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pyiceberg.catalog.sql import IcebergTables
 from pyiceberg.schema import Schema
 from pyiceberg.table.metadata import TableMetadata, TableMetadataV2
 from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
@@ -21,7 +20,6 @@ from pyiceberg.table.update import (
     TableUpdate,
     update_table_metadata,
 )
-from sqlalchemy import select
 
 from penstock.errors import RolledBack, UsageError
 from penstock.lake.access import read_only
@@ -39,6 +37,10 @@ from penstock.lake.tables import MetadataFiles, head_of, next_location, stamped
 from penstock.world import World
 
 T = TypeVar("T")
+
+# As text, for this is asked some hundred times in a run, and to make a statement takes longer than to answer it.
+_LOCATIONS = "SELECT table_namespace, table_name, metadata_location FROM iceberg_tables WHERE catalog_name = ?"
+_LOCATION = f"{_LOCATIONS} AND table_namespace = ? AND table_name = ?"
 
 
 @dataclass
@@ -196,14 +198,11 @@ class Lake:
 
     def locations(self, name: str | None = None) -> dict[str, str]:
         """Metadata location of every table, or of one, in the catalogue at this moment."""
-        query = select(
-            IcebergTables.table_namespace, IcebergTables.table_name, IcebergTables.metadata_location
-        ).filter_by(catalog_name=CATALOG_NAME)
+        query, values = _LOCATIONS, [CATALOG_NAME]
         if name is not None:
-            namespace, table = name.rsplit(".", 1)
-            query = query.filter_by(table_namespace=namespace, table_name=table)
+            query, values = _LOCATION, [CATALOG_NAME, *name.rsplit(".", 1)]
         with catalogue_errors(self.root), self.catalog.read() as db:
-            rows = db.execute(query).all()
+            rows = db.exec_driver_sql(query, tuple(values)).all()
         return {f"{row.table_namespace}.{row.table_name}": row.metadata_location for row in rows}
 
     def _new_change(self, head: Head, staging: Staging, token: str) -> TableChange:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-REFUSED = "refused"  # the notice of a file that was not taken; it makes the exit code 1
+# Notices that make the exit code 1: a file that was not taken, work after the last commit that was not done.
+REFUSED = "refused"
+UNFINISHED = "unfinished"
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from penstock.errors import PenstockError, StorageError, counted, without_values
 from penstock.lake.records import put_record
 from penstock.runtime.installation import Installation
+from penstock.runtime.lanes import Tell, Work, in_lanes
 from penstock.runtime.plan import Plan, ReleaseGold, State, make_plan
 from penstock.runtime.preparing import Preparation, preparation
-from penstock.runtime.report import REFUSED, CheckOutcome, DatasetResult, Notice, RunReport
+from penstock.runtime.report import REFUSED, UNFINISHED, CheckOutcome, DatasetResult, Notice, RunReport
 from penstock.runtime.state import gold_reason, read_state
 from penstock.runtime.upkeep import is_due, keep_up
 from penstock.runtime.watch import Watch
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from penstock.lake.lease import Lease
 
 LEASE = "run"
+SERVING = "The serving store is not at the latest release"
+UPKEEP = "The upkeep was not done"
 
 
 def run(installation: Installation, watch: Watch) -> RunReport:
@@ -38,7 +42,7 @@ def run(installation: Installation, watch: Watch) -> RunReport:
     running = _Running(installation, watch, started)
     if not make_plan(installation.project, state).steps and not is_due(installation):
         running.note_files(state)
-        running.afterwards("The serving store is not at the latest release", running.serve_latest)
+        running.afterwards({SERVING: running.serve_latest})
         return running.finished("nothing new", release=state.release, previous=state.release)
     from penstock.lake.lake import Lake
 
@@ -61,7 +65,6 @@ class _Running:
     checks: tuple[CheckOutcome, ...] = ()
     gold: Mapping[str, int] = field(default_factory=dict)
     verdict: str = ""
-    unfinished: bool = False
 
     def __post_init__(self) -> None:
         self.clock = self.installation.world.clock
@@ -94,33 +97,36 @@ class _Running:
                         outcome = "nothing new"  # the files that were to change silver were refused
                     case ReleaseGold():
                         outcome, release = self._release(lake, lease, release, prepared)
-        if outcome != "gate failed":
-            self.afterwards("The serving store is not at the latest release", self.serve_latest)
-        self.afterwards("The upkeep was not done", lambda: keep_up(self.installation, lake, lease))
+        serving = {} if outcome == "gate failed" else {SERVING: self.serve_latest}
+        self.afterwards({**serving, UPKEEP: lambda _: keep_up(self.installation, lake, lease)})
         return self.finished(outcome, release=release, previous=state.release)
 
-    def afterwards(self, undone: str, work: Callable[[], None]) -> None:
-        """Do what follows the last commit. Where it fails the commit stands all the same: that is told, and the next
-        run does it."""
-        try:
-            work()
-        except (PenstockError, OSError) as error:
-            self.unfinished = True
-            self._notice("unfinished", "", f"{undone}; the next run tries again: {error}")
+    def afterwards(self, works: Mapping[str, Work]) -> None:
+        """Do what follows the last commit, by what is told of it when it fails: the commit stands all the same, and
+        the next run does it. None depends on another, so they are done side by side."""
+        in_lanes(
+            [partial(self._try, undone, work) for undone, work in works.items()],
+            at_a_time=self.installation.world.at_a_time,
+        )
 
-    def serve_latest(self) -> None:
+    def _try(self, undone: str, work: Work, tell: Tell) -> None:
+        try:
+            work(tell)
+        except (PenstockError, OSError) as error:
+            tell(self._notice, UNFINISHED, "", f"{undone}; the next run tries again: {error}")
+
+    def serve_latest(self, tell: Tell) -> None:
         """Bring the serving store to the latest release; it may lag when a run was killed after its release."""
         from penstock.runtime.served import is_behind
 
         if is_behind(self.installation):
             from penstock.runtime.serving import serve_latest
 
-            self.watch.begin("refresh the serving store")
+            tell(self.watch.begin, "refresh the serving store")
             manifest = serve_latest(self.installation)
             rows = 0 if manifest is None else sum(collection.rows for collection in manifest.collections)
-            self.watch.end(
-                f"{counted(rows, 'row')} for {counted(len(self.installation.project.endpoints), 'endpoint')}"
-            )
+            endpoints = counted(len(self.installation.project.endpoints), "endpoint")
+            tell(self.watch.end, f"{counted(rows, 'row')} for {endpoints}")
 
     def note_files(self, state: State) -> None:
         """Tell of files that are not as one would expect."""
@@ -175,7 +181,7 @@ class _Running:
             gold=self.gold,
             verdict=sentences[outcome],
             seconds=round(self.clock.monotonic() - self.began, 3),
-            exit_code=1 if outcome == "gate failed" or self._refused or self.unfinished else 0,
+            exit_code=1 if outcome == "gate failed" or self._undone else 0,
         )
         if self.installation.place.exists:
             self._record(outcome, release)
@@ -197,8 +203,8 @@ class _Running:
         put_record(self.installation.place.root, "run", self.run, value, at=self.clock.now())
 
     @property
-    def _refused(self) -> bool:
-        return any(notice.kind == REFUSED for notice in self.notices)
+    def _undone(self) -> bool:
+        return any(notice.kind in (REFUSED, UNFINISHED) for notice in self.notices)
 
     def _notice(self, kind: str, source: str, text: str) -> None:
         self.notices.append(Notice(kind, source, text))
