@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -106,8 +107,7 @@ def publish(
             else:
                 head = _prepared(lake, model, heads.get(name), personal, lease)
                 moving.append(_moving(lake, commit, candidate, model, head, moves[name]))
-        _write(moving)
-        tables |= {gold_name(one.model): _stage(one, number) for one in moving}
+        tables |= {gold_name(one.model): _stage(one, number) for one in _written(moving)}
         release = Release(
             number=number,
             committed_at=clock.now(),
@@ -187,17 +187,20 @@ def _moving(lake: Lake, commit: Commit, candidate: Candidate, model: BuiltModel,
     return _Moving(model, scan, commit.table(head), removed, parts)
 
 
-def _write(moving: Sequence[_Moving]) -> None:
-    """Read and encode parts side by side; what is ready is written in order, so the disk sees one file after another."""
-    parts = [(table, part) for table in moving for part in table.parts]
-    for one, files in side_by_side(_encoded, parts):
-        one.written += one.change.add(files)
+def _written(moving: Sequence[_Moving]) -> Iterator[_Moving]:
+    """The tables in order, each when its files are written. Parts are read and encoded side by side meanwhile; what is
+    ready is written in order, so the disk sees one file after another."""
+    encoded = side_by_side(_encoded, [(table, part) for table in moving for part in table.parts])
+    for table in moving:
+        for files in islice(encoded, len(table.parts)):
+            table.written += table.change.add(files)
+        yield table
 
 
-def _encoded(item: tuple[_Moving, Part]) -> tuple[_Moving, list[EncodedFile]]:
-    one, part = item
+def _encoded(item: tuple[_Moving, Part]) -> list[EncodedFile]:
+    table, part = item
     with part as rows:
-        return one, one.encode(rows)
+        return table.encode(rows)
 
 
 def _stage(one: _Moving, number: int) -> GoldTable:
