@@ -132,6 +132,20 @@ def test_an_order_is_paid_with_what_its_lines_cost_and_belongs_to_a_session(worl
     assert all(orders[f"L{row['session_id'][2:]}"]["customer_id"] == row["user_id"] for row in bought)
 
 
+def test_what_is_cancelled_or_given_back_tells_what_its_order_said(world: World) -> None:
+    topics = {name: table.to_pylist() for name, table in rows_of(world, START, 0, 100_000).topics.items()}
+    lines = {(row["order_id"], row["line_no"]): row for row in topics["order_lines_live"]}
+    cancelled = [row for row in topics["order_events_live"] if row["event_type"] == "cancelled"]
+    for row in [*cancelled, *({**one, "line_no": one["order_line_no"]} for one in topics["refunds_live"])]:
+        line = lines[row["order_id"], row["line_no"]]
+        of_order = (row["order_currency"], row["order_placed_at"], row["order_is_test"])
+        assert of_order == (line["currency"], line["placed_at"], line["is_test"])
+        assert row.get("ordered_quantity", line["quantity"]) == line["quantity"]
+        assert row.get("ordered_gross", row.get("amount")) == line["list_price"] * line["quantity"]
+    assert len(cancelled) > 10
+    assert len(topics["refunds_live"]) > 10
+
+
 def test_every_pattern_of_fraud_is_labelled(world: World) -> None:
     labels = [label for label in rows_of(world, START, 0, 100_000).labels if "fraud" in label]
     episodes: dict[Any, list[dict[str, Any]]] = {}

@@ -122,6 +122,44 @@ def test_what_is_cancelled_is_taken_back_once_less_its_discount(events: list[Any
     }
 
 
+def told_of(order: str, **more: Any) -> dict[str, Any]:
+    """What a row says of an order that no release knows: placed at half past eleven in the evening, in UTC."""
+    placed = START - timedelta(minutes=30)  # in Berlin the day of the rate has begun
+    return {"order_id": order, "order_currency": "USD", "order_placed_at": placed, "order_is_test": False, **more}
+
+
+def test_a_cancellation_counts_by_what_it_tells_of_an_order_that_no_release_has() -> None:
+    line = {"ordered_quantity": 3, "ordered_gross": Decimal("30.0000"), "ordered_discount": Decimal("7.0001")}
+    whole = {"ordered_gross": Decimal("10.0000")}
+    shop = desk("cancellations_live")
+    shop.lend(
+        [
+            cancelled(1, line_no=1, quantity=1) | told_of("new", **line),
+            cancelled(2, line_no=1, quantity=9) | told_of("new", **line),
+            cancelled(3) | told_of("newer", **whole),
+            cancelled(4) | told_of("a try", **whole, order_is_test=True),
+            cancelled(5, line_no=2) | told_of("o1", **line),  # the release knows better
+            cancelled(6, order="silent"),
+        ],
+        topic="order_events_live",
+    )
+    shop.finish()
+
+    amount = Decimal("0.9") * (Decimal("22.9999") + 10 + 5)
+    assert told(shop.rows("cancellation_metrics")) == {
+        (date(2020, 1, 1), "cancellations"): amount,
+        (date(2020, 1, 1), "net_sales"): -amount,
+    }
+
+
+def test_a_refund_counts_by_what_it_tells_of_an_order_that_no_release_has() -> None:
+    shop = desk("returns_live")
+    shop.lend([refund("r1", "new", "4.0000", at=60) | told_of("new")], topic="refunds_live")
+    shop.finish()
+
+    assert told(shop.rows("return_metrics"))[date(2020, 1, 1), "returns"] == Decimal("3.6")
+
+
 def refund(name: str, order: str, amount: str, *, at: int) -> dict[str, Any]:
     return {
         "store_id": "s",

@@ -26,6 +26,8 @@ _LAST_SMALL = 12
 STEP, _LONG_AFTER = 50, 2_000  # rounds between two places of a visit, and before what comes long after
 _LAGS = np.array([0, 1, 2, 3, 4, 5, 5, 5, 5, 6, 7, 8, 8, 0, 0, 0, 6, 0, 0, 0]) * STEP
 _LAGS[13:16] = (_LONG_AFTER, _LONG_AFTER, 2 * _LONG_AFTER)
+ORDER_PLACE = 5  # of a round
+PLACED_AFTER = int(_LAGS[ORDER_PLACE])  # rounds after its visit has begun
 _REPEATED_AFTER = 37 * ROUND
 
 

@@ -12,7 +12,18 @@ import pyarrow.compute as pc
 
 from simulator.column import NULL, Ints
 from simulator.live.draws import weighted
-from simulator.live.happening import MERCHANT_PICKS, PATTERNS, ROUND, STEP, TRAVEL, Dirt, Happening, Kind, World
+from simulator.live.happening import (
+    MERCHANT_PICKS,
+    ORDER_PLACE,
+    PATTERNS,
+    PLACED_AFTER,
+    ROUND,
+    TRAVEL,
+    Dirt,
+    Happening,
+    Kind,
+    World,
+)
 from simulator.live.schedule import Schedule
 
 _CITIES = ("Ashford", "Brook", "Castle Hill", "Dale", "Eastgate", "Ford", "Greenfield", "Harbour", "Ironbridge")
@@ -29,7 +40,6 @@ _CHANNELS = pa.array(["web", "app"])
 _LOOKS = pa.array(["page_view", "product_view", "add_to_cart", "checkout", "purchase"])
 _REASONS = pa.array(["damaged", "wrong_item", "not_as_described", "changed_mind", "late"])
 _HOUR = 3_600_000_000
-_ORDER_PLACE = 5  # of a round
 TOPICS = (
     "transactions",
     "customer_events",
@@ -155,7 +165,7 @@ class _Maker:
                 "order_id": _identifiers("L", visit),
                 "updated_at": self._at(numbers),
                 "customer_id": self.cast.customer_id.take(pa.array(user)),
-                "placed_at": self._placed(numbers, paid),
+                "placed_at": self._placed(visit),
                 "status": pa.array(["placed", "paid"]).take(pa.array(paid.astype(np.int64))),
                 "channel": _CHANNELS.take(pa.array((self.draws.unit("channel", visit) < 0.35).astype(np.int64))),
                 "currency": self._currency(store),
@@ -167,7 +177,7 @@ class _Maker:
 
     def lines(self) -> pa.Table:
         numbers, visit, _, store = self._of(Kind.LINE)
-        line_no = numbers % ROUND - _ORDER_PLACE
+        line_no = numbers % ROUND - ORDER_PLACE
         variant, quantity = self.world.line(visit, line_no, store)
         return pa.table(
             {
@@ -181,14 +191,14 @@ class _Maker:
                 "discount_amount": pa.nulls(len(numbers), pa.decimal128(18, 4)),
                 "currency": self._currency(store),
                 "is_test": pa.array(self._test(visit)),
-                "placed_at": self._placed(numbers, np.zeros(len(numbers), dtype=bool)),
+                "placed_at": self._placed(visit),
             }
         )
 
     def steps(self) -> pa.Table:
         numbers, visit, _, store = self._of(Kind.PLACED, Kind.CANCELLED)
         cancelled = self.what.kind[self.what.of(Kind.PLACED, Kind.CANCELLED)] == Kind.CANCELLED
-        _, quantity = self.world.line(visit, np.ones_like(visit), store)
+        variant, quantity = self.world.line(visit, np.ones_like(visit), store)
         return pa.table(
             {
                 "store_id": self._store(store),
@@ -198,6 +208,10 @@ class _Maker:
                 "event_type": pa.array(["placed", "cancelled"]).take(pa.array(cancelled.astype(np.int64))),
                 "quantity": pa.array(quantity, mask=~cancelled),
                 "occurred_at": self._at(numbers),
+                **self._order(visit, store, cancelled),
+                "ordered_quantity": pa.array(quantity, mask=~cancelled),
+                "ordered_gross": _optional(_money(self.cast.price[variant] * quantity), cancelled),
+                "ordered_discount": pa.nulls(len(numbers), pa.decimal128(18, 4)),
             }
         )
 
@@ -216,6 +230,7 @@ class _Maker:
                 "amount": _money(self.cast.price[variant] * quantity),
                 "refunded_at": self._at(numbers),
                 "reason": _REASONS.take(pa.array(self.draws.whole("reason", 0, len(_REASONS) - 1, visit))),
+                **self._order(visit, store, np.ones(len(numbers), dtype=bool)),
             }
         )
 
@@ -263,10 +278,17 @@ class _Maker:
         user = self.world.user(numbers, self.what.kind[places], visit)
         return numbers, visit, user, self.cast.store[user]
 
-    def _placed(self, numbers: Ints, paid: np.ndarray) -> pa.Array:
-        """When the order of each number was placed: in its own round, or, of one that is paid, a step before."""
-        back = np.where(paid, STEP, 0)
-        return self._at((numbers // ROUND - back) * ROUND + _ORDER_PLACE)
+    def _placed(self, visit: Ints) -> pa.Array:
+        """When the order of each visit was placed."""
+        return self._at((visit + PLACED_AFTER) * ROUND + ORDER_PLACE)
+
+    def _order(self, visit: Ints, store: Ints, there: np.ndarray) -> dict[str, pa.Array]:
+        """What a row tells of the order of each visit."""
+        return {
+            "order_currency": _optional(self._currency(store), there),
+            "order_placed_at": _optional(self._placed(visit), there),
+            "order_is_test": _optional(pa.array(self._test(visit)), there),
+        }
 
     def _test(self, visit: Ints) -> np.ndarray:
         return self.draws.unit("test", visit) < 0.004
