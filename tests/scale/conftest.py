@@ -10,6 +10,8 @@ import pytest
 from scale_place import Cluster
 
 from penstock.log.kafka.client import KafkaSettings
+from penstock.log.kafka.kafka_log import KafkaLog
+from penstock.world import real_world
 
 _numbers = count()
 
@@ -44,6 +46,19 @@ def place(settings: KafkaSettings) -> Iterator[Cluster]:
     found = Cluster(settings)
     yield found
     found.close()
+
+
+@pytest.fixture
+def on_kafka(broker: object, settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Commands, and logs opened as they do it, use the broker; the topics that come of it go at the end."""
+    monkeypatch.setenv("PENSTOCK_KAFKA", broker.servers)
+    with KafkaLog.open(settings, real_world()) as log:
+        cluster = log._cluster
+        before = cluster.admin.list_topics().topics.keys()
+        yield
+        known = log.topics().keys()
+        for topic in cluster.admin.list_topics().topics.keys() - before:
+            (log if topic in known else cluster).remove(topic)
 
 
 @pytest.fixture

@@ -59,10 +59,8 @@ def test_kill_9_in_a_transaction_leaves_nothing_of_it(broker: Broker, place: Clu
     assert sorted(ids(log, topic)) == list(range(3 * ROWS))
 
 
-def test_kill_9_of_a_topology_in_its_transaction_leaves_neither_rows_nor_positions(
-    tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PENSTOCK_KAFKA", broker.servers)
+@pytest.mark.usefixtures("on_kafka")
+def test_kill_9_of_a_topology_in_its_transaction_leaves_neither_rows_nor_positions(tmp_path: Path) -> None:
     lending(tmp_path, COUNTED)
     installation = Installation.at(tmp_path)
     loans = [

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from broker import Broker
 
 LIBRARY = Path(__file__).parent.parent.parent / "projects" / "library"
@@ -23,15 +26,21 @@ BROKEN = {**EVENTS[0], "loan_id": "L99", "status": "lost"}
 def penstock(project: Path, servers: str | None, *arguments: str) -> str:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_KAFKA")}
     environment = kept if servers is None else {**kept, "PENSTOCK_KAFKA": servers}
-    command = [str(Path(sys.executable).parent / "penstock"), *arguments, "-p", str(project)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    command = [str(Path(sys.executable).parent / "penstock"), *arguments]
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def begun(project: Path, lines: list[dict[str, object]]) -> Path:
+    """The project with these events in a file."""
+    shutil.copytree(LIBRARY, project)
+    (project / "events.ndjson").write_text("".join(json.dumps(one) + "\n" for one in lines))
+    return project
 
 
 def run(project: Path, servers: str | None) -> tuple[object, list[dict[str, object]], object]:
     """Live rows, rejected rows, and what went to the lake."""
-    shutil.copytree(LIBRARY, project)
-    (project / "events.ndjson").write_text("".join(json.dumps(one) + "\n" for one in [*EVENTS, EVENTS[5], BROKEN]))
-    penstock(project, servers, "topics", "append", "loan_events", str(project / "events.ndjson"))
+    begun(project, [*EVENTS, EVENTS[5], BROKEN])
+    penstock(project, servers, "topics", "append", "loan_events", "events.ndjson")
     penstock(project, servers, "stream", "--until-idle")
     rows = json.loads(penstock(project, servers, "stream", "rows", "loans_by_hour", "--json"))
     rejected = json.loads(penstock(project, servers, "topics", "peek", "desk.rejected"))
@@ -42,6 +51,39 @@ def run(project: Path, servers: str | None) -> tuple[object, list[dict[str, obje
     return rows, [{"codes": one["codes"], "topic": one["topic"]} for one in rejected], landed
 
 
+@pytest.mark.usefixtures("on_kafka")
+def test_the_lines_that_the_page_shows_work(tmp_path: Path, broker: Broker) -> None:
+    page = (LIBRARY.parents[1] / "docs" / "log.md").read_text()
+    (block,) = re.findall(r"```console\n(\$ pip install 'penstock\[kafka\]'.*?)```", page, re.DOTALL)
+    lines = [shlex.split(line.removeprefix("$ penstock ")) for line in block.splitlines() if "$ penstock" in line]
+    project = begun(tmp_path / "shown", EVENTS)
+
+    told = [penstock(project, broker.servers, *line) for line in lines]
+
+    partitions = [row["_partition"] for row in json.loads(told[-1])]
+    assert len(told) == 4
+    assert len({*partitions}) == len(partitions) > 0
+
+
+@pytest.mark.usefixtures("on_kafka")
+def test_a_data_directory_of_one_log_is_not_gone_on_with_on_another(tmp_path: Path, broker: Broker) -> None:
+    project = begun(tmp_path / "moved", EVENTS)
+    commands = [
+        ("topics", "append", "loan_events", "events.ndjson"),
+        ("stream", "--until-idle"),
+        ("land", "--until-idle"),
+    ]
+    for words in commands:
+        penstock(project, None, *words)
+    penstock(project, broker.servers, *commands[0])
+
+    for words in commands[1:]:
+        with pytest.raises(subprocess.CalledProcessError) as caught:
+            penstock(project, broker.servers, *words)
+        assert "incarnation" in caught.value.stderr
+
+
+@pytest.mark.usefixtures("on_kafka")
 def test_a_project_makes_the_same_of_the_same_events_on_kafka(tmp_path: Path, broker: Broker) -> None:
     embedded = run(tmp_path / "embedded", None)
     kafka = run(tmp_path / "kafka", broker.servers)

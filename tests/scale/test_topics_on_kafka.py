@@ -19,6 +19,7 @@ from penstock.runtime.topics import append_lines, list_topics, peek, tail
 from penstock.world import SystemClock, real_world
 from tests.stream.lending import lending
 
+pytestmark = pytest.mark.usefixtures("on_kafka")
 COUNT = """\
   - name: counted
     input: loans_typed
@@ -30,8 +31,7 @@ COUNT = """\
 
 
 @pytest.fixture
-def installation(tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> Installation:
-    monkeypatch.setenv("PENSTOCK_KAFKA", broker.servers)
+def installation(tmp_path: Path) -> Installation:
     lending(tmp_path, COUNT)
     return Installation.at(tmp_path)
 
