@@ -146,6 +146,22 @@ def test_what_is_cancelled_or_given_back_tells_what_its_order_said(world: World)
     assert len(topics["refunds_live"]) > 10
 
 
+def test_every_event_of_a_session_tells_the_same_of_it_and_machines_buy_nothing(world: World) -> None:
+    sessions: dict[str, list[dict[str, Any]]] = {}
+    for row in rows_of(world, START, 0, 40_000).topics["customer_events"].to_pylist():
+        sessions.setdefault(row["session_id"], []).append(row)
+    told = ("store_id", "session_started_at", "is_bot", "is_staff")
+    assert all(len({tuple(row[name] for name in told) for row in rows}) == 1 for rows in sessions.values())
+    assert all(
+        row["session_started_at"] == min(one["occurred_at"] for one in rows)
+        for rows in sessions.values()
+        for row in rows
+    )
+    bots = [rows for rows in sessions.values() if rows[0]["is_bot"]]
+    assert len(bots) > 10
+    assert not any(row["event_type"] == "purchase" or row["user_id"] for rows in bots for row in rows)
+
+
 def test_every_pattern_of_fraud_is_labelled(world: World) -> None:
     labels = [label for label in rows_of(world, START, 0, 100_000).labels if "fraud" in label]
     episodes: dict[Any, list[dict[str, Any]]] = {}

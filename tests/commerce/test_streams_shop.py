@@ -239,6 +239,37 @@ def test_visits_users_and_steps_of_the_funnel_are_counted_as_they_happen() -> No
     }
 
 
+def test_a_session_of_people_converts_once_on_the_local_day_of_its_start() -> None:
+    evening = 86400 - 1800  # in Berlin the next day has begun
+    of_store = {"store_id": "s", "session_started_at": START + timedelta(seconds=evening)}
+    looks = [
+        look(1, "page_view", "a", at=60),
+        look(2, "purchase", "a", at=120),
+        look(3, "purchase", "a", at=180),
+        look(4, "page_view", "b", at=130) | {"is_bot": False},
+        look(5, "purchase", "c", at=140) | {"is_staff": True},
+        look(6, "page_view", "d", at=150) | {"is_bot": True},
+        look(7, "page_view", None, at=160),
+        look(8, "page_view", "e", at=evening) | of_store,
+        look(9, "purchase", "e", at=86400 + 30) | of_store,  # on another day in UTC
+    ]
+    shop = desk("visitors_live")
+    shop.lend(looks, topic="customer_events")
+    shop.finish()
+
+    for length in ("P1D", "PT1M"):
+        latest = {
+            (row["store_id"], row["business_date"], row["part"], row["window_start"]): row
+            for row in shop.rows("conversion_metrics")
+            if row["window_length"] == length
+        }
+        found: dict[tuple[str, date], tuple[Decimal, int]] = {}
+        for (store, day, _, _), row in latest.items():
+            above, below = found.get((store, day), (Decimal(0), 0))
+            found[store, day] = (above + row["numerator"], below + row["denominator"])
+        assert found == {("all", date(2020, 1, 1)): (1, 2), ("s", date(2020, 1, 2)): (1, 1)}
+
+
 @pytest.mark.parametrize(("last", "low"), [(-1, False), (-2, True)])
 def test_stock_is_what_was_released_with_all_that_moved_and_low_at_the_reorder_point(last: int, low: bool) -> None:
     moved = [(1, "v1", 10), (2, "v1", -3), (2, "v1", -3), (3, "v1", last), (4, "gone", -9), (5, "new", 1)]

@@ -143,7 +143,8 @@ class _Maker:
         step[(place == 10) & orders] = 4
         variant, _ = self.world.line(visit, np.where(place == 2, 2, 1), store)
         lines = self.world.fate(visit)[1]
-        known = self.draws.unit("signed in", visit) < 0.85
+        bot = ~orders & (self.draws.unit("machine", visit) < 0.06)
+        known = (self.draws.unit("signed in", visit) < 0.85) & ~bot
         return pa.table(
             {
                 "event_id": _identifiers("LE", numbers),
@@ -153,6 +154,10 @@ class _Maker:
                 "product_id": _optional(self.cast.product_id.take(pa.array(variant)), (step == 1) | (step == 2)),
                 "amount": _optional(_money(self.world.worth(visit, lines, store)), step == 4),
                 "occurred_at": self._at(numbers),
+                "store_id": self._store(store),
+                "session_started_at": self._at(visit * ROUND),
+                "is_bot": pa.array(bot),
+                "is_staff": pa.array(self._test(visit)),
             }
         )
 
