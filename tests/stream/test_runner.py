@@ -10,7 +10,7 @@ from penstock.stream.journal import Round
 from penstock.stream.runner import Limits
 from penstock.stream.state import StateMismatch
 from tests.stream.lending import lending
-from tests.stream.memory_log import Crash
+from tests.stream.memory_log import Crash, MemoryLog
 from tests.stream.running_topology import Desk, loan
 
 DOUBLE = """\
@@ -35,6 +35,29 @@ def test_rows_go_through_the_graph_in_the_order_of_the_log(desk: Desk) -> None:
     desk.finish()
 
     assert [(row["loan"], str(row["twice"])) for row in desk.rows("dear")] == [("L2", "4.00"), ("L4", "7.00")]
+
+
+class Hiding(MemoryLog):
+    """A row of the second partition is written and cannot be read yet."""
+
+    def ends(self, topic: str) -> dict[int, int]:
+        return {part: next + part for part, next in super().ends(topic).items()}
+
+
+@pytest.mark.parametrize("log", [MemoryLog, Hiding])
+def test_a_partition_with_rows_that_cannot_be_read_yet_is_not_idle(desk: Desk, log: type[MemoryLog]) -> None:
+    desk = Desk(desk.project, "double", log())
+    watermarks = []
+    with desk.running() as runner:
+        for seconds in (0, 1000):
+            desk.clock.sleep(seconds)
+            for partition in (0, 1) if seconds == 0 else (0,):
+                desk.lend([loan(partition, at=seconds)], partition=partition)
+            runner.turn()
+            assert runner.last is not None
+            watermarks.append(runner.last.progress.watermark)
+
+    assert watermarks[1] - watermarks[0] == (0 if log is Hiding else 1_000_000_000)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

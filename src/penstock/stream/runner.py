@@ -184,12 +184,12 @@ class Runner:
         return moved
 
     def _behind(self, positions: Mapping[Part, Position]) -> frozenset[Part]:
-        """Partitions with rows that are not read yet."""
+        """Partitions with rows that are not read yet, be it that they cannot be: such a partition is not idle."""
         return frozenset(part for part, rows in self._unread(positions) if rows > 0)
 
     def _unread(self, positions: Mapping[Part, Position]) -> Iterator[tuple[Part, int]]:
         for topic in self.graph.topology.inputs():
-            for partition, (_, next) in self.log.bounds(topic).items():
+            for partition, next in self.log.ends(topic).items():
                 yield (topic, partition), next - positions[topic, partition].offset
 
     def _events(self, came: Came, now: int) -> dict[Part, int]:
