@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from broker import Broker
 
+from penstock.testing.schema_registry import schema_registry
+
 LIBRARY = Path(__file__).parent.parent.parent / "projects" / "library"
 EVENTS = [
     {"loan_id": f"L{number}", "member_id": f"M{number % 3}", "title": "Dune", "status": "out", "fee": 1 + number % 4}
@@ -23,9 +25,9 @@ EVENTS = [
 BROKEN = {**EVENTS[0], "loan_id": "L99", "status": "lost"}
 
 
-def penstock(project: Path, servers: str | None, *arguments: str) -> str:
+def penstock(project: Path, servers: str | None, *arguments: str, encoding: str = "json") -> str:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_KAFKA")}
-    environment = kept if servers is None else {**kept, "PENSTOCK_KAFKA": servers}
+    environment = kept | ({} if servers is None else {"PENSTOCK_KAFKA": servers, "PENSTOCK_KAFKA_ENCODING": encoding})
     command = [str(Path(sys.executable).parent / "penstock"), *arguments]
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=True).stdout
 
@@ -51,18 +53,25 @@ def run(project: Path, servers: str | None) -> tuple[object, list[dict[str, obje
     return rows, [{"codes": one["codes"], "topic": one["topic"]} for one in rejected], landed
 
 
+@pytest.mark.parametrize("encoding", ["json", "avro"])
 @pytest.mark.usefixtures("on_kafka")
-def test_the_lines_that_the_page_shows_work(tmp_path: Path, broker: Broker) -> None:
+def test_the_lines_that_the_page_shows_work(
+    tmp_path: Path, broker: Broker, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = (LIBRARY.parents[1] / "docs" / "log.md").read_text()
     (block,) = re.findall(r"```console\n(\$ pip install 'penstock\[kafka\]'.*?)```", page, re.DOTALL)
     lines = [shlex.split(line.removeprefix("$ penstock ")) for line in block.splitlines() if "$ penstock" in line]
     project = begun(tmp_path / "shown", EVENTS)
 
-    told = [penstock(project, broker.servers, *line) for line in lines]
+    with schema_registry() as registry:
+        monkeypatch.setenv("PENSTOCK_SCHEMA_REGISTRY", registry.url)
+        told = [penstock(project, broker.servers, *line, encoding=encoding) for line in lines]
+        subjects = sorted(registry.subjects)
 
     partitions = [row["_partition"] for row in json.loads(told[-1])]
     assert len(told) == 4
     assert len({*partitions}) == len(partitions) > 0
+    assert ("live.loans_by_hour-value" in subjects) == (encoding == "avro")
 
 
 @pytest.mark.usefixtures("on_kafka")
