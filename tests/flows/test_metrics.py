@@ -74,6 +74,15 @@ def test_a_metric_is_cut_filtered_and_bounded(shop: Retail) -> None:
     assert average == {"average_order_value": Decimal("13.37")}
 
 
+def test_a_metric_is_explained_by_the_tables_it_reads_and_its_sql(shop: Retail) -> None:
+    found = shop.call("explain", "revenue", "--json").expect(0).document
+    assert (found["kind"], found["read_by"]) == ("metric", ["/metrics/revenue"])
+    assert found["reads"]
+    assert all(table.startswith("gold.") for table in found["reads"])
+    assert "SELECT" in found["sql"]
+    assert "Did you mean" in shop.call("explain", "gold.monthly_revenu").expect(2).err
+
+
 def test_formats_are_those_of_every_query(shop: Retail) -> None:
     place = ("metrics", "query", "orders", "--grain", "month")
     assert shop.call(*place, "--format", "csv").expect(0).out.splitlines() == ["month,orders", "2010-12-01,3", "2011-02-01,1"]  # fmt: skip

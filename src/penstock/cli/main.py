@@ -79,12 +79,12 @@ def plan(project: Project = HERE, data_dir: Data = None, as_json: Json = False) 
 
 @app.command()
 def explain(
-    name: Annotated[str, typer.Argument(help="A dataset, a source, a model, or `layer.table`.")],
+    name: Annotated[str, typer.Argument(help="A dataset, a source, a model, `layer.table`, a topology, or a metric.")],
     project: Project = HERE,
     data_dir: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Show how a dataset or model is made: where from, by which rules and SQL."""
+    """Show how a dataset, model, topology or metric is made: where from, by which rules and SQL."""
     from penstock.runtime.explain import explain
     from penstock.runtime.installation import Installation
 

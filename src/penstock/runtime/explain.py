@@ -1,4 +1,4 @@
-"""How a source, a dataset or a model is made: where from, by which rules and SQL, and who reads it."""
+"""How a source, a dataset, a model, a topology or a metric is made: where from, by which rules and SQL, for whom."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, field
 
 from penstock.errors import UsageError, choices
 from penstock.release.query import nearest
+from penstock.release.record import latest_release
 from penstock.runtime.installation import Installation
+from penstock.runtime.metrics import days_until_final, explain_metric, read_metrics
 from penstock.runtime.models import read_models
 from penstock.runtime.planned import graphs
 from penstock.spec.contract import Column, Contract
@@ -22,7 +24,7 @@ class Explanation:
     """One thing explained. `facts` are short lines by heading; `sql` is the query that makes its rows."""
 
     name: str
-    kind: str  # source | dataset | model | topology
+    kind: str  # source | dataset | model | topology | metric
     description: str
     reads: tuple[str, ...]
     read_by: tuple[str, ...]
@@ -45,7 +47,8 @@ class Explanation:
 
 
 def explain(installation: Installation, name: str) -> Explanation:
-    """Explain `name`: a dataset, a source, a model, or one of them with its layer (`silver.x`, `gold.y`), or a topology.
+    """Explain `name`: a dataset, a source, a model, or one of them with its layer (`silver.x`, `gold.y`), a topology, or
+    a metric of the latest release.
 
     UsageError lists what there is.
     """
@@ -62,12 +65,35 @@ def explain(installation: Installation, name: str) -> Explanation:
         return _dataset(installation, project.contracts[bare])
     if layer in ("", "bronze") and bare in project.sources:
         return _source(project.sources[bare])
+    if (metric := _metric(installation, name)) is not None:
+        return metric
     known = [f"silver.{one}" for one in project.contracts] + [f"bronze.{one}" for one in project.sources]
     known += project.streams.topologies
     known += sorted(node.table for node in read_models(installation).models)
     near = nearest(name, [one for one in known if "." in one])
     remedy = f"Did you mean {' or '.join(near)}?" if near else "`penstock status` lists the tables."
     raise UsageError("There is nothing of that name", expected=choices(known, near), found=name, remedy=remedy)
+
+
+def _metric(installation: Installation, name: str) -> Explanation | None:
+    """None where nothing was released, or no metric of that name."""
+    from penstock.sql.tables import tables_of
+
+    if latest_release(installation.place.root) is None or name not in read_metrics(installation)[1].metrics:
+        return None
+    found = explain_metric(installation, name)
+    metric = found.metric
+    facts = {
+        "label": (f"{metric.label} ({metric.unit})",),
+        "owner": (metric.owner,),
+        "final after": (days_until_final(metric),),
+        "grains": (", ".join(metric.grains),),
+        "dimensions": tuple(one.name for one in metric.dimensions),
+        "release": (str(found.release),),
+    }
+    return Explanation(
+        name, "metric", metric.description, tables_of(found.sql), (f"/metrics/{name}",), facts, found.sql
+    )
 
 
 def _source(source: Source) -> Explanation:
