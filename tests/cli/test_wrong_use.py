@@ -43,12 +43,6 @@ def test_what_is_not_there_is_named_with_what_is(
     assert not list(library.folder.glob("x.*"))
 
 
-def test_a_data_directory_that_is_a_file_is_refused(library: Library, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    told = call("status", "-p", library.project, "--data-dir", tmp_path / "file").expect(2).err
-    assert "file: The data directory is a file" in told
-
-
 @pytest.mark.parametrize(
     "arguments",
     [(), ("runn",), ("run", "--colour"), ("query",), ("export", "loans"), ("quarantine",), ("history", "--limit", "0")],

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from penstock.errors import UsageError
+from penstock.errors import StorageError
 from penstock.runtime.place import DataDirectory
 from penstock.runtime.plan import Plan, make_plan
 from penstock.runtime.state import read_state
@@ -36,7 +36,7 @@ class Installation:
         loaded = load_project(project, environment=environment)
         root = (project / ".penstock" if data_dir is None else data_dir).resolve()
         if root.exists() and not root.is_dir():
-            raise UsageError("The data directory is a file", where=str(root), remedy="Name a folder: `--data-dir DIR`.")
+            raise StorageError("The data directory is a file", where=str(root), remedy="Name a folder with --data-dir.")
         return cls(loaded, DataDirectory(root), real_world() if world is None else world)
 
     def plan(self) -> Plan:
