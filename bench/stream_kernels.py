@@ -124,13 +124,13 @@ def running() -> Measured:
     traffic, stage = Traffic(), _running()
     _round(stage, traffic.everybody(), traffic)
     yield _rate("running z-score of a million users", _rates(stage, traffic))
-    snapshot, deltas = stage.snapshot(), []
+    snapshot, deltas = stage.snapshot()(), []
     for _ in range(ROUNDS):
         _round(stage, traffic.events(), traffic, delta=False)
         deltas.append(stage.delta())
     other = _running()
     restoring = _timed(lambda: other.restore(snapshot, tuple(deltas)))
-    if other.snapshot() != stage.snapshot():
+    if other.snapshot()() != stage.snapshot()():
         raise AssertionError("the restored state differs")
     yield Figure(f"running: restore of a million keys and {ROUNDS} deltas", restoring, "s", bar=2.0), [restoring]
 

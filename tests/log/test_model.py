@@ -88,8 +88,8 @@ class LogMachine(RuleBasedStateMachine):
         self.log = self._open()
         self.take_over()
 
-    @rule(most=st.integers(1, 40), whole=st.booleans())
-    def work(self, most: int, whole: bool) -> None:
+    @rule(most=st.integers(1, 40), whole=st.booleans(), since=st.integers(0, 3))
+    def work(self, most: int, whole: bool, since: int) -> None:
         """The job copies what it has not read yet."""
         positions = dict(self.job.positions())
         outputs = {}
@@ -99,16 +99,17 @@ class LogMachine(RuleBasedStateMachine):
             at = self.done["in", chunk.partition]
             self.out += self.held[chunk.partition][at : chunk.next]
             self.done["in", chunk.partition] = chunk.next
-        entry = str(len(self.journal)).encode()
+        entry, kept = str(len(self.journal)).encode(), min(since, len(self.deltas)) if whole else 0
         self.job.commit(
             outputs=outputs,
             state_delta=entry,
             snapshot=b"state " + entry if whole else None,
             journal=entry,
             positions=positions,
+            kept=kept,
         )
         if whole:
-            self.snapshot, self.deltas = b"state " + entry, []
+            self.snapshot, self.deltas = b"state " + entry, self.deltas[len(self.deltas) - kept :]
         self.deltas.append(entry)
         self.journal.append(entry)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from penstock.log.protocol import Chunk, Part, Position, Restored, Topic, TopicSpec, beginning
+from penstock.log.protocol import Chunk, Part, Position, Prepared, Restored, Topic, TopicSpec, beginning
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -111,16 +111,18 @@ class MemoryJob:
         *,
         outputs: Mapping[str, pa.RecordBatch],
         state_delta: bytes | None,
-        snapshot: bytes | None,
+        snapshot: bytes | Prepared | None,
         journal: bytes | None,
         positions: Mapping[Part, Position],
+        kept: int = 0,
     ) -> None:
         if self.crash("before"):
             raise Crash
         for topic, records in outputs.items():
             self.log.append(topic, records)
         if snapshot is not None:
-            self.snapshot, self.deltas = snapshot, []
+            self.snapshot = snapshot.content if isinstance(snapshot, Prepared) else snapshot
+            self.deltas = self.deltas[len(self.deltas) - kept :]
         if state_delta is not None:
             self.deltas.append(state_delta)
         if journal is not None:
@@ -128,3 +130,6 @@ class MemoryJob:
         self.held = dict(positions)
         if self.crash("after"):
             raise Crash
+
+    def prepare(self, snapshot: bytes) -> Prepared:
+        return Prepared(snapshot)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -53,6 +54,7 @@ class Desk:
     log: MemoryLog = field(default_factory=MemoryLog)
     clock: ManualClock = field(default_factory=ManualClock)
     limits: Limits = field(default_factory=Limits)
+    beside: Executor | None = None
     tables: Mapping[str, pa.Table] = field(default_factory=dict)  # that are looked up, as released last
     releases: list[Mapping[str, pa.Table]] = field(default_factory=list)
 
@@ -88,7 +90,9 @@ class Desk:
         with self._pipeline(graph) as pipeline:
             newest = len(self.releases)
             references = References(lambda: newest, lambda name, columns: self._table(name, columns, newest))
-            runner = Runner(graph, pipeline, self.log, job, self.clock, "default", self.limits, references=references)
+            runner = Runner(
+                graph, pipeline, self.log, job, self.clock, "default", self.limits, references, beside=self.beside
+            )
             runner.resume(adopt=adopt)
             yield runner
             runner.close()

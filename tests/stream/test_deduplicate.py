@@ -85,7 +85,7 @@ def test_keys_are_forgotten_only_when_no_row_can_be_held_against_them() -> None:
 
     kept(one, table([("c", 26)]), at(20), at(21))
     restored = stage()
-    restored.restore(one.snapshot(), ())
+    restored.restore(one.snapshot()(), ())
 
     assert one.size() == restored.size() == 2
     assert kept(one, table([("c", 30), ("b", 36)])) == kept(restored, table([("c", 30), ("b", 36)])) == [1]
@@ -102,7 +102,7 @@ def test_a_row_that_cannot_be_judged_any_more_is_late() -> None:
 def test_a_delta_after_forgetting_replaces_what_was_before() -> None:
     one = stage()
     kept(one, table([(f"loan {number}", 0) for number in range(3_000)]))
-    snapshot = one.snapshot()
+    snapshot = one.snapshot()()
     kept(one, table([("c", 26)]), at(20), at(46))
     delta = one.delta()
 
@@ -123,7 +123,7 @@ def earlier(state: KeyedState, loan: str) -> None:
 def test_state_from_before_rows_of_the_future_had_a_time_of_their_own_is_taken_over() -> None:
     one, state = stage(), KeyedState({"latest": np.int64})
     earlier(state, "a")
-    snapshot = state.snapshot()
+    snapshot = state.snapshot()()
     earlier(state, "b")
     one.restore(b"w" + snapshot, (b"d" + state.delta(),))
 
@@ -135,7 +135,7 @@ def test_state_with_columns_that_nobody_knows_is_refused() -> None:
     earlier(state, "a")
 
     with pytest.raises(StateMismatch, match="another version"):
-        stage().restore(b"w" + state.snapshot(), ())
+        stage().restore(b"w" + state.snapshot()(), ())
 
 
 @pytest.mark.parametrize("ahead", [DAY, TEN_YEARS])

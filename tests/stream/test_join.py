@@ -133,13 +133,13 @@ def test_a_watermark_on_the_way_and_restarts_change_nothing(direction: Direction
     def holds(history: list[Event], cuts: list[int]) -> None:
         history = sorted(history, key=lambda event: event[2])
         steady, restarted = Clocked(stage(direction)), Clocked(stage(direction))
-        snapshot, deltas = restarted.stage.snapshot(), list[bytes]()
+        snapshot, deltas = restarted.stage.snapshot()(), list[bytes]()
         for number, batch in enumerate(recut(list(enumerate(history)), cuts)):
             until = max((event[2] for _, event in batch), default=0)
             assert restarted.take(batch, until=until) == steady.take(batch, until=until)
             deltas.append(restarted.stage.delta())
             if number == 1:
-                snapshot, deltas = restarted.stage.snapshot(), []
+                snapshot, deltas = restarted.stage.snapshot()(), []
             restarted.stage = stage(direction)
             restarted.stage.restore(snapshot, tuple(deltas))
         assert restarted.take([], until=100) == steady.take([], until=100)

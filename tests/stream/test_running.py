@@ -108,12 +108,12 @@ def test_any_cut_and_any_restart_give_the_same_bits(kind: pa.DataType, fees: st.
     def holds(rows: list[Row], cuts: list[int]) -> None:
         whole = told(stage_of(kind), rows, kind)
         stage, parts = stage_of(kind), list[Told]()
-        snapshot, deltas = stage.snapshot(), list[bytes]()
+        snapshot, deltas = stage.snapshot()(), list[bytes]()
         for number, batch in enumerate(recut(rows, cuts)):
             parts += told(stage, batch, kind)
             deltas.append(stage.delta())
             if number == 1:
-                snapshot, deltas = stage.snapshot(), []
+                snapshot, deltas = stage.snapshot()(), []
             stage = stage_of(kind)
             stage.restore(snapshot, tuple(deltas))
         assert repr(parts) == repr(whole)
@@ -166,7 +166,7 @@ def test_only_what_was_asked_for_is_added_and_an_empty_batch_is_fine() -> None:
 def test_a_delta_holds_only_the_keys_that_changed() -> None:
     stage = stage_of(pa.int64())
     told(stage, [(f"member {number}", number) for number in range(5_000)], pa.int64())
-    stage.snapshot()
+    stage.snapshot()()
     told(stage, [("member 7", 1), ("new", 2)], pa.int64())
 
     assert len(stage.delta()) < 3_000

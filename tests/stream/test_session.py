@@ -85,13 +85,13 @@ def test_a_restart_from_snapshot_and_deltas_goes_on_as_if_nothing_had_been(
     rows: list[Row], cuts: list[int], advances: list[int]
 ) -> None:
     steady, restarted = clocked(), clocked()
-    snapshot, deltas = restarted.stage.snapshot(), list[bytes]()
+    snapshot, deltas = restarted.stage.snapshot()(), list[bytes]()
     for number, batch in enumerate(recut(rows, cuts)):
         until = advances[number] if number < len(advances) else None
         assert repr(restarted.take(batch, until=until)) == repr(steady.take(batch, until=until))
         deltas.append(restarted.stage.delta())
         if number == 1:
-            snapshot, deltas = restarted.stage.snapshot(), []
+            snapshot, deltas = restarted.stage.snapshot()(), []
         restarted.stage = clocked().stage
         restarted.stage.restore(snapshot, tuple(deltas))
     assert repr(restarted.take([], until=200)) == repr(steady.take([], until=200))

@@ -226,13 +226,13 @@ def test_a_restart_from_snapshot_and_deltas_goes_on_as_if_nothing_had_been(windo
     @given(HISTORY, CUTS, st.lists(st.integers(0, 70), max_size=5))
     def holds(rows: list[Row], cuts: list[int], advances: list[int]) -> None:
         steady, restarted = (Clocked(WindowStage(window, SCHEMA, "at")) for _ in range(2))
-        snapshot, deltas = restarted.stage.snapshot(), list[bytes]()
+        snapshot, deltas = restarted.stage.snapshot()(), list[bytes]()
         for number, batch in enumerate(recut(rows, cuts)):
             until = advances[number] if number < len(advances) else None
             assert repr(restarted.take(batch, until=until)) == repr(steady.take(batch, until=until))
             deltas.append(restarted.stage.delta())
             if number == 1:
-                snapshot, deltas = restarted.stage.snapshot(), []
+                snapshot, deltas = restarted.stage.snapshot()(), []
             restarted.stage = WindowStage(window, SCHEMA, "at")
             restarted.stage.restore(snapshot, tuple(deltas))
         assert repr(restarted.take([], until=200)) == repr(steady.take([], until=200))
@@ -252,7 +252,7 @@ def test_windows_are_told_in_one_order_though_a_restart_numbers_the_keys_anew(wi
         one.take([row(1)])
         one.take([row(200, "bob")])  # and nothing of ada is open any more
 
-    restarted.stage.restore(restarted.stage.snapshot(), ())
+    restarted.stage.restore(restarted.stage.snapshot()(), ())
 
     rows = [row(202, "bob"), row(212), row(212, "bob")]
     assert repr(restarted.take(rows)) == repr(steady.take(rows))
@@ -358,7 +358,7 @@ def test_many_closed_windows_leave_nothing_behind() -> None:
         clocked.take([row(60 * minute, member=f"member {number}") for number in range(100)], until=60 * minute)
 
     assert clocked.stage.size() == 100
-    assert len(clocked.stage.snapshot()) < 20_000
+    assert len(clocked.stage.snapshot()()) < 20_000
     assert len(clocked.finals) == 3_900
 
 

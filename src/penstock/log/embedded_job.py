@@ -11,11 +11,23 @@ import pyarrow as pa
 
 from penstock.log import database
 from penstock.log.batch import encode
-from penstock.log.protocol import Log, LogError, Part, Position, Restored, SourceReset, Topic, TopicSpec, beginning
+from penstock.log.protocol import (
+    Log,
+    LogError,
+    Part,
+    Position,
+    Prepared,
+    Restored,
+    SourceReset,
+    Topic,
+    TopicSpec,
+    beginning,
+)
 from penstock.log.segment import Segment, Snapshot
 from penstock.log.volume import Change, JobChange, Volume, numbers, segment_path
 
 HOLDER = "job"
+_PIECE = 2 << 20  # bytes
 
 
 @dataclass
@@ -71,9 +83,10 @@ class EmbeddedJob:
         *,
         outputs: Mapping[str, pa.RecordBatch],
         state_delta: bytes | None,
-        snapshot: bytes | None,
+        snapshot: bytes | Prepared | None,
         journal: bytes | None,
         positions: Mapping[Part, Position],
+        kept: int = 0,
     ) -> None:
         self._count += 1
         batches = tuple(
@@ -81,8 +94,10 @@ class EmbeddedJob:
             for topic, records in outputs.items()
             for batch in encode(self._output(topic), records, sequence=self._count)
         )
-        written = None if snapshot is None else self._write(snapshot)
-        change = Change(HOLDER, self._epoch, batches, job=JobChange(positions, state_delta, written, journal))
+        prepared = self.prepare(snapshot) if isinstance(snapshot, bytes) else snapshot
+        written: Snapshot | None = None if prepared is None else prepared.content
+        job = JobChange(positions, state_delta, written, journal, kept)
+        change = Change(HOLDER, self._epoch, batches, job=job)
         before = None if written is None else self._volume.read(lambda segment: segment.snapshot())
         try:
             self._volume.commit(change)
@@ -102,19 +117,21 @@ class EmbeddedJob:
             raise LogError("The job does not own this topic", where=topic, expected=", ".join(self._outputs))
         return spec
 
-    def _write(self, data: bytes) -> Snapshot:
-        """The state in a file of its own, durable before the commit that names it: an old one goes whole."""
+    def prepare(self, snapshot: bytes) -> Prepared:
+        """The state in a file of its own, durable before the commit that names it: an old one goes whole. It is synced
+        piece by piece, so that who syncs another file meanwhile waits for a piece and not for all of it."""
         world = self._volume.world
         path = self._volume.root / f"{world.ids.new()}.snapshot"
         try:
-            with database.storage_errors(path):
-                with world.disk.create(str(path)) as file:
-                    file.write(data)
-                world.disk.sync(str(path))
+            with database.storage_errors(path), world.disk.create(str(path)) as file:
+                for start in range(0, max(len(snapshot), 1), _PIECE):
+                    file.write(memoryview(snapshot)[start : start + _PIECE])
+                    file.flush()
+                    world.disk.sync(str(path))
         except BaseException:
             self._volume.world.disk.remove(str(path))
             raise
-        return Snapshot(path.name, len(data), zlib.crc32(data), 0)
+        return Prepared(Snapshot(path.name, len(snapshot), zlib.crc32(snapshot), 0))
 
     def _remove(self, snapshot: Snapshot) -> None:
         self._volume.world.disk.remove(str(self._volume.root / Path(snapshot.file).name))

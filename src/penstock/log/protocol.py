@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Protocol, Self, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias
 
 import pyarrow as pa
 
@@ -183,6 +183,13 @@ class Reader(Protocol):
     def close(self) -> None: ...
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A snapshot that is durable and not yet of the state: a commit names it. `content` is the log's own."""
+
+    content: Any
+
+
 class Job(Protocol):
     """The one owner of its derived topics, state, journal and positions. A newer job of the same name fences it."""
 
@@ -202,13 +209,18 @@ class Job(Protocol):
         *,
         outputs: Mapping[str, pa.RecordBatch],
         state_delta: bytes | None,
-        snapshot: bytes | None,
+        snapshot: bytes | Prepared | None,
         journal: bytes | None,
         positions: Mapping[Part, Position],
+        kept: int = 0,
     ) -> None:
         """All of it or nothing, durable on return. `outputs` by topic, rows go where their keys hash to. A snapshot
-        replaces state and deltas before it; a delta of the same commit comes after it. Raises Fenced, LogStorageError.
+        replaces state and deltas before it; a delta of the same commit comes after it, and so do the `kept` deltas
+        committed last: the snapshot is of the moment before them. Raises Fenced, LogStorageError.
         """
+
+    def prepare(self, snapshot: bytes) -> Prepared:
+        """Put a snapshot where a commit only has to name it; by any thread, beside commits. Raises LogStorageError."""
 
     def close(self) -> None: ...
 

@@ -297,6 +297,12 @@ class Segment:
                 raise LogError(f"The {table} of the job is damaged", where=f"{self.path}, entry {number}")
             yield number, data
 
+    def before_last_deltas(self, count: int, next: int) -> int:
+        """The number before those of the last `count` deltas, where the one to come is `next`."""
+        query = "SELECT min(id) FROM (SELECT id FROM delta ORDER BY id DESC LIMIT ?)"
+        first: int | None = self.connection.execute(query, (count,)).fetchone()[0]
+        return (next if first is None else first) - 1
+
     def clear_deltas(self, until: int, most: int) -> None:
         """Remove some deltas that a snapshot made superfluous: a few with each commit, so that none waits for it."""
         statement = "DELETE FROM delta WHERE id IN (SELECT id FROM delta WHERE id <= ? ORDER BY id LIMIT ?)"

@@ -43,6 +43,7 @@ class JobChange:
     delta: bytes | None
     snapshot: Snapshot | None
     journal: bytes | None
+    kept: int = 0  # of the deltas before this one, those that come after the snapshot
 
 
 @dataclass(frozen=True)
@@ -243,9 +244,8 @@ class Volume:
         number = self.segment.commits()
         self.segment.move(job.positions)
         if job.snapshot is not None:
-            self.segment.take_snapshot(
-                Snapshot(job.snapshot.file, job.snapshot.size, job.snapshot.checksum, number - 1)
-            )
+            after = self.segment.before_last_deltas(job.kept, number)
+            self.segment.take_snapshot(Snapshot(job.snapshot.file, job.snapshot.size, job.snapshot.checksum, after))
         if job.delta is not None:
             self.segment.note("delta", number, job.delta)
         if job.journal is not None:

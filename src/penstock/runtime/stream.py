@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, nullcontext, suppress
 from functools import partial
 
 from penstock.errors import UsageError
@@ -45,8 +46,9 @@ def stream(
     chosen = chosen_graphs(graphs(installation), names)
 
     def work() -> tuple[TopologyState, ...]:
-        with open_log(installation) as log:
-            opening = partial(open_topology, installation, log, adopt=adopt, limits=limits)
+        beside = None if until_idle else ThreadPoolExecutor(1, "state")
+        with open_log(installation) as log, nullcontext() if beside is None else beside:
+            opening = partial(open_topology, installation, log, adopt=adopt, limits=limits, beside=beside)
             return _run(installation, log, [partial(opening, graph) for graph in chosen], until_idle, stopped)
 
     if until_idle:

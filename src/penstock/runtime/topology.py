@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -116,9 +117,15 @@ def derived_topics(project: Project, graph: Graph) -> list[TopicSpec]:
 
 
 def open_topology(
-    installation: Installation, log: Log, graph: Graph, *, adopt: bool = False, limits: Limits | None = None
+    installation: Installation,
+    log: Log,
+    graph: Graph,
+    *,
+    adopt: bool = False,
+    limits: Limits | None = None,
+    beside: Executor | None = None,
 ) -> Running:
-    """Take over the topology's job and go to where it was left.
+    """Take over the topology's job and go to where it was left. The whole state is written `beside` its rounds.
 
     Raises LeaseHeld while another process runs it, StateMismatch when it was declared otherwise.
     """
@@ -141,6 +148,7 @@ def open_topology(
         project.tenant,
         references=references,
         limits=limits or Limits(),
+        beside=beside,
     )
     runner.resume(adopt=adopt)
     shapes = {

@@ -15,6 +15,7 @@ from penstock.stream.key_index import KeyIndex, row_keys
 from penstock.stream.keyed import from_bytes, to_bytes
 from penstock.stream.measure import make_measure
 from penstock.stream.number import Flags, one_array, without_nan
+from penstock.stream.stage import Frozen
 from penstock.stream.word_index import Ints, grown
 
 _NUMBERS = ("id", "start", "last", "rows")
@@ -128,23 +129,29 @@ class Cells:
         known = cells < self.count
         known[known] = ids[cells[known]] == changed[known]
         cells = cells[known]
-        return self._written(cells[~self.gone[cells]], dropped)
+        return self._written(cells[~self.gone[cells]], dropped)()
 
-    def snapshot(self) -> bytes:
-        return self._written(self.here, np.zeros(0, dtype=np.int64))
+    def snapshot(self) -> Frozen:
+        """Numbers are copied; the keys never change, so that they are taken when bytes are made."""
+        return self._written(self.here, np.zeros(0, dtype=np.int64), threads=False)
 
-    def _written(self, cells: Ints, dropped: Ints) -> bytes:
+    def _written(self, cells: Ints, dropped: Ints, *, threads: bool = True) -> Frozen:
         self._changed, self._dropped = [], []
         columns: dict[str, pa.Array] = {name: pa.array(getattr(self, name)[cells]) for name in _NUMBERS}
-        for name, column in zip(self._window.by, self.by(cells).columns, strict=True):
-            columns[f"by.{name}"] = one_array(column)
         for number, measure in enumerate(self.measures):
             columns |= {f"{number}.{name}": column for name, column in measure.columns(cells).items()}
-        columns = {
-            name: pa.concat_arrays([column, pa.nulls(len(dropped), column.type)]) for name, column in columns.items()
-        }
-        columns["dropped"] = pa.concat_arrays([pa.nulls(len(cells), pa.int64()), pa.array(dropped)])
-        return to_bytes(pa.table(columns).replace_schema_metadata({_NEXT: str(self._next_id)}))
+        by, keys, next_id = self._by, pa.array(self.key[cells]), {_NEXT: str(self._next_id)}
+
+        def written() -> bytes:
+            taken = by.take(keys)
+            every = columns | {f"by.{name}": one_array(taken[name]) for name in taken.column_names}
+            rows = {
+                name: pa.concat_arrays([column, pa.nulls(len(dropped), column.type)]) for name, column in every.items()
+            }
+            rows["dropped"] = pa.concat_arrays([pa.nulls(len(cells), pa.int64()), pa.array(dropped)])
+            return to_bytes(pa.table(rows).replace_schema_metadata(next_id), threads=threads)
+
+        return written
 
     def restore(self, snapshot: bytes | None, deltas: Sequence[bytes]) -> None:
         """Take over what was written, into cells that are empty: of each cell that is not gone what was written last."""

@@ -9,7 +9,7 @@ from penstock.spec.stream import Deduplicate, EventTime
 from penstock.stream.distinct import RoundKeys
 from penstock.stream.keyed import KeyedState
 from penstock.stream.segment import Segments
-from penstock.stream.stage import Moment, Produced
+from penstock.stream.stage import Frozen, Moment, Produced
 from penstock.stream.watermark import horizon
 from penstock.stream.window import micros, timely
 from penstock.stream.word_index import Ints
@@ -91,12 +91,13 @@ class DeduplicateStage:
 
     def delta(self) -> bytes:
         if self._whole:
-            return self.snapshot()
+            return self.snapshot()()
         return _DELTA + self._state.delta()
 
-    def snapshot(self) -> bytes:
+    def snapshot(self) -> Frozen:
         self._whole = False
-        return _WHOLE + self._state.snapshot()
+        state = self._state.snapshot()
+        return lambda: _WHOLE + state()
 
     def restore(self, snapshot: bytes | None, deltas: tuple[bytes, ...]) -> None:
         self._begin()

@@ -13,7 +13,7 @@ from penstock.stream.key_index import KeyIndex, has_null, row_keys
 from penstock.stream.keyed import from_bytes, to_bytes
 from penstock.stream.number import Flags
 from penstock.stream.schema import OFFSET, PARTITION, SYSTEM, join_fields
-from penstock.stream.stage import Moment, Produced
+from penstock.stream.stage import Frozen, Moment, Produced
 from penstock.stream.state import about, pack, unpack
 from penstock.stream.time_runs import Run, TimeRuns, Wanted, lower
 from penstock.stream.watermark import BEGINNING
@@ -234,15 +234,16 @@ class JoinStage:
             pa.concat_tables([runs.schema.empty_table(), *rows])
             for runs, rows in zip(self._sides, self._log, strict=True)
         ]
-        return self._written(logged[0], logged[1])
+        return self._written(logged[0], logged[1])()
 
-    def snapshot(self) -> bytes:
+    def snapshot(self) -> Frozen:
         this, other = self._limits(self._watermark)
         return self._written(self._these.all_since(this), self._others.all_since(other))
 
-    def _written(self, this: pa.Table, other: pa.Table) -> bytes:
+    def _written(self, this: pa.Table, other: pa.Table) -> Frozen:
         self._log = ([], [])
-        return pack({_THIS: to_bytes(this), _OTHER: to_bytes(other)}, {"watermark": self._watermark})
+        facts = {"watermark": self._watermark}
+        return lambda: pack({_THIS: to_bytes(this), _OTHER: to_bytes(other)}, facts)
 
     def restore(self, snapshot: bytes | None, deltas: tuple[bytes, ...]) -> None:
         self._begin()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 from penstock.stream.distinct import RoundKeys
 from penstock.stream.key_index import KeyIndex, as_binary, has_null, row_keys
 from penstock.stream.number import one_array
+from penstock.stream.stage import Frozen
 from penstock.stream.state import StateMismatch
 from penstock.stream.word_index import Ints, grown
 
@@ -72,10 +74,12 @@ class KeyedState:
         slots = np.unique(np.concatenate([*self._touched, new]))
         held = int(np.searchsorted(slots, self._logged))
         keys = pa.concat_arrays([pa.nulls(held, pa.large_binary()), self._index.keys(self._logged)])
-        return self._written(slots, keys)
+        return to_bytes(self._rows(slots, keys))
 
-    def snapshot(self) -> bytes:
-        return self._written(np.arange(len(self), dtype=np.int64), self._index.keys())
+    def snapshot(self) -> Frozen:
+        """The columns are copied; the keys never change."""
+        rows = self._rows(np.arange(len(self), dtype=np.int64), self._index.keys())
+        return partial(to_bytes, rows, threads=False)
 
     def restore(self, snapshot: bytes | None, deltas: Sequence[bytes]) -> None:
         parts = [*([] if snapshot is None else [snapshot]), *deltas]
@@ -103,16 +107,16 @@ class KeyedState:
             )
         return rows.select(expected)
 
-    def _written(self, slots: Ints, keys: pa.Array) -> bytes:
+    def _rows(self, slots: Ints, keys: pa.Array) -> pa.Table:
         columns = {name: pa.array(column[slots]) for name, column in self.columns.items()}
         self._logged, self._touched = len(self), []
-        return to_bytes(pa.table({SLOT: slots, KEY: keys, **columns}))
+        return pa.table({SLOT: slots, KEY: keys, **columns})
 
 
-def to_bytes(rows: pa.Table) -> bytes:
-    """A table as compressed Arrow."""
+def to_bytes(rows: pa.Table, *, threads: bool = True) -> bytes:
+    """A table as compressed Arrow. Without `threads` it takes no other's time."""
     sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=rows.num_rows > _FEW)
+    options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=threads and rows.num_rows > _FEW)
     with pa.ipc.new_stream(sink, rows.schema, options=options) as writer:
         writer.write_table(rows)
     data: bytes = sink.getvalue().to_pybytes()

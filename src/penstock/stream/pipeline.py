@@ -16,7 +16,7 @@ from penstock.stream.fused import fused
 from penstock.stream.incoming import REJECTED_SCHEMA, Incoming
 from penstock.stream.plan import ROWS, Graph, Intake, Node, Sink
 from penstock.stream.schema import OFFSET, PARTITION, SYSTEM
-from penstock.stream.stage import KeyedStage, Moment, Stage
+from penstock.stream.stage import Frozen, KeyedStage, Moment, Stage
 from penstock.stream.state import pack, unpack
 
 LATE_SCHEMA = pa.schema(
@@ -118,8 +118,9 @@ class Pipeline:
     def delta(self, facts: Mapping[str, object]) -> bytes:
         return pack({name: stage.delta() for name, stage in self._keyed()}, facts)
 
-    def snapshot(self, facts: Mapping[str, object]) -> bytes:
-        return pack({name: stage.snapshot() for name, stage in self._keyed()}, facts)
+    def snapshot(self, facts: Mapping[str, object]) -> Frozen:
+        parts = {name: stage.snapshot() for name, stage in self._keyed()}
+        return lambda: pack({name: part() for name, part in parts.items()}, facts)
 
     def restore(self, snapshot: bytes | None, deltas: Sequence[bytes], *, only: Collection[str]) -> None:
         """Bring the nodes `only` to where they were after the last of `deltas`; the others begin anew."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.log.protocol import SYSTEM, Chunk, Job, Log, Part, Position, Reader, is_read
+from penstock.log.protocol import SYSTEM, Chunk, Job, Log, Part, Position, Prepared, Reader, is_read
 from penstock.stream.incoming import REJECTED_SCHEMA
 from penstock.stream.journal import Range, Round
 from penstock.stream.outgoing import Outgoing
@@ -23,7 +24,7 @@ from penstock.stream.pipeline import Came, Outcome, Pipeline
 from penstock.stream.plan import Graph
 from penstock.stream.reference import LookupStage, References
 from penstock.stream.schema import OFFSET, PARTITION
-from penstock.stream.stage import Moment
+from penstock.stream.stage import Frozen, Moment
 from penstock.stream.state import about, check_same, fingerprints
 from penstock.stream.watermark import Progress, advanced, horizon
 from penstock.world import Clock
@@ -58,9 +59,10 @@ class Runner:
     tenant: str
     limits: Limits = field(default_factory=Limits)
     references: References | None = None
+    beside: Executor | None = None  # where the whole state is written; None: within the round
     last: Round | None = None
     arrived: tuple[tuple[datetime, int], ...] = ()  # of the last turn: when the log took rows, and how many
-    _since_snapshot: int = 0
+    _since_snapshot: int = 0  # deltas
     _delta_bytes: int = 0
     _snapshot_bytes: int = 0
 
@@ -73,6 +75,7 @@ class Runner:
         self._lookups = {name: one for name, one in self.pipeline.stages.items() if isinstance(one, LookupStage)}
         self._looked: float | None = None  # when the version of the tables was asked for, by the stopwatch
         self._version: int | None = None
+        self._prepared: Future[tuple[Prepared, int]] | None = None  # and its size
 
     def resume(self, *, adopt: bool = False) -> None:
         """Go to where the last commit left everything.
@@ -132,23 +135,43 @@ class Runner:
             counts={**{name: value for name, value in vars(outcome.counts).items() if value}, "late": outcome.late},
         )
         facts = {"round": done.as_record(), "made_by": self._made_by}
-        whole = self._since_snapshot + 1 >= self.limits.rounds_per_snapshot or self._delta_bytes > max(
-            self._snapshot_bytes, self.limits.delta_bytes
-        )
-        delta = None if whole else self.pipeline.delta(facts)
-        snapshot = self.pipeline.snapshot(facts) if whole else None
+        within = self.beside is None and self._is_whole_due()
+        delta = None if within else self.pipeline.delta(facts)
+        snapshot, size = _prepared(self.job, self.pipeline.snapshot(facts)) if within else self._written_beside()
+        if snapshot is not None:
+            self._snapshot_bytes = size
         self.job.commit(
             outputs=self._outgoing.records(outcome.outputs),
             state_delta=delta,
             snapshot=snapshot,
             journal=done.as_bytes(),
             positions=positions,
+            kept=0 if snapshot is None or within else self._since_snapshot,
         )
-        self._since_snapshot = 0 if whole else self._since_snapshot + 1
-        self._delta_bytes = 0 if delta is None else self._delta_bytes + len(delta)
-        self._snapshot_bytes = self._snapshot_bytes if snapshot is None else len(snapshot)
+        if delta is None:
+            self._since_snapshot, self._delta_bytes = 0, 0
+        else:
+            self._since_snapshot, self._delta_bytes = self._since_snapshot + 1, self._delta_bytes + len(delta)
         self._positions, self._progress, self.last = positions, progress, done
+        if self.beside is not None and self._prepared is None and self._is_whole_due():
+            self._write_beside(self.beside, facts)
         return done
+
+    def _is_whole_due(self) -> bool:
+        too_much = max(self._snapshot_bytes, self.limits.delta_bytes)
+        return self._since_snapshot + 1 >= self.limits.rounds_per_snapshot or self._delta_bytes > too_much
+
+    def _write_beside(self, beside: Executor, facts: Mapping[str, object]) -> None:
+        """The state as it is after this commit; the deltas of those that come meanwhile are kept with it."""
+        self._prepared = beside.submit(_prepared, self.job, self.pipeline.snapshot(facts))
+        self._since_snapshot, self._delta_bytes = 0, 0
+
+    def _written_beside(self) -> tuple[Prepared | None, int]:
+        """The state that was written beside the rounds, once it is there."""
+        if self._prepared is None or not self._prepared.done():
+            return None, 0
+        done, self._prepared = self._prepared, None
+        return done.result()
 
     def lag(self) -> int:
         """How many rows are there that were not taken yet."""
@@ -159,6 +182,8 @@ class Runner:
         return is_read(self.log, self._positions)
 
     def close(self) -> None:
+        if self._prepared is not None:  # it uses the job
+            wait([self._prepared])
         if self._reader is not None:
             self._reader.close()
 
@@ -209,6 +234,11 @@ class Runner:
     def now(self) -> int:
         """Microseconds since 1970."""
         return (self.clock.now() - _EPOCH) // timedelta(microseconds=1)
+
+
+def _prepared(job: Job, state: Frozen) -> tuple[Prepared, int]:
+    data = state()
+    return job.prepare(data), len(data)
 
 
 def _made_by(state: bytes) -> Mapping[str, str]:

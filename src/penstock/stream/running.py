@@ -19,7 +19,7 @@ from penstock.stream.keyed import KeyedState
 from penstock.stream.number import Flags, one_array, whole_numbers
 from penstock.stream.schema import running_fields
 from penstock.stream.segment import Segments
-from penstock.stream.stage import Moment, Produced
+from penstock.stream.stage import Frozen, Moment, Produced
 from penstock.stream.word_index import Ints
 
 _LARGEST_FLOAT = 1e150  # its square is a number still
@@ -77,7 +77,7 @@ class RunningStage:
     def delta(self) -> bytes:
         return self._state.delta()
 
-    def snapshot(self) -> bytes:
+    def snapshot(self) -> Frozen:
         return self._state.snapshot()
 
     def restore(self, snapshot: bytes | None, deltas: tuple[bytes, ...]) -> None:

@@ -10,7 +10,7 @@ from penstock.stream.cells import Cells
 from penstock.stream.folding import Folding, Ranges
 from penstock.stream.schema import DELETED, window_schema
 from penstock.stream.segment import Segments
-from penstock.stream.stage import Moment, Produced
+from penstock.stream.stage import Frozen, Moment, Produced
 from penstock.stream.window import micros, timely, told
 from penstock.stream.word_index import Ints
 
@@ -121,7 +121,7 @@ class SessionStage:
     def delta(self) -> bytes:
         return self._cells.delta()
 
-    def snapshot(self) -> bytes:
+    def snapshot(self) -> Frozen:
         return self._cells.snapshot()
 
     def restore(self, snapshot: bytes | None, deltas: tuple[bytes, ...]) -> None:

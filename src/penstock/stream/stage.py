@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import pyarrow as pa
 
 from penstock.stream.distinct import RoundKeys
+
+Frozen: TypeAlias = Callable[[], bytes]  # state of a moment; any thread may make bytes of it
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,8 @@ class KeyedStage(Stage, Protocol):
     def delta(self) -> bytes:
         """What changed since the last delta or snapshot."""
 
-    def snapshot(self) -> bytes:
-        """All of the state."""
+    def snapshot(self) -> Frozen:
+        """All of the state as it is now, whatever comes before bytes are made of it."""
 
     def restore(self, snapshot: bytes | None, deltas: tuple[bytes, ...]) -> None: ...
     def size(self) -> int:

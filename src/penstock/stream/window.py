@@ -15,7 +15,7 @@ from penstock.stream.number import Flags, one_array
 from penstock.stream.pane_run import PaneRun, near
 from penstock.stream.schema import DELETED, INSTANT, window_schema
 from penstock.stream.segment import Segments, stable_order
-from penstock.stream.stage import Moment, Produced
+from penstock.stream.stage import Frozen, Moment, Produced
 from penstock.stream.word_index import Ints, Keys, WordIndex
 
 NEVER = np.iinfo(np.int64).max
@@ -131,7 +131,7 @@ class WindowStage:
     def delta(self) -> bytes:
         return self._cells.delta()
 
-    def snapshot(self) -> bytes:
+    def snapshot(self) -> Frozen:
         return self._cells.snapshot()
 
     def restore(self, snapshot: bytes | None, deltas: tuple[bytes, ...]) -> None:

@@ -435,6 +435,32 @@ class LogSuite:
         assert (restored.snapshot, list(restored.deltas)) == (b"S", [b"d3", b"d4"])
         assert list(job.journal())[-2:] == [b"d3", b"d4"]
 
+    def test_a_snapshot_that_was_prepared_keeps_the_deltas_committed_meanwhile(
+        self, place: Place, fresh: Callable[[str], str]
+    ) -> None:
+        log = place.open()
+        topic, name = self.topic(log, fresh), fresh("job")
+        job = log.job(name, [topic], [])
+        for delta in (b"d1", b"d2"):
+            job.commit(outputs={}, state_delta=delta, snapshot=None, journal=None, positions={})
+        prepared = job.prepare(b"s" * 3_000_000)
+        for delta in (b"d3", b"d4"):
+            job.commit(outputs={}, state_delta=delta, snapshot=None, journal=None, positions={})
+        job.commit(outputs={}, state_delta=b"d5", snapshot=prepared, journal=None, positions={}, kept=2)
+        log.close()
+        restored = place.open().job(name, [topic], []).restore()
+        assert (restored.snapshot, list(restored.deltas)) == (b"s" * 3_000_000, [b"d3", b"d4", b"d5"])
+
+    def test_a_snapshot_that_no_commit_named_is_none(self, place: Place, fresh: Callable[[str], str]) -> None:
+        log = place.open()
+        topic, name = self.topic(log, fresh), fresh("job")
+        job = log.job(name, [topic], [])
+        job.commit(outputs={}, state_delta=b"d", snapshot=None, journal=None, positions={})
+        job.prepare(b"s")
+        log.close()
+        restored = place.open().job(name, [topic], []).restore()
+        assert (restored.snapshot, list(restored.deltas)) == (None, [b"d"])
+
     def test_a_zombie_job_commits_nothing(self, place: Place, fresh: Callable[[str], str]) -> None:
         zombie_log = place.open()
         topic, name, out = self.topic(zombie_log, fresh), fresh("job"), self.spec(fresh)

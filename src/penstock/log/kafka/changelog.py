@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
@@ -30,6 +30,7 @@ class Entry:
     snapshot: bytes | None
     delta: bytes | None
     journal: bytes | None
+    again: tuple[bytes, ...] = ()  # deltas of earlier entries that come after this snapshot
 
 
 @dataclass
@@ -62,11 +63,15 @@ class Changelog:
     def merged(self, positions: Mapping[Part, Position]) -> dict[Part, Position]:
         return self.positions | dict(positions)
 
+    def last_deltas(self, count: int) -> tuple[bytes, ...]:
+        return tuple(self.deltas[len(self.deltas) - count :])
+
     def write(self, producer: Producer, entry: Entry) -> None:
         """Within a transaction."""
         self._first = None
         self._parts: dict[str, list[bytes]] = {}
-        for kind, data in (("snapshot", entry.snapshot), ("delta", entry.delta)):
+        parts = (("snapshot", entry.snapshot), ("again", b"".join(entry.again)), ("delta", entry.delta))
+        for kind, data in parts:
             for start in range(0, len(data or b""), _PIECE):
                 producer.produce(
                     self.topic, (data or b"")[start : start + _PIECE], kind.encode(), 0, on_delivery=self._note
@@ -75,6 +80,7 @@ class Changelog:
             "positions": [[*part, at.offset, at.incarnation] for part, at in entry.positions.items()],
             "snapshot": _facts(entry.snapshot),
             "delta": _facts(entry.delta),
+            "again": [len(one) for one in entry.again],
         }
         producer.produce(self.topic, json.dumps(facts).encode(), b"entry", 0, on_delivery=self._note)
         if entry.journal is not None:
@@ -89,7 +95,7 @@ class Changelog:
         """After the transaction was committed."""
         self.positions = dict(entry.positions)
         if entry.snapshot is not None:
-            self.snapshot, self.deltas = entry.snapshot, []
+            self.snapshot, self.deltas = entry.snapshot, list(entry.again)
             if self._first is not None:
                 self.topics.drop_before(self.topic, self._first)
         if entry.delta is not None:
@@ -107,10 +113,16 @@ class Changelog:
         delta = self._whole("delta", facts["delta"])
         self.positions = {(topic, part): Position(at, which) for topic, part, at, which in facts["positions"]}
         if snapshot is not None:
-            self.snapshot, self.deltas = snapshot, []
+            self.snapshot, self.deltas = snapshot, list(self._again(facts.get("again", [])))
         if delta is not None:
             self.deltas.append(delta)
         self._parts = {}
+
+    def _again(self, sizes: Sequence[int]) -> Iterator[bytes]:
+        data, at = b"".join(self._parts.get("again", [])), 0
+        for size in sizes:
+            yield data[at : at + size]
+            at += size
 
     def _whole(self, kind: str, facts: list[int] | None) -> bytes | None:
         if facts is None:

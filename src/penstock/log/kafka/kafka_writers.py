@@ -15,7 +15,7 @@ from penstock.log.kafka.client import KafkaSettings, Transactions
 from penstock.log.kafka.messages import Codec, Sent, send
 from penstock.log.kafka.table import Table
 from penstock.log.partitioning import partition_of
-from penstock.log.protocol import Appended, LogError, Part, Position, Restored, TopicSpec
+from penstock.log.protocol import Appended, LogError, Part, Position, Prepared, Restored, TopicSpec
 
 PROGRESS = "penstock.producers"
 PROGRESS_PARTITIONS = 8
@@ -93,15 +93,18 @@ class KafkaJob:
         *,
         outputs: Mapping[str, pa.RecordBatch],
         state_delta: bytes | None,
-        snapshot: bytes | None,
+        snapshot: bytes | Prepared | None,
         journal: bytes | None,
         positions: Mapping[Part, Position],
+        kept: int = 0,
     ) -> None:
         for topic in outputs:
             if topic not in self._outputs:
                 raise LogError("The job does not own this topic", where=topic, expected=", ".join(self._outputs))
         self._count += 1
-        entry = Entry(self._changelog.merged(positions), snapshot, state_delta, journal)
+        whole: bytes | None = snapshot.content if isinstance(snapshot, Prepared) else snapshot
+        again = self._changelog.last_deltas(kept) if whole is not None else ()
+        entry = Entry(self._changelog.merged(positions), whole, state_delta, journal, again)
 
         def fill(producer: Producer) -> None:
             for topic, records in outputs.items():
@@ -110,6 +113,10 @@ class KafkaJob:
 
         self._transactions.run(fill)
         self._changelog.apply(entry)
+
+    def prepare(self, snapshot: bytes) -> Prepared:
+        """It goes with the commit that names it: a transaction is all that Kafka keeps together."""
+        return Prepared(snapshot)
 
     def close(self) -> None:
         self._transactions.close()
