@@ -58,9 +58,16 @@ class KeyIndex:
 
     def keys(self, first: int = 0) -> pa.Array:
         """The keys from slot `first` on, as large binary; `enter` of a new index with them restores this one."""
-        if len(self._kept) > 1:
-            self._kept = [pa.concat_arrays(self._kept)]
-        return self._kept[0][first:] if self._kept else _EMPTY
+        found, wanted = [_EMPTY], len(self) - first
+        for some in reversed(self._kept):  # those asked for are the newest: what a round takes does not grow
+            if wanted <= 0:
+                break
+            found.append(some[max(len(some) - wanted, 0) :])
+            wanted -= len(some)
+        keys = pa.concat_arrays(found[::-1])
+        if first == 0 and len(self._kept) > 1:
+            self._kept = [keys]
+        return keys
 
 
 def row_keys(rows: pa.Table, columns: Sequence[str]) -> pa.Array:
