@@ -22,7 +22,7 @@ from penstock.world import World
 
 T = TypeVar("T")
 _SUFFIX = ".db"
-_CLEARED_AT_ONCE = 4  # superfluous deltas that one commit removes: more than it can add
+_CLEARED_AT_ONCE = 2  # superfluous deltas that one commit removes: more than it adds, few, for they are overwritten
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -68,6 +69,8 @@ def _run(
     kept = clock.monotonic()
     with ExitStack() as opened:
         running = [opened.enter_context(closing(open_())) for open_ in opening]
+        if not until_idle:
+            _settle(opened)
         while not stopped():
             worked = [one.turn() for one in running]
             if clock.monotonic() - told >= SECONDS_PER_STATE:
@@ -81,6 +84,13 @@ def _run(
                     break
                 clock.sleep(PAUSE)
         return _tell(installation, running)
+
+
+def _settle(opened: ExitStack) -> None:
+    """What is there now stays until the end: the collector, which stops everything, need not look at it again."""
+    gc.collect()
+    gc.freeze()
+    opened.callback(gc.unfreeze)
 
 
 def _tell(installation: Installation, running: Sequence[Running]) -> tuple[TopologyState, ...]:
