@@ -84,10 +84,11 @@ def json_rows(columns: Columns) -> str:
 
 def csv_rows(columns: Columns) -> str:
     """A query for every row as a CSV line (RFC 4180): NULL is nothing, an empty text is `""`."""
-    names = [quote(f"c{place}") for place in range(len(columns))]
-    values = [f"{value_text(name, kind).text} AS {short}" for (name, kind), short in zip(columns, names, strict=True)]
-    row = ", ',', ".join(map(_csv_value, names))
-    return f"SELECT concat({row}) FROM (SELECT {', '.join(values)} FROM {BATCH})"
+    values = [value_text(name, kind) for name, kind in columns]
+    shorts = [quote(f"c{place}") for place in range(len(columns))]
+    inner = ", ".join(f"{value.text} AS {short}" for value, short in zip(values, shorts, strict=True))
+    row = ", ',', ".join(_csv_value(value, short) for value, short in zip(values, shorts, strict=True))
+    return f"SELECT concat({row}) FROM (SELECT {inner} FROM {BATCH})"
 
 
 def cell_rows(columns: Columns) -> str:
@@ -95,7 +96,9 @@ def cell_rows(columns: Columns) -> str:
     return f"SELECT [{', '.join(value_text(name, kind).text for name, kind in columns)}] FROM {BATCH}"
 
 
-def _csv_value(text: str) -> str:
+def _csv_value(value: Value, text: str) -> str:
+    if value.number:
+        return f"coalesce({text}, '')"  # has nothing that needs quotes
     escaped = f"'\"' || replace({text}, '\"', '\"\"') || '\"'"
     needed = (
         f"{text} = '' OR regexp_matches({text}, '[\",\\r\\n]') OR starts_with({text}, ' ') OR ends_with({text}, ' ')"
