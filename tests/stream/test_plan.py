@@ -84,6 +84,19 @@ def test_what_is_wrong_with_a_step_is_told_where_it_stands(tmp_path: Path, step:
     assert len(found) == 1
 
 
+def test_a_column_that_no_release_has_yet_is_told_from_a_wrong_name(tmp_path: Path) -> None:
+    said = {}
+    for table in ("silver.members", "gold.readers"):
+        step = f"lookup: {{table: {table}, on: {{member: id}}, columns: {{town: twon}}}}"
+        topology = f"  - {{name: t, input: loans_typed, steps: [{{{step}}}], outputs: [{{topic: out}}]}}\n"
+        folder = tmp_path / table
+        folder.mkdir()
+        (said[table],) = problems(folder, topology, {table: pa.schema([("id", pa.string()), ("town", pa.string())])})
+
+    assert all("Did you mean `town`?" in text for text in said.values())
+    assert [table for table, text in said.items() if "after the next `penstock run`" in text] == ["gold.readers"]
+
+
 def test_rows_that_are_corrected_later_are_not_counted_again(tmp_path: Path) -> None:
     after = "  - {name: after, input: hourly_rows, steps: [{running: {key: [member], value: paid, count: n}}], outputs: [{topic: x}]}\n"
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from penstock.conform.columns import pseudonym_domains
 from penstock.errors import DeclarationError, PenstockError
 from penstock.spec.contract import Contract
+from penstock.spec.problems import did_you_mean
 from penstock.spec.project import Project
 from penstock.spec.stream import (
     LATE,
@@ -275,8 +276,13 @@ class _Planning:
             )
         for column in [theirs for _, theirs in (*lookup.on, *lookup.columns)]:
             if column not in table.names:
+                known = did_you_mean(column, table.names) or "Name another one."
+                since = " One that its model got since is there after the next `penstock run`."
                 raise DeclarationError(
-                    f"{lookup.table} has no column `{column}`", where=where, expected=", ".join(table.names)
+                    f"{lookup.table} has no column `{column}`",
+                    where=where,
+                    expected=", ".join(table.names),
+                    remedy=known + (since if lookup.table.startswith("gold.") else ""),
                 )
         for mine, theirs in lookup.on:
             _require_same(rows.field(mine).type, table.field(theirs).type, mine, theirs, where)
