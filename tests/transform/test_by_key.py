@@ -192,3 +192,53 @@ select invoice_no from {{ penstock_new(source('silver', 'order_lines')) }}"""
     assert {test.column: (test.name.split("_")[0], test.status) for test in second.tests if test.blocks} == {
         "invoice_no": ("unique", TestStatus.FAIL)
     }
+
+
+MODEST = """{{ config(materialized='table') }}
+select country from {{ source('silver', 'order_lines') }} group by country having max(quantity) < 100000"""
+PLACES = """{{ penstock_by_key(['invoice_no'], affected='changed_invoices') }}
+select invoice_no, country, cast(sum(quantity) as bigint) as quantity
+from {{ penstock_affected(source('silver', 'order_lines')) }}
+group by invoice_no, country
+"""
+
+
+def test_rows_that_stand_are_found_to_name_a_row_that_went(site: Site, tmp_path: Path) -> None:
+    tests = """models: [{name: invoices, columns: [{name: country, data_tests: [
+      {relationships: {name: placed, arguments: {to: ref('countries'), field: country}}}]}]}]"""
+    sql = {"changed_invoices": CHANGED, "countries": MODEST, "invoices": PLACES}
+    files = {f"star/{name}.sql": text for name, text in sql.items()}
+    models = models_in(tmp_path / "models", {"star/sources.yml": ORDERS, "star/tests.yml": tests, **files})
+    silver = Silver(tmp_path / "silver")
+    silver.add(LINES[:40])
+    base = site.release(site.build(silver.everything(), models=models))
+    since, before = silver.snapshot, list(silver.files)
+    silver.add([LINES[0]._replace(invoice_no="900001", file="later.csv", quantity=200_000)])
+    second = site.build(silver.moved_since(since, before), base=base, models=models)
+    (found,) = second.tests
+    of_the_country = {line.invoice_no for line in LINES[:40] if line.country == LINES[0].country}
+    assert (found.failures, len(of_the_country) > 1) == (len(of_the_country) + 1, True)
+    assert "_came" in found.sql
+
+
+def test_a_test_by_key_reads_the_affected_keys_until_something_is_made_from_nothing(
+    site: Site, tmp_path: Path, models: Path
+) -> None:
+    few = """select invoice_no from {{ penstock_tested(ref('invoices'), ['invoice_no'], affected='changed_invoices') }}
+    group by invoice_no having sum(quantity) > 100000"""
+    (models / "tests").mkdir()
+    (models / "tests" / "few_pieces.sql").write_text(few)
+    silver = Silver(tmp_path / "silver")
+    silver.add(LINES[:40])
+    base = site.release(site.build(silver.everything(), models=models))
+    since, before = silver.snapshot, list(silver.files)
+    silver.add([LINES[0]._replace(file="later.csv", quantity=200_000)])
+    grown = site.build(silver.moved_since(since, before), base=base, models=models)
+    (models / "star" / "countries.sql").write_text(COUNTRIES.replace("min", "max"))
+    anew = site.build(silver.moved_since(since, before), base=base, models=models)
+    (models / "tests" / "few_pieces.sql").write_text(few.replace("100000", "10000"))
+    whole = site.build(silver.everything(), models=models)
+    for build, reads_all in ((grown, False), (anew, True), (whole, True)):
+        (found,) = build.tests
+        assert (found.status, found.failures) == (TestStatus.FAIL, 1)
+        assert ("/* semi join" in found.sql) is reads_all

@@ -13,11 +13,12 @@ from penstock.transform import warehouse
 from penstock.transform.changes import CAME, define_source_changes, forget, named
 from penstock.transform.failure import check_appending, check_changes, check_models, check_released, check_sources
 from penstock.transform.graph import Graph, Node
+from penstock.transform.narrowing import Proven, affected_by
 from penstock.transform.outcome import Outcome, model_results, test_results
 from penstock.transform.program import Program, held_program, keep_program, program_key
 from penstock.transform.ran import Ran
 from penstock.transform.result import Build, ModelInput, ModelKind, ModelResult, ModelStatus
-from penstock.transform.runner import Runner
+from penstock.transform.runner import Runner, told
 from penstock.transform.selection import Change, Selection, change_of, select, signature, without_keys
 from penstock.transform.state import InputState, NodeState, WarehouseState
 from penstock.transform.workspace import Limits, Workspace, prepare
@@ -67,8 +68,8 @@ def build(
     selection = select(graph, changes, built, program.asked)
     selection = selection if program.sql else without_keys(selection, graph)
     held, moving = _make_ready(target, program, selection, inputs, changes, limits)
-    came = _came(program, selection, built, changes, held, moving)
-    ran = _run(program, selection, came, workspace, clock=clock, limits=limits, log=log)
+    proven = _proven(program, selection, built, changes, held, moving)
+    ran = _run(program, selection, proven, workspace, clock=clock, limits=limits, log=log)
     outcome = Outcome(graph, workspace, selection, built, held, moving, {one.id: one for one in ran})
     with warehouse.opened(target, limits=limits) as connection:
         models = model_results(connection, outcome)
@@ -105,7 +106,7 @@ def read_program(workspace: Workspace, *, log: Path) -> Program:
 def _run(
     program: Program,
     selection: Selection,
-    came: Mapping[str, str],
+    proven: Proven,
     workspace: Workspace,
     *,
     clock: Clock,
@@ -116,7 +117,7 @@ def _run(
     if program.sql:
         with warehouse.opened(workspace.database, limits=limits) as connection:
             runner = Runner(connection, program, workspace, clock)
-            ran = runner.run(selection, came)
+            ran = runner.run(selection, proven)
             models = [one for one in ran if one.id in selection.run]
             check_models(models, program.graph, workspace)
             return ran
@@ -176,19 +177,38 @@ def _make_ready(
         return held, frozenset(node.id for node in stay.values() if node.moves_by_key and node.id in selection.run)
 
 
-def _came(
+def _proven(
     program: Program,
     selection: Selection,
     built: WarehouseState | None,
     changes: Mapping[str, Change],
     held: Mapping[str, int],
     moving: Collection[str],
-) -> Mapping[str, str]:
-    """Of the models whose other rows passed the very same tests before, a SELECT of the rows that came."""
+) -> Proven:
+    """What the base's tests say of rows that stand."""
+    if built is None:
+        return Proven()
     graph = program.graph
-    retested = {
-        test.tested for test in graph.tests if built is None or built.nodes.get(test.id) != NodeState(test.code)
-    }
+    passed = {test.id for test in graph.tests if built.nodes.get(test.id) == NodeState(test.code)}
+    retested = {test.tested for test in graph.tests if test.id not in passed}
+    came = _came(graph, selection, changes, held, moving)
+    return Proven(
+        came={id: sql for id, sql in came.items() if id not in retested},
+        gone=_gone(program, selection, held, moving),
+        by_key=frozenset(
+            id for id in passed if id in program.sql and _by_key(graph.nodes[id], program, selection, changes)
+        ),
+    )
+
+
+def _came(
+    graph: Graph,
+    selection: Selection,
+    changes: Mapping[str, Change],
+    held: Mapping[str, int],
+    moving: Collection[str],
+) -> Mapping[str, str]:
+    """Of the models to which rows come, a SELECT of these."""
     found = {
         id: f"SELECT * FROM {warehouse.relation(graph.nodes[id].table)} WHERE rowid >= {n}" for id, n in held.items()
     }
@@ -198,7 +218,31 @@ def _came(
         grew = all(name is not None and changes[name] in (Change.NONE, Change.ADDED) for name in sources)
         if node.hands_on_new and grew and node.id not in selection.rebuild:
             found[node.id] = f"SELECT * FROM {warehouse.relation(node.table)} WHERE _new"
-    return {id: sql for id, sql in found.items() if id not in retested and id in selection.run}
+    return {id: sql for id, sql in found.items() if id in selection.run}
+
+
+def _gone(
+    program: Program, selection: Selection, held: Mapping[str, int], moving: Collection[str]
+) -> Mapping[str, str]:
+    """Of the tables of which it can be told, a SELECT of the rows that go."""
+    found = {}
+    for node in program.graph.models:
+        if node.id in selection.rebuild or node.materialized == "view":
+            continue
+        if node.id in held or node.id not in selection.run:
+            found[node.id] = f"SELECT * FROM {warehouse.relation(node.table)} LIMIT 0"
+        elif node.id in moving or node.table in told(program):
+            found[node.id] = f"SELECT * FROM {named(node.table)} WHERE NOT {CAME}"
+    return found
+
+
+def _by_key(test: Node, program: Program, selection: Selection, changes: Mapping[str, Change]) -> bool:
+    """Whether a test that passed holds for all keys but those that this build lists as affected."""
+    graph, affected = program.graph, affected_by(program.sql[test.id].whole)
+    listed = {warehouse.relation(graph.nodes[id].table) for id in selection.run}
+    sources = [graph.sources[parent] for parent in test.parents if parent in graph.sources]
+    stood = all(changes[name] is not Change.OTHER for name in sources) and not selection.rebuild & {*test.parents}
+    return stood and bool(affected) and affected <= listed
 
 
 def _state(

@@ -56,6 +56,7 @@ class Node:
     tested_column: str | None = None
     test_name: str | None = None  # of a generic test that is ours or dbt's own
     test_columns: tuple[str, ...] = ()  # those it names
+    test_field: str | None = None  # of a test of references: the column of the other model
     severity: str = "error"
     has_hooks: bool = False
     operational: tuple[str, ...] = ()  # columns that tell how a row came, not what it says
@@ -149,6 +150,7 @@ def _node(node: Any, manifest: Any, variables: Mapping[str, Any]) -> Node:
         tested_column=getattr(node, "column_name", None),
         test_name=test.name if test is not None and test.namespace is None else None,
         test_columns=tuple(asked.get("columns", ())) or tuple(filter(None, [asked.get("column_name")])),
+        test_field=asked.get("field"),
         severity=str(getattr(config, "severity", "error")).lower(),
         has_hooks=bool(getattr(config, "pre_hook", None) or getattr(config, "post_hook", None)),
         is_plain=_is_plain(node, manifest),

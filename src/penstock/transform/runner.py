@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from penstock.sql.beside import AT_A_TIME, on_own
 from penstock.sql.names import quote
 from penstock.transform import changes, warehouse
 from penstock.transform.graph import Graph, Node, NodeType
-from penstock.transform.narrowing import narrowed
+from penstock.transform.narrowing import Proven, narrowed
 from penstock.transform.program import Program
 from penstock.transform.ran import Ran
 from penstock.transform.selection import Selection
@@ -34,27 +34,26 @@ class Runner:
     workspace: Workspace
     clock: Clock
 
-    def run(self, selection: Selection, came: Mapping[str, str]) -> tuple[Ran, ...]:
+    def run(self, selection: Selection, proven: Proven) -> tuple[Ran, ...]:
         """Build the models selected and run the tests, two nodes at a time, each after what it reads. One outcome each,
-        in an order in which they could have been made, tests last; what reads a model that failed is skipped.
-
-        `came` has, for models whose other rows were tested before, a SELECT of those to be tested.
+        in an order in which they could have been made, tests last; what reads a model that failed is skipped. Tests
+        look at what was not `proven`.
         """
         there = set(warehouse.relations(self.connection))
-        for table in self._told & there:
+        for table in told(self.program) & there:
             changes.no_changes(self.connection, table)
         for schema in {node.schema for node in self.program.graph.models}:
             warehouse.make_schema(self.connection, schema)
-        done = self._each_after_what_it_reads(selection.run | selection.tests, there, came)
+        done = self._each_after_what_it_reads(selection.run | selection.tests, there, proven)
         models = in_order(self.program.graph, selection.run)
         return tuple(done[id] for id in (*models, *sorted(selection.tests)) if id in done)
 
     def _each_after_what_it_reads(
-        self, ids: Collection[str], there: Collection[str], came: Mapping[str, str]
+        self, ids: Collection[str], there: Collection[str], proven: Proven
     ) -> Mapping[str, Ran]:
         def make(connection: duckdb.DuckDBPyConnection, asked: tuple[Node, Mapping[str, Ran]]) -> Ran:
             node, before = asked
-            return replace(self, connection=connection)._make(node, before, there, came)
+            return replace(self, connection=connection)._make(node, before, there, proven)
 
         on_its_own, done = on_own(self.connection, make), dict[str, Ran]()
         reach = _reach(self.program.graph, ids)
@@ -80,25 +79,13 @@ class Runner:
                     waiting.done(id)
         return done
 
-    def _make(self, node: Node, done: Mapping[str, Ran], there: Collection[str], came: Mapping[str, str]) -> Ran:
+    def _make(self, node: Node, done: Mapping[str, Ran], there: Collection[str], proven: Proven) -> Ran:
         above = stored_above(self.program.graph, node)
         if any(done[one].status != "success" for one in above if one in done):
             return self._ended(node.id, "skipped", self.program.sql[node.id].whole, 0.0)
         if node.type is NodeType.TEST:
-            return self._test(node, self._question(node, came))
+            return self._test(node, narrowed(node, self.program.graph, self.program.sql[node.id].whole, proven))
         return self._attempt(node.id, *self._steps(node, there))
-
-    def _question(self, test: Node, came: Mapping[str, str]) -> str:
-        sql = self.program.sql[test.id].whole
-        if test.tested is None or test.tested not in came:
-            return sql
-        return narrowed(test, self.program.graph.nodes[test.tested], sql, came[test.tested])
-
-    @cached_property
-    def _told(self) -> frozenset[str]:
-        """The tables whose changes matter: to a model that reads them, or to the release that writes slices."""
-        sliced = {node.table for node in self.program.graph.models if node.slice_by is not None}
-        return self.program.asked | sliced
 
     def _steps(self, node: Node, there: Collection[str]) -> tuple[str, Sequence[Step]]:
         """The node's SQL, and the steps that make it so."""
@@ -110,11 +97,12 @@ class Runner:
             if node.moves_by_key:
                 return compiled.more, [partial(self._move, node, compiled.more)]
             return compiled.more, [f"INSERT INTO {name} BY NAME (\n{compiled.more}\n)"]
-        if node.table in self._told and node.table in there:
+        if node.table in told(self.program) and node.table in there:
             return compiled.whole, [partial(self._replace, node, compiled.whole)]
         made = f"CREATE OR REPLACE TABLE {name} AS {_laid_out(node, compiled.whole)}"
-        told = [partial(changes.no_changes, self.connection, node.table)] if node.table in self._told else []
-        return compiled.whole, [made, *told]
+        if node.table not in told(self.program):
+            return compiled.whole, [made]
+        return compiled.whole, [made, partial(changes.no_changes, self.connection, node.table)]
 
     def _replace(self, node: Node, sql: str) -> None:
         """Make the table anew, and keep what differs from before."""
@@ -170,6 +158,12 @@ class Runner:
         path = self.program.sql[id].path
         compiled = None if path is None else self.workspace.compiled(Path(path))
         return Ran(id, status, seconds, message, failures, sql, compiled)
+
+
+def told(program: Program) -> frozenset[str]:
+    """The tables whose changes matter: to a model that reads them, or to the release that writes slices."""
+    sliced = {node.table for node in program.graph.models if node.slice_by is not None}
+    return program.asked | sliced
 
 
 def _laid_out(node: Node, sql: str) -> str:

@@ -1,79 +1,90 @@
--- Per kind of entry: rows and amounts of silver whose order line (or order) has arrived, against the ledger's.
+-- Of every order and kind of entry: rows and amounts of silver whose order line (or order) has arrived, and the ledger's.
+{% set key = ['store_id', 'order_id'] %}
 with lines as (
 
-    select store_id, order_id, line_no from {{ ref('int_order_lines') }}
+    select store_id, order_id, line_no
+    from {{ penstock_tested(ref('int_order_lines'), key, affected='changed_orders') }}
 
 ),
 
 orders as (
 
-    select store_id, order_id from {{ ref('int_orders') }}
+    select store_id, order_id from {{ penstock_tested(ref('int_orders'), key, affected='changed_orders') }}
+
+),
+
+plain as (
+
+    select '{{ var("plain_store") }}' as store_id, transaction_id as order_id, amount
+    from {{ ref('stg_plain_transactions') }}
 
 ),
 
 arrived as (
 
-    select 'sale' as entry_type, count(*) as entries, sum(items.list_price * items.quantity) as amount
+    select items.store_id, items.order_id, 'sale' as entry_type, items.list_price * items.quantity as amount
     from {{ ref('stg_order_items') }} as items
     semi join orders on items.store_id = orders.store_id and items.order_id = orders.order_id
     union all
-    select 'sale' as entry_type, count(*) as entries, sum(amount) as amount
-    from {{ ref('stg_plain_transactions') }}
+    select store_id, order_id, 'sale' as entry_type, amount
+    from {{ penstock_tested('plain', key, affected='changed_orders') }}
     union all
-    select 'discount' as entry_type, count(*) as entries, -sum(parts.amount) as amount
+    select parts.store_id, parts.order_id, 'discount' as entry_type, -parts.amount as amount
     from {{ ref('stg_discounts') }} as parts
     semi join lines
         on parts.store_id = lines.store_id and parts.order_id = lines.order_id and parts.line_no = lines.line_no
     union all
-    select 'tax' as entry_type, count(*) as entries, sum(parts.amount) as amount
+    select parts.store_id, parts.order_id, 'tax' as entry_type, parts.amount
     from {{ ref('stg_taxes') }} as parts
     semi join lines
         on parts.store_id = lines.store_id and parts.order_id = lines.order_id and parts.line_no = lines.line_no
     union all
-    select 'return' as entry_type, count(*) as entries, -sum(parts.amount) as amount
+    select parts.store_id, parts.order_id, 'return' as entry_type, -parts.amount as amount
     from {{ ref('stg_refund_lines') }} as parts
     semi join lines
         on parts.store_id = lines.store_id and parts.order_id = lines.order_id and parts.order_line_no = lines.line_no
     union all
-    select 'restock' as entry_type, count(*) as entries, 0 as amount
+    select parts.store_id, parts.order_id, 'restock' as entry_type, 0 as amount
     from {{ ref('stg_return_lines') }} as parts
     semi join lines
         on parts.store_id = lines.store_id and parts.order_id = lines.order_id and parts.order_line_no = lines.line_no
     where parts.restocked
     union all
-    select 'shipping' as entry_type, count(*) as entries, sum(charges.amount) as amount
+    select charges.store_id, charges.order_id, 'shipping' as entry_type, charges.amount
     from {{ ref('stg_shipping_charges') }} as charges
     semi join orders on charges.store_id = orders.store_id and charges.order_id = orders.order_id
     union all
-    select 'gift_card' as entry_type, count(*) as entries, sum(cards.amount) as amount
+    select cards.store_id, cards.order_id, 'gift_card' as entry_type, cards.amount
     from {{ ref('stg_gift_card_sales') }} as cards
     semi join orders on cards.store_id = orders.store_id and cards.order_id = orders.order_id
 
 ),
 
-expected as (
+entries as (
 
-    select entry_type, sum(entries) as entries, coalesce(sum(amount), 0) as amount
-    from arrived
-    group by entry_type
+    select store_id, order_id, entry_type, amount, true as is_silver from arrived
+    union all
+    select store_id, order_id, entry_type, amount, false as is_silver
+    from {{ penstock_tested(ref('sales_ledger'), key, affected='changed_orders') }}
+    where entry_type <> 'cancellation'
 
 ),
 
-found as (
+counted as (
 
-    select entry_type, count(*) as entries, sum(amount) as amount
-    from {{ ref('sales_ledger') }}
-    where entry_type <> 'cancellation'
-    group by entry_type
+    select
+        store_id,
+        order_id,
+        entry_type,
+        count(*) filter (where is_silver) as silver_entries,
+        count(*) filter (where not is_silver) as ledger_entries,
+        coalesce(sum(amount) filter (where is_silver), 0) as silver_amount,
+        coalesce(sum(amount) filter (where not is_silver), 0) as ledger_amount
+    from entries
+    group by store_id, order_id, entry_type
 
 )
 
-select
-    expected.entry_type,
-    expected.entries as silver_entries,
-    coalesce(found.entries, 0) as ledger_entries,
-    expected.amount as silver_amount,
-    coalesce(found.amount, 0) as ledger_amount
-from expected
-left join found on expected.entry_type = found.entry_type
-where expected.entries <> coalesce(found.entries, 0) or expected.amount <> coalesce(found.amount, 0)
+select store_id, order_id, entry_type, silver_entries, ledger_entries, silver_amount, ledger_amount
+from counted
+where silver_entries <> ledger_entries or silver_amount <> ledger_amount

@@ -46,6 +46,25 @@
 {%- endmacro %}
 
 {#
+    For a test that holds key by key: the rows of `relation`, of which a build reads only those of the keys that
+    `affected` lists, once a release passed the test and nothing was made from nothing since. `affected` has to list
+    every key of which the test may judge otherwise than before, and every relation that the test reads has to be
+    narrowed to the same keys, or be joined with one that is. `keys` are columns of `affected`: a list, or a mapping
+    from columns of `relation`.
+
+        select loan_id from {{ penstock_tested(ref('loan_status'), ['loan_id'], affected='changed_loans') }} where days < 0
+#}
+{% macro penstock_tested(relation, keys, affected) -%}
+    {%- set alike = [] -%}
+    {%- for name in keys -%}
+        {%- do alike.append(
+            'given.' ~ name ~ ' is not distinct from affected.' ~ (keys[name] if keys is mapping else name)
+        ) -%}
+    {%- endfor -%}
+    (select given.* from {{ relation }} as given /* semi join {{ ref(affected) }} as affected on {{ alike | join(' and ') }} */)
+{%- endmacro %}
+
+{#
     The rows of a silver source or of a model that is a table which came or went since the release that the build
     started from: its columns and `_came`, true or false. A row that changed is two. Nothing when the build starts from
     nothing.
