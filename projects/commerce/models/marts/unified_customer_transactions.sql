@@ -23,7 +23,6 @@ select
     orders.status,
     orders.customer_key,
     orders.customer_id,
-    orders.person_id,
     customers.segment,
     customers.is_member,
     coalesce(customers.country, orders.ship_country) as country,

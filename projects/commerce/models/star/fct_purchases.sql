@@ -8,7 +8,7 @@ with lines as (
 
 orders as (
 
-    select store_id, order_id, order_number, status, captured_amount, failed_payments, payment_method, paid_at
+    select store_id, order_id, status, captured_amount, failed_payments, payment_method, paid_at
     from {{ penstock_affected(ref('fact_orders')) }}
 
 ),
@@ -35,13 +35,11 @@ select
     lines.channel,
     lines.customer_key,
     lines.customer_id,
-    lines.person_id,
     customers.is_guest,
     customers.segment,
     customers.is_member,
     customers.country,
     coalesce(customers.region, lines.ship_region) as region,
-    orders.order_number,
     lines.product_key,
     lines.product_id,
     lines.variant_id,
