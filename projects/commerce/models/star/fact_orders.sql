@@ -1,4 +1,4 @@
-{{ penstock_by_key(['store_id', 'order_id'], affected='changed_placings', slice_by='date_key') }}
+{{ penstock_by_key(['store_id', 'order_id'], affected='changed_numbers', slice_by='date_key') }}
 
 with combined as (
 
@@ -6,18 +6,9 @@ with combined as (
 
 ),
 
--- The orders of a person in the order of placing, tests left out; those that stand are counted by themselves.
-ranked as (
+numbers as (
 
-    select
-        store_id,
-        order_id,
-        row_number() over (partition by store_id, person_id order by placed_at, order_id) as order_number,
-        row_number() over (
-            partition by store_id, person_id, is_wholly_cancelled order by placed_at, order_id
-        ) as number_of_kind
-    from combined
-    where person_id is not null and not is_test
+    select * from {{ penstock_affected(ref('int_order_numbers')) }}
 
 )
 
@@ -34,8 +25,8 @@ select
     combined.customer_key,
     combined.customer_id,
     combined.person_id,
-    cast(ranked.order_number as integer) as order_number,
-    coalesce(ranked.number_of_kind = 1 and not combined.is_wholly_cancelled, false) as is_new_customer,
+    numbers.order_number,
+    coalesce(numbers.is_new_customer, false) as is_new_customer,
     combined.lines,
     combined.ordered_quantity,
     combined.cancelled_quantity,
@@ -59,6 +50,6 @@ select
     combined.shipped_at,
     combined.delivered_at
 from combined
-left join ranked
-    on combined.store_id = ranked.store_id
-    and combined.order_id = ranked.order_id
+left join numbers
+    on combined.store_id = numbers.store_id
+    and combined.order_id = numbers.order_id
