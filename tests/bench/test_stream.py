@@ -54,6 +54,10 @@ def test_a_lag_that_grows_is_told() -> None:
     assert Latencies(10_000, [one + number for number, one in enumerate(steady)], steady).growth == 60
 
 
+def test_what_comes_after_the_append_is_told_apart() -> None:
+    assert Latencies(10_000, visible=[10.0, 200.0], durable=[4.0, 190.0]).after_durable == [6.0, 10.0]
+
+
 def test_poison_is_spread_among_the_good_rows_and_takes_none_of_them() -> None:
     rows, bad = Traffic(100).batch(1000), [b"{", b"["]
     values = records(rows, bad, tenant="default").column("value").to_pylist()
