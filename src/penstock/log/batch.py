@@ -17,6 +17,7 @@ MOST_ROWS, MOST_BYTES = 65_536, 32 << 20
 LARGEST_ROW = 900 << 20  # bytes; SQLite holds a value of at most one gigabyte
 _PLACE = struct.Struct("<qqqq")
 _FEW = 20_000  # rows for which waking other threads takes longer than the work
+_ALONE = pa.ipc.IpcReadOptions(use_threads=False)
 _FEW_LZ4, _LZ4 = (pa.ipc.IpcWriteOptions(compression="lz4", use_threads=threads) for threads in (False, True))
 
 
@@ -90,9 +91,12 @@ def split(
         yield part, arranged.slice(int(ends[part] - counts[part]), int(counts[part]))
 
 
-def decode(schema: pa.Schema, data: bytes, first: int) -> pa.RecordBatch:
-    """The rows with their offsets."""
-    rows = pa.ipc.read_record_batch(pa.py_buffer(data), schema)
+def decode(schema: pa.Schema, data: bytes, first: int, *, count: int) -> pa.RecordBatch:
+    """The rows, so many, with their offsets."""
+    if count > _FEW:
+        rows = pa.ipc.read_record_batch(pa.py_buffer(data), schema)
+    else:
+        rows = pa.ipc.open_stream(schema.serialize().to_pybytes() + data, options=_ALONE).read_next_batch()
     offsets = pa.array(np.arange(first, first + rows.num_rows))
     return rows.append_column(OFFSET, offsets)
 

@@ -214,7 +214,7 @@ class Segment:
         if placed(zlib.crc32(batch.data), partition, batch.first, batch.rows, batch.at) != batch.checksum:
             raise self._damaged(topic, partition, batch)
         try:
-            return aligned(decode(self._arrow_schema(batch.schema), batch.data, batch.first), schema)
+            return aligned(decode(self._arrow_schema(batch.schema), batch.data, batch.first, count=batch.rows), schema)
         except (pa.ArrowInvalid, OSError, KeyError) as error:
             raise self._damaged(topic, partition, batch) from error
 
