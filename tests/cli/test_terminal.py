@@ -7,6 +7,7 @@ import os
 import pty
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -88,3 +89,17 @@ def test_many_files_that_tell_the_same_are_told_once(library: Library) -> None:
 
     assert told.count("identical: ") == 4
     assert "identical: loans: and 3 more files" in told
+
+
+def test_a_command_ends_after_its_threads_and_what_was_left_for_the_end() -> None:
+    program = (
+        "import atexit, sys, threading, time\n"
+        "from penstock.cli.main import main\n"
+        "atexit.register(print, 'at the end')\n"
+        "threading.Thread(target=lambda: time.sleep(0.2) or print('a thread')).start()\n"
+        "sys.argv = ['penstock', 'status', '--project', '/nowhere/at/all']\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "a thread\nat the end\n")
+    assert done.stderr.startswith("error: ")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from penstock.cli.main import main
+from penstock.cli.main import answer
 
 ROOT = Path(__file__).parent.parent.parent
 PENSTOCK = Path(sys.executable).parent / "penstock"
@@ -53,17 +53,16 @@ def call(*arguments: str | Path, environment: Mapping[str, str] | None = None) -
         stack.enter_context(patch.object(sys, "stdout", out))
         stack.enter_context(patch.object(sys, "stderr", err))
         stack.enter_context(patch.dict(os.environ, environment or {}))
-        code = _code_of_main()
+        code = _code()
     out.flush()
     return Done(code, output.getvalue(), err.getvalue())
 
 
-def _code_of_main() -> int:
+def _code() -> int:
     try:
-        main()
+        return answer()
     except SystemExit as leaving:
         return int(leaving.code or 0)
-    return 0
 
 
 def start(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:

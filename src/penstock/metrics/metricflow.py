@@ -26,6 +26,8 @@ with warnings.catch_warnings():
     from metricflow_semantics.model.semantics.element_filter import GroupByItemSetFilter
     from metricflow_semantics.model.semantics.linkable_element import LinkableElementType
 
+from sqlglot import exp
+
 from penstock.errors import DeclarationError
 from penstock.metrics.declaration import fingerprint_of, meaning_of
 from penstock.metrics.metric import TIME, Dimension, DimensionKind, Grain, Metric, Metrics
@@ -194,7 +196,7 @@ def _templates(compiler: Compiler, metric: str, dimensions: Sequence[Dimension])
             refused = "its SQL reads a table that it does not join"
             continue
         made[grain] = _numbered(template_of(statement, metric=metric))
-        _check_separable(made[grain], dimensions)
+        _check_separable(statement, dimensions)
     if not made:
         raise DeclarationError(f"MetricFlow cannot compile the metric `{metric}`", found=_first_reason(refused))
     yield from (("" if grain is None else str(grain), template) for grain, template in made.items())
@@ -222,10 +224,10 @@ def _first_reason(message: str) -> str:
     return " ".join((rest or message).partition("Suggestions:")[0].partition("Issue Location:")[0].split())
 
 
-def _check_separable(template: str, dimensions: Sequence[Dimension]) -> None:
+def _check_separable(template: exp.Select, dimensions: Sequence[Dimension]) -> None:
     """Every dimension can be left out, else NotSeparable: tried now rather than when somebody asks."""
     names = [dimension.name for dimension in dimensions]
-    specialise(parse(template), dimensions=names, by=(), filtered=(), condition=None, in_range=lambda column, _: column)
+    specialise(template, dimensions=names, by=(), filtered=(), condition=None, in_range=lambda column, _: column)
 
 
 def _described(manifest: Mapping[str, Any], model: str, name: str) -> Mapping[str, Any]:
