@@ -141,7 +141,7 @@ def lived(folder: Path, gold: Mapping[str, pa.Table]) -> None:
     clock.sleep((LONG_AFTER - START).total_seconds())
 
     def desk(topology: str) -> Desk:
-        return Desk(PROJECT, topology, log, clock, replace(Limits(), rows=5), looked_up)
+        return Desk(PROJECT, topology, log, clock, limits=replace(Limits(), rows=5), tables=looked_up)
 
     for topology, topic, time, rows in HISTORY:
         chance, made = Random(7), rows()
