@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -47,6 +48,11 @@ class Ranges:
         """The last cell of each."""
         return self.cells[self.upper - 1]
 
+    @cached_property
+    def are_single(self) -> bool:
+        """Whether each is of one cell."""
+        return bool((self.upper - self.lower == 1).all())
+
     def take(self, order: Rows) -> Ranges:
         """The same results in another order."""
         return Ranges(self.cells, self.lower[order], self.upper[order])
@@ -70,8 +76,11 @@ class MeasureState(Protocol):
 
 
 def ranged(values: Ints, ranges: Ranges) -> Ints:
-    """The sum of each range."""
-    before = np.concatenate([[0], np.cumsum(values)])
+    """The sum of each range, of a value for each of its cells."""
+    if ranges.are_single:
+        return values[ranges.lower]
+    before = np.zeros(len(values) + 1, dtype=np.int64)
+    np.cumsum(values, out=before[1:])
     sums: Ints = before[ranges.upper] - before[ranges.lower]
     return sums
 

@@ -13,6 +13,7 @@ from penstock.stream.number import parts_of, unit_of
 from penstock.stream.word_index import Ints, grown
 
 _HALF = (1 << 30) - 1
+_SAFE = 1 << 62
 
 
 class Count:
@@ -78,16 +79,25 @@ class Sum:
         self.counts, self.high, self.low = self.counts[cells], self.high[cells], self.low[cells]
 
     def over(self, ranges: Ranges) -> pa.Array:
-        low = self.low[ranges.cells]
-        nothing = np.zeros(len(ranges.lower), dtype=np.int64)
-        ones, halves, wholes = (ranged(one, ranges) for one in (low & _HALF, low >> 30, self.high[ranges.cells]))
-        total = Wide(nothing, nothing).plus(ones, halves, wholes)
-        counts = ranged(self.counts[ranges.cells], ranges)
+        total = self._total(ranges)
+        counts = self.counts[ranges.cells]
+        if self._mean or not counts.all():
+            counts = ranged(counts, ranges)
+        else:  # none is without a number, and how many there are does not matter
+            counts = np.ones(len(ranges.lower), dtype=np.int64)
         if self._mean or pa.types.is_floating(self._kind):
             with np.errstate(divide="ignore", invalid="ignore"):
                 result = total.as_double().value / unit_of(self._kind) / (counts if self._mean else 1.0)
             return pa.array(result, mask=counts == 0)
         return _exact_array(total, counts == 0, self._kind)
+
+    def _total(self, ranges: Ranges) -> Wide:
+        low, high = self.low[ranges.cells], self.high[ranges.cells]
+        nothing = np.zeros(len(ranges.lower), dtype=np.int64)
+        if len(low) and not high.any() and int(low.max()) * len(low) < _SAFE:
+            return Wide(nothing, nothing).plus(ranged(low, ranges))
+        ones, halves, wholes = (ranged(one, ranges) for one in (low & _HALF, low >> 30, high))
+        return Wide(nothing, nothing).plus(ones, halves, wholes)
 
     def columns(self, cells: Ints) -> Mapping[str, pa.Array]:
         state = {"count": self.counts, "high": self.high, "low": self.low}

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock.spec.stream import FINAL, VERSION, WINDOW_END, WINDOW_START, Window
+from penstock.stream.cell_index import CellIndex
 from penstock.stream.cells import Cells
 from penstock.stream.folding import Folding, Ranges, ranged
 from penstock.stream.number import Flags, one_array
@@ -16,7 +17,7 @@ from penstock.stream.pane_run import PaneRun, near
 from penstock.stream.schema import DELETED, INSTANT, window_schema
 from penstock.stream.segment import Segments, stable_order
 from penstock.stream.stage import Frozen, Moment, Produced
-from penstock.stream.word_index import Ints, Keys, WordIndex
+from penstock.stream.word_index import Ints
 
 NEVER = np.iinfo(np.int64).max
 
@@ -39,7 +40,7 @@ class WindowStage:
 
     def _begin(self) -> None:
         self._cells = Cells(self.window, self._rows)
-        self._index = WordIndex()
+        self._index = CellIndex()
         self._oldest = NEVER
 
     def process(self, inputs: tuple[pa.Table, ...], moment: Moment) -> Produced:
@@ -50,9 +51,9 @@ class WindowStage:
             late = pa.concat_tables([late, rows.filter(pa.array(behind))])
             rows, times, panes = rows.filter(pa.array(~behind)), times[~behind], panes[~behind]
         changed = self._fold(rows, times, panes, moment) if rows.num_rows else np.zeros(0, dtype=np.int64)
-        made = [self._provisional(changed, moment), self._final(moment)]
+        made = self._told(changed, moment)
         self._drop(moment.after)
-        return Produced(pa.concat_tables(made), late if late.num_rows else None)
+        return Produced(made, late if late.num_rows else None)
 
     def _fold(self, rows: pa.Table, times: Ints, panes: Ints, moment: Moment) -> Ints:
         keys = self._cells.keys_of(rows, moment.keys)
@@ -60,52 +61,64 @@ class WindowStage:
         together = Segments.of((keys << int(numbers.max()).bit_length()) | numbers)
         first = together.order[together.starts]
         keys, panes = keys[first], panes[first]
-        cells = self._index.find(_cell_keys(keys, panes))
+        cells = self._index.find(keys, panes)
         new = np.flatnonzero(cells < 0)
         if len(new):
             new = new[np.argsort(first[new])]  # as they came: keys have other numbers after a restart
-            self._index.enter(_cell_keys(keys[new], panes[new]))
+            self._index.enter(keys[new], panes[new])
             cells[new] = self._cells.add(keys[new], panes[new], panes[new])
         folding = Folding(together.renamed(cells), times)
         self._cells.fold(folding, rows)
         self._oldest = min(self._oldest, int(panes.min()))
         return folding.cells
 
-    def _provisional(self, changed: Ints, moment: Moment) -> pa.Table:
-        """Of the windows that end with a pane that changed, those that stay open."""
+    def _told(self, changed: Ints, moment: Moment) -> pa.Table:
+        """Of the windows that end with a pane that changed those that stay open; then those whose end lies beyond the
+        watermark before, and not beyond the one after: they are final."""
         panes = self._cells.start[changed]
         changed = changed[(panes + 1) * self._slide > max(moment.after, moment.before)]
-        if len(changed) == 0:
+        first, last = moment.before // self._slide, moment.after // self._slide - 1  # panes that they end with
+        if self._oldest > last:
+            last = first - 1
+        if len(changed) == 0 and first > last:
             return self.schema.empty_table()
-        if self._panes == 1:
-            return self._told(Ranges.single(changed), self._cells.start[changed], final=False)
+        found = self._single(changed, first, last) if self._panes == 1 else self._overlapping(changed, first, last)
+        return self._rows_of(*found)
+
+    def _single(self, changed: Ints, first: int, last: int) -> tuple[Ranges, Ints, int]:
+        """Windows of one pane, the panes that they end with, and how many of them stay open."""
+        cells = np.concatenate([changed, self._between(first, last)])
+        return Ranges.single(cells), self._cells.start[cells], len(changed)
+
+    def _overlapping(self, changed: Ints, first: int, last: int) -> tuple[Ranges, Ints, int]:
+        """The same of windows of several panes; the cells that both kinds are made of are put together once."""
         panes = self._cells.start[changed]
-        run = self._run(int(panes.min()) - self._panes + 1, int(panes.max()))
+        ends = [*([first, last] if first <= last else []), *([panes.min(), panes.max()] if len(panes) else [])]
+        cells = self._between(int(min(ends)) - self._panes + 1, int(max(ends)))
+        run = PaneRun.of(cells, self._cells.key[cells], self._cells.start[cells], self._panes)
         wanted = np.zeros(self._cells.count, dtype=bool)
         wanted[changed] = True
-        ranges = run.ending_with(np.flatnonzero(wanted[run.cells]), self._panes)
-        return self._told(ranges, self._cells.start[ranges.last], final=False)
+        open = run.ending_with(np.flatnonzero(wanted[run.cells]), self._panes)
+        final, final_panes = run.ending_between(first, last, self._panes)
+        lower, upper = (np.concatenate(pair) for pair in ((open.lower, final.lower), (open.upper, final.upper)))
+        panes = np.concatenate([self._cells.start[open.last], final_panes])
+        return Ranges(run.cells, lower, upper), panes, len(changed)
 
-    def _final(self, moment: Moment) -> pa.Table:
-        """The windows whose end lies beyond the watermark before, and not beyond the one after."""
-        first, last = moment.before // self._slide, moment.after // self._slide - 1  # panes that they end with
-        if self._oldest > last or first > last:
-            return self.schema.empty_table()
-        run = self._run(first - self._panes + 1, last)
-        return self._told(*run.ending_between(first, last, self._panes), final=True)
-
-    def _run(self, first: int, last: int) -> PaneRun:
+    def _between(self, first: int, last: int) -> Ints:
         """The cells of the panes from `first` to `last`."""
         panes = self._cells.start[: self._cells.count]
-        cells = np.flatnonzero((panes >= first) & (panes <= last) & ~self._cells.gone[: self._cells.count])
-        return PaneRun.of(cells, self._cells.key[cells], panes[cells], self._panes)
+        return np.flatnonzero((panes >= first) & (panes <= last) & ~self._cells.gone[: self._cells.count])
 
-    def _told(self, ranges: Ranges, panes: Ints, *, final: bool) -> pa.Table:
-        """Rows of the windows that end with `panes`, in that order, those of one pane as their last cells came."""
+    def _rows_of(self, ranges: Ranges, panes: Ints, open: int) -> pa.Table:
+        """Rows of the windows that end with `panes`, the first `open` of them provisional; in that order, those of one
+        pane as their last cells came."""
         if len(panes) == 0:
             return self.schema.empty_table()
-        order = stable_order((near(panes) << self._cells.count.bit_length()) | ranges.last)
-        ranges, ends = ranges.take(order), (panes[order] + 1) * self._slide
+        final = np.arange(len(panes)) >= open
+        number = near(panes)
+        number[open:] += int(number.max()) + 1
+        order = stable_order((number << self._cells.count.bit_length()) | ranges.last)
+        ranges, ends, final = ranges.take(order), (panes[order] + 1) * self._slide, final[order]
         version = ranged(self._cells.rows[ranges.cells], ranges) + final
         return told(self._cells, self.schema, ranges, (ends - self._panes * self._slide, ends), version, final)
 
@@ -125,8 +138,8 @@ class WindowStage:
     def _number(self) -> None:
         """The place of each cell by its key and pane."""
         count = self._cells.count
-        self._index = WordIndex()
-        self._index.enter(_cell_keys(self._cells.key[:count], self._cells.start[:count]))
+        self._index = CellIndex()
+        self._index.enter(self._cells.key[:count], self._cells.start[:count])
 
     def delta(self) -> bytes:
         return self._cells.delta()
@@ -177,7 +190,3 @@ def told(
 def micros(length: timedelta | None) -> int:
     assert length is not None  # the declaration was judged
     return length // timedelta(microseconds=1)
-
-
-def _cell_keys(keys: Ints, panes: Ints) -> Keys:
-    return Keys(np.full(len(keys), 16, dtype=np.int64), [(None, keys.view(np.uint64)), (None, panes.view(np.uint64))])
