@@ -79,6 +79,17 @@ def test_a_name_is_personal_where_it_is_so_in_a_table_that_is_read(sql, personal
     assert personal_read(project(contracts=(LOANS, BOOKS)), [sql], gold) == personal
 
 
+def test_a_model_test_reads_tables_of_the_warehouse():
+    sql = 'SELECT mail FROM "warehouse"."gold"."letters"'
+    known = project(contracts=(LOANS, BOOKS))
+    assert personal_read(known, [sql], {"letters": ("Address",)}, catalogue="warehouse") == {"address"}
+
+
+def test_what_only_a_model_calls_personal_is_hidden_where_tables_are_not_known():
+    known = project(contracts=(LOANS, BOOKS))
+    assert personal_read(known, ["FROM staging.letters"], {"letters": ("Address",)}) >= {"address", "mail"}
+
+
 @pytest.mark.parametrize(
     "sql",
     [

@@ -33,19 +33,22 @@ def personal_columns(project: Project) -> frozenset[str]:
     return frozenset(named) | QUARANTINE_COLUMNS
 
 
-def personal_read(project: Project, queries: Iterable[str], gold: Mapping[str, Iterable[str]]) -> frozenset[str]:
+def personal_read(
+    project: Project, queries: Iterable[str], gold: Mapping[str, Iterable[str]], *, catalogue: str = ""
+) -> frozenset[str]:
     """Names, in lower case, of personal columns of the tables that queries read: a name may be personal in one table
-    and not in another. `gold` tells them of models. Where any table is another one, all that `personal_columns` knows.
+    and not in another. `gold` tells them of models. Where any table is another one, all that `personal_columns` and `gold` know. Tables may be
+    written with `catalogue`.
     """
-    read = [table for sql in queries for table in _tables(sql)]
+    read = [table for sql in queries for table in _tables(sql, catalogue)]
     known = [_personal_of(project, layer, name, gold) for layer, name in read]
     found = [names for names in known if names is not None]
     if len(found) < len(known) or not read:
-        return personal_columns(project) | _names(*personal_outputs(project).values())
+        return personal_columns(project) | _names(*personal_outputs(project).values(), *gold.values())
     return _names(*found)
 
 
-def _tables(sql: str) -> Iterator[tuple[str, str]]:
+def _tables(sql: str, catalogue: str) -> Iterator[tuple[str, str]]:
     """Schema and name of every table in a query; nothing that could be a table is left out."""
     try:
         tree = sqlglot.parse_one(sql, dialect=_DIALECT)
@@ -55,7 +58,7 @@ def _tables(sql: str) -> Iterator[tuple[str, str]]:
     own = {one.alias.lower() for one in tree.find_all(exp.CTE)}
     for table in tree.find_all(exp.Table):
         if table.catalog or table.db or table.name.lower() not in own:
-            yield "" if table.catalog else table.db.lower(), table.name.lower()
+            yield "" if table.catalog not in ("", catalogue) else table.db.lower(), table.name.lower()
 
 
 def _personal_of(project: Project, layer: str, name: str, gold: Mapping[str, Iterable[str]]) -> Iterable[str] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -79,9 +79,13 @@ class Verdict:
 
 
 def judge(
-    checks: Sequence[CheckResult], tests: Sequence[ModelTest] = (), *, personal: frozenset[str] = frozenset()
+    checks: Sequence[CheckResult],
+    tests: Sequence[ModelTest] = (),
+    *,
+    personal: Callable[[str], frozenset[str]] = lambda _: frozenset(),
 ) -> Verdict:
-    """Weigh check results and model tests; pure. Sampled rows of tests are masked by `personal` column names.
+    """Weigh check results and model tests; pure. Sampled rows of tests are masked by the column names that are `personal`
+    in what their SQL reads.
 
     A check or test of severity `error` that fails, or cannot be run, blocks. Rows that wait for a reference
     are noted and never block.
@@ -89,8 +93,10 @@ def judge(
     blocking = [_check_reason(check) for check in checks if check.blocks]
     quiet = (Status.PASS, Status.SKIPPED)
     warnings = [_check_reason(check) for check in checks if check.status not in quiet and not check.blocks]
-    blocking += [_test_reason(test, personal) for test in tests if _blocks(test)]
-    warnings += [_test_reason(test, personal) for test in tests if test.status != "pass" and not _blocks(test)]
+    blocking += [_test_reason(test, personal(test.sql)) for test in tests if _blocks(test)]
+    warnings += [
+        _test_reason(test, personal(test.sql)) for test in tests if test.status != "pass" and not _blocks(test)
+    ]
     skipped = sum(check.status is Status.SKIPPED for check in checks)
     held = len(checks) + len(tests) - len(blocking) - len(warnings) - skipped
     return Verdict(tuple(blocking), tuple(warnings), held)
