@@ -82,6 +82,18 @@ def test_rates_and_topics_on_their_way_to_the_lake_are_told(tmp_path: Path) -> N
     assert found["penstock_landing_rows_total", "malformed", "loan_events"] == 1
 
 
+def test_every_name_stands_in_the_page_about_the_api(tmp_path: Path) -> None:
+    tell(tmp_path)
+    tell_landing(tmp_path, LandingState("loan_events", os.getpid(), BEFORE, 1, 2, 0, 2, 0, lag=0, committed=BEFORE))
+    Telling(tmp_path, asked(("/books", 200, 0.002)), server=os.getpid()).tell()
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+
+    told = {one.name for one in text_string_to_metric_families(exposition(tmp_path, ManualClock(NOW)).decode())}
+
+    assert len(told) > 20
+    assert {name for name in told if f"`{name}" not in page} == set()
+
+
 def test_what_is_not_known_is_left_out(tmp_path: Path) -> None:
     tell(tmp_path, watermark=None)
 
