@@ -118,6 +118,30 @@ def test_any_history_of_changes_leaves_the_rows_that_a_dictionary_would(
     assert {one["member"]: one["paid"] for one in open_live(folder, "hours").rows()} == oracle
 
 
+WORDS = {
+    pa.string(): st.sampled_from(["", "a", "B", "é", "ab", "member-1"]),
+    pa.timestamp("us", tz="UTC"): st.integers(-(2**62), 2**62),
+    pa.int64(): st.integers(-(2**63), 2**63 - 1),
+    pa.float64(): st.sampled_from([-1.5, 0.0, 2.0]),
+}
+
+
+@given(st.data(), st.lists(st.sampled_from(list(WORDS)), min_size=1, max_size=3))
+def test_the_last_row_of_each_key_stands_in_the_order_of_the_keys(
+    data: st.DataObject, kinds: list[pa.DataType]
+) -> None:
+    keys = data.draw(st.lists(st.tuples(*(WORDS[kind] for kind in kinds)), max_size=20))
+    names = [f"key {number}" for number in range(len(kinds))]
+    columns = [pa.array([key[number] for key in keys], kind) for number, kind in enumerate(kinds)]
+    rows = pa.table([*columns, list(range(len(keys)))], names=[*names, "n"])
+
+    found = live.latest(pa.concat_tables([rows.slice(0, 3), rows.slice(3)]), names)
+
+    last = {key: number for number, key in enumerate(keys)}
+    by_text = sorted(last, key=lambda key: tuple(one.encode() if isinstance(one, str) else one for one in key))
+    assert found["n"].to_pylist() == [last[key] for key in by_text]
+
+
 def test_what_waits_beside_the_file_of_a_live_table_stays_small(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
