@@ -69,7 +69,20 @@ def _is_ascii_based(codec: str) -> bool:
         return False
 
 
-class _Utf8:
+class _InnerUtf8:
+    """What is parsed is UTF-8 already."""
+
+    def to_text(self, inner: bytes) -> str:
+        return inner.decode("utf-8")
+
+    def to_inner(self, text: str) -> bytes:
+        return text.encode()
+
+    def to_utf8(self, inner: bytes) -> bytes:
+        return inner
+
+
+class _Utf8(_InnerUtf8):
     name = "utf-8"
 
     def __init__(self) -> None:
@@ -84,15 +97,6 @@ class _Utf8:
             return b""
         self._started = True
         return self._start.removeprefix(_UTF8_BOM)
-
-    def to_text(self, inner: bytes) -> str:
-        return inner.decode("utf-8")
-
-    def to_inner(self, text: str) -> bytes:
-        return text.encode()
-
-    def to_utf8(self, inner: bytes) -> bytes:
-        return inner
 
     def original(self, inner: bytes) -> bytes:
         return inner
@@ -118,7 +122,7 @@ class _SingleByte:
         return inner
 
 
-class _Utf16:
+class _Utf16(_InnerUtf8):
     """Surrogates that stand alone pass through as they are and fail in `to_text`.
 
     Without a byte order mark and a declared order it is little-endian. The original bytes of a line of
@@ -146,15 +150,6 @@ class _Utf16:
         text = data[:whole].decode(self._codec or "utf-16-le", "surrogatepass")
         self._rest = data[whole:]
         return text.encode("utf-8", "surrogatepass") + (_ODD if final and self._rest else b"")
-
-    def to_text(self, inner: bytes) -> str:
-        return inner.decode("utf-8")
-
-    def to_inner(self, text: str) -> bytes:
-        return text.encode()
-
-    def to_utf8(self, inner: bytes) -> bytes:
-        return inner
 
     def original(self, inner: bytes) -> bytes:
         odd = self._rest if inner.endswith(_ODD) else b""
