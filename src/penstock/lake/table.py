@@ -91,11 +91,6 @@ class Changes:
     removed: bool
     expired: bool
 
-    @property
-    def appended_only(self) -> bool:
-        """Whether the added files are the whole difference."""
-        return not self.removed and not self.expired
-
 
 @dataclass(frozen=True)
 class Head:

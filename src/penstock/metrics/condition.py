@@ -25,7 +25,6 @@ from penstock.metrics.request import find_dimension
 
 Value = str | int | Decimal | bool | date
 
-_BOOLEAN = (exp.And, exp.Or, exp.Not, exp.Paren)
 _COMPARED = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.In, exp.Between, exp.Like, exp.Is)
 _MOST_VALUES = 1000
 _GRAMMAR = (

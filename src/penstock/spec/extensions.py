@@ -7,7 +7,6 @@ from penstock.spec.document import Entries, Node, Place
 from penstock.spec.problems import Problems, did_you_mean, listed
 from penstock.spec.shape import Fields, Key, Section
 
-PREFIX = "penstock."
 _HOMES = {key.name: section for section in (keys.OBJECT_EXTENSIONS, keys.COLUMN_EXTENSIONS) for key in section.keys}
 
 
