@@ -12,8 +12,8 @@ from tools.finding import ROOT
 MADE = "<!-- Made by `make docs`: do not edit. -->\n\n"
 COMMAND_LINE_INTRO = """# Command line
 
-Every command that reports something takes `--json` and then prints one JSON document on standard output; progress and
-messages go to standard error. Exit codes: 0 everything is fine; 1 the data, the gate or an operation failed; 2 the
+Every command that reports something takes `--json` and then prints one JSON document on standard output (`topics peek` and
+`topics tail` always do, `tail` one for each row); progress and messages go to standard error. Exit codes: 0 everything is fine; 1 the data, the gate or an operation failed; 2 the
 command or a declaration is wrong. A user's mistake is one sentence, never a traceback.
 """
 
