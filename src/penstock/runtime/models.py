@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from penstock.runtime.installation import Installation
 from penstock.transform.graph import Graph
@@ -23,13 +22,11 @@ def read_declared(installation: Installation) -> tuple[Graph, str | None]:
     """The graph, as `read_models` gives it, and dbt's JSON of the metrics; None where no metric is declared."""
     if installation.project.models is None:
         return Graph({}, {}), None
-    if installation.place.exists and installation.place.is_writable:
-        return _read(installation, installation.place.cache)
-    with TemporaryDirectory(prefix="penstock-") as folder:
-        return _read(installation, Path(folder))
+    with installation.place.scratch("explain") as folder:
+        return _read(installation, folder)
 
 
-def _read(installation: Installation, cache: Path) -> tuple[Graph, str | None]:
+def _read(installation: Installation, folder: Path) -> tuple[Graph, str | None]:
     from penstock.transform.dbt_engine import Dbt
     from penstock.transform.failure import check_sources
     from penstock.transform.graph import graph_of
@@ -38,10 +35,8 @@ def _read(installation: Installation, cache: Path) -> tuple[Graph, str | None]:
     project = installation.project
     if project.models is None:
         return Graph({}, {}), None
-    workspace = prepare(
-        cache / "dbt-explain", models=project.models, database=cache / "explain.duckdb", limits=Limits()
-    )
-    dbt = Dbt(workspace, log=cache / "dbt-explain-log")
+    workspace = prepare(folder / "dbt", models=project.models, database=folder / "explain.duckdb", limits=Limits())
+    dbt = Dbt(workspace, log=folder)
     graph = graph_of(dbt.parse(), workspace.variables)
     check_sources(graph, project.silver_tables, workspace)
     return graph, dbt.semantic_manifest()

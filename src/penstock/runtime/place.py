@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from penstock.errors import StorageError
 from penstock.lake.access import is_writable, read_only
@@ -73,6 +75,16 @@ class DataDirectory:
             ) from error
         if self.exists and not self.is_writable:
             raise read_only(self.root)
+
+    @contextmanager
+    def scratch(self, name: str) -> Iterator[Path]:
+        """A folder to try things in: one of the cache, or where there is no data yet, or none may be written, one that
+        is gone afterwards."""
+        if self.exists and self.is_writable:
+            yield self.cache / name
+            return
+        with TemporaryDirectory(prefix="penstock-") as folder:
+            yield Path(folder)
 
     def pseudonym_key(self, ids: Ids) -> bytes:
         """The key of all pseudonyms: from the environment, else made once and kept readable by its owner only."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import duckdb
 
@@ -31,16 +29,6 @@ from penstock.transform.workspace import Limits, prepare
 
 _LINE = re.compile(r"^line \d+: (?P<text>.*)\n(?P<before> *)\^", re.MULTILINE)  # how DuckDB shows where it stopped
 _WRONG_SQL = ("Parser Error", "Binder Error", "Catalog Error")  # no row can mend what these tell
-
-
-@contextmanager
-def stage(installation: Installation) -> Iterator[Path]:
-    """The folder of the rehearsals of a data directory; one that is gone afterwards where nothing may be written."""
-    if installation.place.exists and installation.place.is_writable:
-        yield installation.place.cache / "rehearsal"
-        return
-    with TemporaryDirectory(prefix="penstock-") as folder:
-        yield Path(folder)
 
 
 def read_models(project: Project, folder: Path) -> Program:

@@ -46,7 +46,7 @@ def _model_problems(installation: Installation, *, rehearse: bool) -> Iterator[P
     from penstock.runtime import rehearsal
     from penstock.runtime.serving import problems_of_endpoints
 
-    with rehearsal.stage(installation) as folder:
+    with installation.place.scratch("rehearsal") as folder:
         try:
             program = rehearsal.read_models(installation.project, folder)
         except DeclarationError as error:
