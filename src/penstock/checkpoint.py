@@ -8,18 +8,20 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 _PATIENCE = 50  # milliseconds, for readers to leave
+_LITTLE = 1 << 20  # bytes
 
 
 class Checkpointer:
     """A thread that works when `due` was called. `stuck` is true while a reader keeps the write-ahead log from ending,
-    though it holds more than `most` bytes.
+    though it holds more than `most` bytes. `nearly` is true when more than half of that was taken over but for a
+    little: as long as somebody writes, this thread never comes to the end, and the writer has to `finish`.
 
     Each of up to `tries` leaves less behind for the next, as long as somebody writes. A refusal of the disk is no loss:
     the write-ahead log holds everything, and the next call tries again.
     """
 
     def __init__(self, path: Path, most: int, *, tries: int = 1) -> None:
-        self.stuck = False
+        self.stuck = self.nearly = False
         self._path, self._most, self._tries = path, most, tries
         self._wanted = threading.Event()
         self._ended = False
@@ -46,6 +48,12 @@ class Checkpointer:
         if self._thread is not None:
             self._thread.join()
 
+    def finish(self, connection: sqlite3.Connection) -> None:
+        """Take the little that is left over, between two commits: the write-ahead log begins anew with the next."""
+        self.nearly = False
+        with suppress(sqlite3.Error):
+            take_over(connection)
+
     def waiting(self) -> int:
         """The bytes of the write-ahead log."""
         with suppress(OSError):
@@ -64,9 +72,12 @@ class Checkpointer:
 
     def _take_over(self, connection: sqlite3.Connection) -> None:
         with suppress(sqlite3.Error):
+            page = connection.execute("PRAGMA page_size").fetchone()[0]
             for _ in range(self._tries):
-                if take_over(connection):
+                frames, left = _taken_over(connection)
+                if left == 0:
                     break
+            self.nearly = left * page <= _LITTLE and frames * page > self._most // 2
             if self._ended or self.waiting() > self._most:
                 connection.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -75,5 +86,10 @@ class Checkpointer:
 
 def take_over(connection: sqlite3.Connection) -> bool:
     """What no reader keeps there; whether nothing is left, so that the write-ahead log begins anew with the next commit."""
+    return _taken_over(connection)[1] == 0
+
+
+def _taken_over(connection: sqlite3.Connection) -> tuple[int, int]:
+    """The pages of the write-ahead log, and how many are left there."""
     _, frames, done = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-    return bool(frames == done)
+    return int(frames), int(frames - done)

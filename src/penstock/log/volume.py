@@ -22,6 +22,7 @@ from penstock.world import World
 
 T = TypeVar("T")
 _SUFFIX = ".db"
+_COMMIT_BYTES = 80 << 10  # of the write-ahead log, besides rows: every commit changes pages of several tables
 _CLEARED_AT_ONCE = 2  # superfluous deltas that one commit removes: more than it adds, few, for they are overwritten
 
 
@@ -283,10 +284,12 @@ class Volume:
     def _after_commit(self, group: list[_Waiting]) -> None:
         size = sum(waiting.change.size for waiting in group)
         self._bytes += size
-        self._unchecked += size
+        self._unchecked += size + _COMMIT_BYTES
         if self._unchecked >= self.limits.checkpoint_bytes:
             self._unchecked = 0
             self._checkpointer.due()
+        elif self._checkpointer.nearly:
+            self._checkpointer.finish(self.connection)
         with_snapshot = any(one.change.job is not None and one.change.job.snapshot is not None for one in group)
         if self._is_due(with_snapshot=with_snapshot):
             self._roll_if_possible()

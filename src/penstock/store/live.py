@@ -255,6 +255,8 @@ class LiveTable:
         if waiting > MOST_BYTES:
             with suppress(sqlite3.Error):
                 take_over(self._db)
+        elif self._checkpointer.nearly:
+            self._checkpointer.finish(self._db)
         elif waiting > DUE_BYTES:
             self._checkpointer.due()
 

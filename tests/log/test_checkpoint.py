@@ -1,0 +1,46 @@
+"""A write-ahead log begins anew though somebody writes all the time."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from penstock.checkpoint import Checkpointer
+
+
+def written(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.execute("CREATE TABLE rows (data BLOB)")
+    write(connection)
+    return connection
+
+
+def write(connection: sqlite3.Connection) -> None:
+    for _ in range(20):
+        connection.execute("INSERT INTO rows VALUES (?)", [bytes(3000)])
+
+
+def test_the_writer_takes_over_what_came_while_a_checkpoint_was_at_work(tmp_path: Path) -> None:
+    checkpointer = Checkpointer(tmp_path / "rows.db", 400_000)
+    with closing(written(tmp_path / "rows.db")) as writer, closing(sqlite3.connect(tmp_path / "rows.db")) as other:
+        checkpointer._take_over(other)
+        writer.execute("INSERT INTO rows VALUES (1)")
+        before = checkpointer.waiting()
+
+        assert checkpointer.nearly
+        checkpointer.finish(writer)
+        write(writer)
+
+        assert not checkpointer.nearly
+        assert checkpointer.waiting() == before
+
+
+def test_a_short_one_may_grow(tmp_path: Path) -> None:
+    checkpointer = Checkpointer(tmp_path / "rows.db", 10_000_000)
+    with closing(written(tmp_path / "rows.db")), closing(sqlite3.connect(tmp_path / "rows.db")) as other:
+        checkpointer._take_over(other)
+
+    assert not checkpointer.nearly
