@@ -43,7 +43,8 @@ def scored(row: dict[str, Any], state: State) -> dict[str, Any] | None:
 
 def windowed(value: dict[str, Any], key: bytes, _: int, __: object) -> dict[str, Any]:
     start = datetime.fromtimestamp(value["start"] / 1000, UTC).replace(tzinfo=None).isoformat()
-    return {"payer": key.decode(), "window_start": start, "payments": value["payments"], "paid": value["paid"]}
+    payer = key.decode().rpartition("\x1f")[2]  # keys of topics made here begin with the tenant
+    return {"payer": payer, "window_start": start, "payments": value["payments"], "paid": value["paid"]}
 
 
 def paid_at(value: dict[str, Any], _: object, __: float, ___: object) -> int:
