@@ -120,7 +120,7 @@ def test_live_numbers_move_until_one_ctrl_c_ends_everything_well(shop: tuple[Pat
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, **SIZE}
     ) as process:
         assert process.stdout is not None
-        impatience = threading.Timer(90, process.kill)
+        impatience = threading.Timer(300, process.kill)
         impatience.start()
         moved = list(takewhile(lambda line: not line.startswith("payments_live: "), process.stdout))
         process.send_signal(signal.SIGINT)
