@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from penstock.errors import StorageError
-from penstock.load import silver
+from penstock.runtime import loading
 from tests.flows.library import Library, loan
 
 
@@ -28,7 +28,7 @@ def test_files_are_new_by_path_size_and_content(library: Library) -> None:
 def test_rows_that_wait_for_silver_are_counted(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     library.loans("tuesday", loan(7), loan(8))
     with monkeypatch.context() as patched:
-        patched.setattr(silver, "settle", refuse)
+        patched.setattr(loading, "settle", refuse)
         library.call("run").expect(1)
     assert (library.count("bronze.loans"), library.count("silver.loans")) == (6, 3)
     assert reasons(library)[0] == "conform loans into silver.loans (2 rows are waiting)"

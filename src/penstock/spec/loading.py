@@ -383,8 +383,9 @@ def _fingerprint(
 
 
 def _everything(facts: dict[str, object]) -> dict[str, object]:
-    """`history` is younger than fingerprints; the sources that declare it count by themselves."""
-    return {name: value for name, value in facts.items() if name not in ("path", "history")}
+    """`history` is younger than fingerprints; the sources that declare it count by themselves. Where something stands
+    means nothing."""
+    return {name: value for name, value in facts.items() if name not in ("path", "places", "history")}
 
 
 def _younger_if_declared(facts: dict[str, object], name: str, usual: object) -> dict[str, object]:
