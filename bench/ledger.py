@@ -34,15 +34,15 @@ SHOP = ("--orders", "5000", "--customers", "800", "--products", "300", "--days",
 ROWS, ROUNDS = 10_000_000, 5
 REPEATED = {"sales_ledger": ("entry_key", "business_date"), "fact_orders": (None, "date_key")}
 QUESTIONS = (
-    "net_sales",
+    "net_sales?by=base_currency",
     "net_sales?by=store&grain=month",
-    "net_sales?by=category",
+    "net_sales?by=category&by=base_currency",
     "orders?grain=day",
-    "average_order_value?grain=month",
-    "returns?by=country",
-    "gross_margin?grain=month",
+    "average_order_value?by=base_currency&grain=month",
+    "returns?by=country&by=base_currency",
+    "gross_margin?by=base_currency&grain=month",
 )
-SLOW_QUESTIONS = ("gross_margin?by=category&grain=month",)
+SLOW_QUESTIONS = ("gross_margin?by=category&by=base_currency&grain=month",)
 COMMAND = ("metrics", "query", "net_sales", "--by", "store", "--grain", "month", "--json")
 
 
@@ -79,15 +79,15 @@ def ask(folder: Path, *, rows: int = ROWS, rounds: int = ROUNDS) -> Asked:
     shop = _Shop(folder)
     shop.release()
     with shop.served() as address:
-        once = _sum(address)
+        once = _sums(address)
     copies, asked = shop.repeat(rows), Asked()
     asked.rows = shop.rows("sales_ledger")
     for turn in range(rounds):
         with shop.served() as address:
             began = time.perf_counter()
-            total = _sum(address)
+            total = _sums(address)
             asked.first.append(time.perf_counter() - began)
-            if total != once * copies:
+            if total != {currency: value * copies for currency, value in once.items()}:
                 raise SumsDiffer(f"{total}, not {copies} times {once}")
             for question in itertools.chain(QUESTIONS, SLOW_QUESTIONS):
                 # a last day of its own, so that no answer was computed before
@@ -149,8 +149,10 @@ class _Shop:
             yield until_answered(process, port)
 
 
-def _sum(address: str) -> Decimal:
-    return Decimal(_get(address, "net_sales")["items"][0]["net_sales"])
+def _sums(address: str) -> Mapping[str, Decimal]:
+    """Net sales by currency."""
+    items = _get(address, "net_sales?by=base_currency")["items"]
+    return {item["base_currency"]: Decimal(item["net_sales"]) for item in items}
 
 
 def _seconds(address: str, path: str) -> float:

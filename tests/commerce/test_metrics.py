@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from penstock.errors import UsageError
 from penstock.metrics.answers import Answers
 from penstock.metrics.metric import Metrics
 from penstock.metrics.request import MetricRequest
@@ -170,7 +171,16 @@ def test_a_ratio_can_be_cut_by_what_both_its_parts_have(shop: Shop, metric: str)
 
 def test_what_is_no_product_is_in_no_category(shop: Shop) -> None:
     for metric in ("gross_sales", "net_sales", "cost_of_goods", "gross_profit"):
-        assert ("none",) not in shop.ask(metric, "category")
+        assert "none" not in {category for category, _ in shop.ask(metric, "category", "base_currency")}
+
+
+def test_money_of_different_currencies_is_never_added_up(shop: Shop) -> None:
+    of_money = {name for name, one in shop.metrics.metrics.items() if "currency" in one.unit} | {"gross_margin"}
+
+    assert {name for name, one in shop.metrics.metrics.items() if one.unit_dimension is not None} == of_money
+    for name in of_money - {"lifetime_value_90", "lifetime_value_365"}:  # nobody is so old in this shop
+        with pytest.raises(UsageError, match="found EUR, GBP, USD"):
+            shop.ask(name, grain="year")
 
 
 @pytest.mark.parametrize(

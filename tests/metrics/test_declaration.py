@@ -93,3 +93,15 @@ def test_periods_that_follow_from_shorter_ones_are_those_that_metricflow_compile
     assert {name: one.templates for name, one in compiled.items()} == {
         name: one.templates for name, one in metrics.metrics.items()
     }
+
+
+def test_the_dimension_of_the_unit_is_one_of_the_metric(manifest: str) -> None:
+    declared = only(manifest, "fees")
+    meta = declared["metrics"][0]["config"]["meta"]
+    meta["unit_dimension"] = "branch"
+    assert compile_metrics(json.dumps(declared)).metrics["fees"].unit_dimension == "loan__branch"
+    meta["unit_dimension"] = "currency"
+    (problem,) = problems(declared)
+    assert "does not have the dimension that tells its unit" in problem
+    assert "found currency" in problem
+    assert "loan__branch" in problem

@@ -5,15 +5,18 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
 import duckdb
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lending import DAYS, FIRST_DAY, Loan, database
 
+from penstock.errors import UsageError
 from penstock.metrics.metric import Metrics
 from penstock.metrics.query import query_metric
 from penstock.metrics.request import MetricRequest
@@ -118,3 +121,41 @@ def test_sums_of_decimals_are_decimals_and_counts_are_whole(metrics: Metrics) ->
 def test_rows_that_join_to_nobody_stay(metrics: Metrics) -> None:
     loans = [Loan(1, None, FIRST_DAY, None, False, Decimal(1)), Loan(2, 99, FIRST_DAY, None, False, Decimal(2))]
     assert answer(loans, metrics, MetricRequest("fees", by=("member__town",))) == [(None, Decimal(3))]
+
+
+def by_unit(metrics: Metrics) -> Metrics:
+    """The same, but the branch tells what a fee is counted in."""
+    return Metrics("", {"fees": replace(metrics.metrics["fees"], unit_dimension="loan__branch")})
+
+
+@settings(max_examples=40)
+@given(MANY)
+def test_values_of_different_units_are_never_put_together(metrics: Metrics, loans: list[Loan]) -> None:
+    sums = [
+        (when, branch, sum(loan.fee for loan in group))
+        for (when, branch), group in grouped(loans, lambda loan: (month(loan.lent_on), loan.branch))
+    ]
+    meant = [(when, branch) for when, branch, fees in sums if branch is not None or fees != 0]
+    request = MetricRequest("fees", grain="month")
+
+    if len({when for when, _ in meant}) < len(meant):
+        with pytest.raises(UsageError, match="in different units"):
+            answer(loans, by_unit(metrics), request)
+    else:
+        assert answer(loans, by_unit(metrics), request) == answer(loans, metrics, request)
+
+
+def test_units_apart_are_answered_and_units_together_are_told_with_what_to_do(metrics: Metrics) -> None:
+    loans = [
+        Loan(1, 1, FIRST_DAY, "north", False, Decimal(2)),
+        Loan(2, 1, FIRST_DAY, "south", True, Decimal(3)),
+    ]
+    declared = by_unit(metrics)
+
+    assert answer(loans, declared, MetricRequest("fees", by=("branch",))) == [("north", 2), ("south", 3)]
+    assert answer(loans, declared, MetricRequest("fees", by=("is_return",))) == [(False, 2), (True, 3)]
+    assert answer(loans, declared, MetricRequest("fees", where="branch = 'south'")) == [(3,)]
+    with pytest.raises(UsageError) as raised:
+        answer(loans, declared, MetricRequest("fees"))
+    assert "found north, south" in str(raised.value)
+    assert "Ask by `branch` too" in str(raised.value)

@@ -41,6 +41,7 @@ class Meaning:
     owner: str
     final_after_days: int
     type: str | None
+    unit_dimension: str | None
     problems: tuple[DeclarationError, ...]
 
     def metric(self, dimensions: Sequence[Dimension], templates: Mapping[str, str]) -> Metric:
@@ -55,7 +56,19 @@ class Meaning:
             type=self.type,
             dimensions=tuple(dimensions),
             templates=templates,
+            unit_dimension=None if self.unit_dimension is None else self._dimension_of_unit(dimensions),
         )
+
+    def _dimension_of_unit(self, dimensions: Sequence[Dimension]) -> str:
+        fitting = [one.name for one in dimensions if self.unit_dimension in (one.name, one.short)]
+        if len(fitting) != 1:
+            raise DeclarationError(
+                f"The metric `{self.name}` does not have the dimension that tells its unit",
+                expected="the name of one of its dimensions under config: meta: unit_dimension",
+                found=str(self.unit_dimension) if not fitting else " and ".join(fitting),
+                remedy=f"Name one of {', '.join(one.name for one in dimensions) or 'none'}.",
+            )
+        return fitting[0]
 
 
 def meaning_of(metric: Mapping[str, Any]) -> Meaning:
@@ -85,6 +98,7 @@ def meaning_of(metric: Mapping[str, Any]) -> Meaning:
         owner=str(meta.get("owner")),
         final_after_days=days if isinstance(days, int) else 0,
         type=None if meta.get("type") is None else str(meta["type"]),
+        unit_dimension=None if meta.get("unit_dimension") is None else str(meta["unit_dimension"]),
         problems=tuple(
             DeclarationError(f"The metric `{name}` lacks {what}", remedy="Say it where the metric is declared.")
             for what in missing

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import duckdb
 import pyarrow as pa
-from sqlglot import exp
+from sqlglot import exp, parse_one
 
 from penstock.errors import DeclarationError, UsageError
 from penstock.metrics.by_day import sum_days_first
@@ -18,6 +18,13 @@ from penstock.metrics.metric import TIME, Dimension, DimensionKind, Grain, Metri
 from penstock.metrics.request import MetricRequest, find_dimension, find_grain, find_metric, widened
 from penstock.metrics.specialise import specialise
 from penstock.metrics.template import parse, text
+
+_MIXED = "Values of different units: "  # how an answer that would put them together begins to fail
+_ONE_UNIT = """
+    CASE WHEN count(*) FILTER (WHERE NOT $unit IS NULL OR $value <> 0) > 1
+    THEN error($mixed || string_agg(DISTINCT coalesce($unit::text, 'unknown'), ', ' ORDER BY coalesce($unit::text, 'unknown')))
+    ELSE coalesce(any_value($value) FILTER (WHERE NOT $unit IS NULL OR $value <> 0), any_value($value)) END
+"""
 
 
 @dataclass(frozen=True)
@@ -40,11 +47,22 @@ def query_metric(connection: duckdb.DuckDBPyConnection, metrics: Metrics, reques
     try:
         return cursor.sql(statement.sql, params=dict(statement.values)).to_arrow_table()
     except (duckdb.BinderException, duckdb.ConversionException, duckdb.InvalidInputException) as error:
-        raise UsageError(
-            f"The metric `{request.metric}` cannot be asked so", found=str(error).splitlines()[0], where=request.where
-        ) from error
+        raise _refusal(metrics.metrics[request.metric], request, str(error).splitlines()[0]) from error
     finally:
         cursor.close()
+
+
+def _refusal(metric: Metric, request: MetricRequest, reason: str) -> UsageError:
+    _, mixed, units = reason.partition(_MIXED)
+    if not mixed:
+        return UsageError(f"The metric `{metric.name}` cannot be asked so", found=reason, where=request.where)
+    dimension = next(one for one in metric.dimensions if one.name == metric.unit_dimension)
+    return UsageError(
+        f"Values of the metric `{metric.name}` in different units are never put together",
+        expected=f"one value of `{dimension.short}` in every row of the answer",
+        found=units,
+        remedy=f"Ask by `{dimension.short}` too, or for one of its values alone (`{dimension.short} = ...`).",
+    )
 
 
 def check_metrics(connection: duckdb.DuckDBPyConnection, metrics: Metrics) -> None:
@@ -75,17 +93,21 @@ def statement_of(metrics: Metrics, request: MetricRequest) -> Statement:
     by = tuple((asked, find_dimension(metric, asked)) for asked in request.by)
     _check_different(by, grain, metric)
     condition = None if request.where is None else read_condition(request.where, metric)
+    asked_by = {dimension.name for _, dimension in by}
+    unit = None if metric.unit_dimension in asked_by else metric.unit_dimension
     tree = specialise(
         _tree(metric.templates["" if grain is None else grain]),
         dimensions=[dimension.name for dimension in metric.dimensions],
-        by={dimension.name for _, dimension in by},
+        by=asked_by if unit is None else asked_by | {unit},
         filtered=frozenset() if condition is None else condition.dimensions,
         condition=None if condition is None else condition.over,
         in_range=_Range(*widened(grain, request.first, request.last)),
     )
     if all(dimension.kind is not DimensionKind.ENTITY for _, dimension in by):  # of entities there may be a row a day
         sum_days_first(tree)
-    return Statement(text(_presented(tree, metric, grain, by)), {} if condition is None else _used(tree, condition))
+    return Statement(
+        text(_presented(tree, metric, grain, by, unit)), {} if condition is None else _used(tree, condition)
+    )
 
 
 @lru_cache(maxsize=512)
@@ -141,9 +163,12 @@ def _date(day: date) -> exp.Expr:
 
 
 def _presented(
-    tree: exp.Select, metric: Metric, grain: Grain | None, by: tuple[tuple[str, Dimension], ...]
+    tree: exp.Select, metric: Metric, grain: Grain | None, by: tuple[tuple[str, Dimension], ...], unit: str | None
 ) -> exp.Select:
-    """The statement's columns under the asker's names and in an order that is always the same."""
+    """The statement's columns under the asker's names and in an order that is always the same.
+
+    With `unit` the statement has a row for each unit of what is one row of the answer.
+    """
     columns: list[exp.Expr] = []
     if grain is not None:
         columns.append(_named(_as_day(exp.column(f"{TIME}__{grain}", quoted=True)), str(grain)))
@@ -151,6 +176,8 @@ def _presented(
         column: exp.Expr = exp.column(dimension.name, quoted=True)
         columns.append(_named(_as_day(column) if dimension.kind is DimensionKind.TIME else column, asked))
     value: exp.Expr = exp.column(metric.name, quoted=True)
+    if unit is not None:
+        value = _of_one_unit(value, exp.column(unit, quoted=True))
     if metric.type is not None:
         value = exp.cast(value, metric.type, dialect="duckdb")
     columns.append(_named(value, metric.name))
@@ -158,7 +185,16 @@ def _presented(
         exp.Ordered(this=exp.Literal.number(place), nulls_first=False, desc=False) for place in range(1, len(columns))
     ]
     answer = exp.select(*columns).from_(exp.Subquery(this=tree, alias=exp.to_identifier("answer")))
+    if unit is not None and keys:
+        answer = answer.group_by(*(exp.Literal.number(place) for place in range(1, len(columns))))
     return answer.order_by(*keys) if keys else answer
+
+
+def _of_one_unit(value: exp.Expr, unit: exp.Expr) -> exp.Expr:
+    """The value of the only unit of a group, an error if there are several; nothing of no unit is none."""
+    tree = parse_one(_ONE_UNIT, dialect="duckdb")
+    given = {"value": value, "unit": unit, "mixed": exp.Literal.string(_MIXED)}
+    return tree.transform(lambda node: given[node.name].copy() if isinstance(node, exp.Placeholder) else node)
 
 
 def _as_day(column: exp.Expr) -> exp.Expr:
