@@ -49,20 +49,20 @@ class _Lane:
 
     def __init__(self, stop: Event) -> None:
         self._stop = stop
-        self._told: SimpleQueue[Callable[[], object] | Exception | None] = SimpleQueue()
+        self._told: SimpleQueue[Callable[[], object] | BaseException | None] = SimpleQueue()
 
     def go(self, work: Work) -> None:
-        ending: Exception | None = None
+        ending: BaseException | None = None
         try:
             if not self._stop.is_set():
                 work(self._tell)
-        except Exception as error:  # noqa: BLE001 (handed to the caller's thread, which raises it)
+        except BaseException as error:  # noqa: BLE001 (handed to the caller's thread, which raises it)
             ending = error
         self._told.put(ending)
 
     def drain(self) -> None:
         while (told := self._told.get()) is not None:
-            if isinstance(told, Exception):
+            if isinstance(told, BaseException):
                 raise told
             told()
 
