@@ -8,6 +8,7 @@ import pty
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -54,6 +55,23 @@ def test_a_line_is_not_broken_at_the_edge_of_a_terminal(library: Library) -> Non
     os.close(theirs)
     assert b"  read: 6," + b"long " * 40 + b"reader" in os.read(ours, 10_000)
     os.close(ours)
+
+
+def test_what_takes_long_is_told_at_a_terminal(library: Library) -> None:
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, **library.environment, "TERM": "xterm", "COLUMNS": "100"}
+    command = [PENSTOCK, "validate", *library.place]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=theirs, text=True) as validating:
+        os.close(theirs)
+        told = b""
+        with suppress(OSError):  # how Linux says that nobody has the other end any more
+            while part := os.read(ours, 10_000):
+                told += part
+        os.close(ours)
+        assert validating.stdout is not None
+        assert "is valid" in validating.stdout.read()
+    for step in ("compile the contracts", "read the models", "compile the metrics", "ask the checks"):
+        assert step in told.decode()
 
 
 @pytest.mark.parametrize("form", ["table", "csv", "json"])

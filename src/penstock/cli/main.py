@@ -67,9 +67,12 @@ def init(
 @app.command()
 def validate(project: Project = HERE, data_dir: Data = None, as_json: Json = False) -> None:
     """Check every declaration of the project; report all problems at once."""
+    from penstock.cli.progress import watch
     from penstock.runtime.validation import validate
 
-    show.valid(validate(project, data_dir), as_json=as_json)
+    with watch(quiet=as_json or not sys.stderr.isatty()) as watching:  # elsewhere a line is a problem
+        valid = validate(project, data_dir, watching)
+    show.valid(valid, as_json=as_json)
 
 
 @app.command()
