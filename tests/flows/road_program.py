@@ -62,8 +62,9 @@ def attempt(library: Library, number: int, mode: Mode) -> dict[str, Any]:
     return {"number": number, "mode": mode, "killed": killed, "stopped": stopped, "report": report, "after": after}
 
 
-def run(library: Library, disk: FaultyDisk) -> None:
-    world = replace(real_world(), disk=disk)
+def run(library: Library, disk: FaultyDisk, *, at_a_time: int = 1) -> None:
+    """One piece of work at a time, so that a point is the same in every run."""
+    world = replace(real_world(), disk=disk, at_a_time=at_a_time)
     with patch.object(installation, "real_world", lambda: world):
         library.run()
 

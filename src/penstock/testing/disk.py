@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from threading import RLock
 from typing import BinaryIO
 
 from typing_extensions import Buffer
@@ -61,7 +62,8 @@ class FaultyDisk(LocalDisk):
 
     Before and after each rename, removal and catalogue transaction there is a point too. At point
     `stop_at` it makes of the files what `mode` says and calls `stop`. `seen` gets every point first.
-    A written file is held back until it is closed, so that it can be torn in the middle.
+    A written file is held back until it is closed, so that it can be torn in the middle. Threads take turns at it: once
+    power is lost, none of them makes anything durable any more.
     """
 
     stop_at: int | None = None
@@ -72,43 +74,49 @@ class FaultyDisk(LocalDisk):
     _unsynced: set[str] = field(default_factory=set)
     _ahead: set[str] = field(default_factory=set)  # write-ahead logs that nobody syncs
     _removed: dict[str, str] = field(default_factory=dict)
+    _turn: RLock = field(default_factory=RLock, repr=False)
 
     def __post_init__(self) -> None:
         super().__init__()
 
     def create(self, path: str) -> BinaryIO:
-        super().create(path).close()
-        self._unsynced.add(path)
-        self._reach("created", path)
+        with self._turn:
+            super().create(path).close()
+            self._unsynced.add(path)
+            self._reach("created", path)
         return _TearableFile(path, lambda event: self._reach(event, path))
 
     def sync(self, *paths: str) -> None:
         for path in paths:
-            super().sync(path)
-            self._unsynced.discard(path)
-            self._reach("synced", path)
+            with self._turn:
+                super().sync(path)
+                self._unsynced.discard(path)
+                self._reach("synced", path)
 
     def rename(self, source: str, target: str) -> None:
-        self._reach("before rename", target)
-        super().rename(source, target)
-        self._unsynced.discard(source)
-        self._reach("after rename", target)
+        with self._turn:
+            self._reach("before rename", target)
+            super().rename(source, target)
+            self._unsynced.discard(source)
+            self._reach("after rename", target)
 
     def remove(self, path: str) -> None:
-        if not os.path.exists(path):
-            return
-        self._reach("before remove", path)
-        if self.mode is Mode.VANISH:
-            self._removed[path] = _copy(path)
-        super().remove(path)
-        self._unsynced.discard(path)
-        self._reach("after remove", path)
+        with self._turn:
+            if not os.path.exists(path):
+                return
+            self._reach("before remove", path)
+            if self.mode is Mode.VANISH:
+                self._removed[path] = _copy(path)
+            super().remove(path)
+            self._unsynced.discard(path)
+            self._reach("after remove", path)
 
     @contextmanager
     def transaction(self, name: str, *, synced: bool = True) -> Iterator[None]:
-        self._reach("before transaction", name)
-        if not synced:
-            self._ahead.add(f"{name}-wal")
+        with self._turn:
+            self._reach("before transaction", name)
+            if not synced:
+                self._ahead.add(f"{name}-wal")
         with super().transaction(name, synced=synced):
             yield
         self._reach("after transaction", name)
@@ -130,14 +138,15 @@ class FaultyDisk(LocalDisk):
                 shutil.copyfile(copy, path)
 
     def _reach(self, event: str, path: str) -> None:
-        self._count += 1
-        point = Point(self._count, event, path)
-        if self.seen is not None:
-            self.seen(point)
-        if point.number == self.stop_at:
-            if self.mode is not Mode.KILL:
-                self.lose_power()
-            self.stop()
+        with self._turn:
+            self._count += 1
+            point = Point(self._count, event, path)
+            if self.seen is not None:
+                self.seen(point)
+            if point.number == self.stop_at:
+                if self.mode is not Mode.KILL:
+                    self.lose_power()
+                self.stop()
 
 
 class _TearableFile(io.BytesIO):
