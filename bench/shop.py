@@ -123,7 +123,7 @@ def deliveries() -> Any:
 def run(folder: Path) -> Outcome:
     reference, full = Shop(folder / "reference"), Shop(folder / "full")
     cost = run_process([sys.executable, SIMULATOR, folder / "million", *MILLION_ROWS])
-    made = cost.output.strip()
+    made = cost.output.strip().replace(f"{folder}/", "")
     print(f"  {made}", flush=True)
     reference.deliver()
     for extra in sorted(reference.inbox.iterdir()):
