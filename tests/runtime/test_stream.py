@@ -21,16 +21,7 @@ from penstock.runtime.topology_state import read_states
 from penstock.stream.runner import Limits
 from penstock.testing.world import manual_world
 from penstock.world import LocalDisk
-from tests.stream.lending import lending
-
-COUNT = """\
-  - name: counted
-    input: loans_typed
-    steps:
-      - running: {key: [member], value: fee, count: earlier}
-    outputs:
-      - {live: latest, key: [member], columns: [member, earlier]}
-"""
+from tests.stream.lending import COUNT, lending
 
 
 def test_what_a_topology_wrote_goes_after_its_retention_while_it_runs(tmp_path: Path) -> None:

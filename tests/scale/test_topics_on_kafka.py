@@ -17,17 +17,9 @@ from penstock.runtime.live_rows import live_rows
 from penstock.runtime.stream import stream
 from penstock.runtime.topics import append_lines, list_topics, peek, tail
 from penstock.world import SystemClock, real_world
-from tests.stream.lending import lending
+from tests.stream.lending import COUNT, lending
 
 pytestmark = pytest.mark.usefixtures("on_kafka")
-COUNT = """\
-  - name: counted
-    input: loans_typed
-    steps:
-      - running: {key: [member], value: fee, count: earlier}
-    outputs:
-      - {live: latest, key: [member], columns: [member, earlier]}
-"""
 
 
 @pytest.fixture

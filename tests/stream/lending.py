@@ -31,6 +31,14 @@ topics:
   - {name: loans_typed, dataset: loans, key: [member], time: lent, partitions: 2}
   - {name: loans_json, dataset: loans, key: [member], time: lent, format: json}
 """
+COUNT = """\
+  - name: counted
+    input: loans_typed
+    steps:
+      - running: {key: [member], value: fee, count: earlier}
+    outputs:
+      - {live: latest, key: [member], columns: [member, earlier]}
+"""
 
 
 def lending(root: Path, topologies: str = "") -> Project:

@@ -52,10 +52,10 @@ class Metric:
     """One declared metric.
 
     `unit` says what a value of 1 is; where that differs, `unit_dimension` is the dimension that tells it (such as a
-    currency), and values of different units are never put together. A day's value is final `final_after_days` days after it; until then it may
-    change. `type` is a DuckDB type the result is cast to, None to leave it as computed: sums and counts are exact,
-    ratios are DOUBLE. `templates` holds the SQL for every grain that the metric can be asked at; the key "" is
-    without time. See `template` for what is in the SQL.
+    currency), and values of different units are never put together. A day's value is final `final_after_days` days
+    after it; until then it may change. `type` is a DuckDB type the result is cast to, None to leave it as computed:
+    sums and counts are exact, ratios are DOUBLE. `templates` holds the SQL for every grain that the metric can be asked
+    at; the key "" is without time. See `template` for what is in the SQL.
     """
 
     name: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import duckdb
 import pyarrow as pa
@@ -22,7 +22,9 @@ from penstock.metrics.template import parse, text
 _MIXED = "Values of different units: "  # how an answer that would put them together begins to fail
 _ONE_UNIT = """
     CASE WHEN count(*) FILTER (WHERE NOT $unit IS NULL OR $value <> 0) > 1
-    THEN error($mixed || string_agg(DISTINCT coalesce($unit::text, 'unknown'), ', ' ORDER BY coalesce($unit::text, 'unknown')))
+    THEN error($mixed || string_agg(
+        DISTINCT coalesce($unit::text, 'unknown'), ', ' ORDER BY coalesce($unit::text, 'unknown')
+    ))
     ELSE coalesce(any_value($value) FILTER (WHERE NOT $unit IS NULL OR $value <> 0), any_value($value)) END
 """
 
@@ -192,9 +194,13 @@ def _presented(
 
 def _of_one_unit(value: exp.Expr, unit: exp.Expr) -> exp.Expr:
     """The value of the only unit of a group, an error if there are several; nothing of no unit is none."""
-    tree = parse_one(_ONE_UNIT, dialect="duckdb")
     given = {"value": value, "unit": unit, "mixed": exp.Literal.string(_MIXED)}
-    return tree.transform(lambda node: given[node.name].copy() if isinstance(node, exp.Placeholder) else node)
+    return _one_unit().transform(lambda node: given[node.name].copy() if isinstance(node, exp.Placeholder) else node)
+
+
+@cache
+def _one_unit() -> exp.Expr:
+    return parse_one(_ONE_UNIT, dialect="duckdb")
 
 
 def _as_day(column: exp.Expr) -> exp.Expr:

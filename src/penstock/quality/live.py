@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import duckdb
-import sqlglot
-from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from penstock.quality.query import relations
 from penstock.quality.result import Status
 from penstock.quality.rule import Outcome
 from penstock.spec.project import Check
+from penstock.sql.tables import tables_of
 
 LIVE = "live"
 
@@ -17,11 +17,12 @@ LIVE = "live"
 def live_named(check: Check) -> tuple[str, ...]:
     """The live tables that the queries of a check read, by name; none where they cannot be parsed."""
     try:
-        trees = [sqlglot.parse_one(sql, dialect="duckdb") for sql in (check.sql, check.against) if sql is not None]
-    except sqlglot.errors.SqlglotError:
+        tables = {table for sql in (check.sql, check.against) if sql is not None for table in tables_of(sql)}
+    except SqlglotError:
         return ()
-    tables = (table for tree in trees for table in tree.find_all(exp.Table))
-    return tuple(sorted({table.name for table in tables if table.db.lower() == LIVE}))
+    return tuple(
+        sorted({name for layer, _, name in (table.partition(".") for table in tables) if layer.lower() == LIVE})
+    )
 
 
 def missing_live(check: Check, connection: duckdb.DuckDBPyConnection) -> Outcome | None:

@@ -37,8 +37,8 @@ def personal_read(
     project: Project, queries: Iterable[str], gold: Mapping[str, Iterable[str]], *, catalogue: str = ""
 ) -> frozenset[str]:
     """Names, in lower case, of personal columns of the tables that queries read: a name may be personal in one table
-    and not in another. `gold` tells them of models. Where any table is another one, all that `personal_columns` and `gold` know. Tables may be
-    written with `catalogue`.
+    and not in another. `gold` tells them of models. Where any table is another one, all that `personal_columns` and
+    `gold` know. Tables may be written with `catalogue`.
     """
     read = [table for sql in queries for table in _tables(sql, catalogue)]
     known = [_personal_of(project, layer, name, gold) for layer, name in read]

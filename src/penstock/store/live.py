@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 from penstock.checkpoint import Checkpointer, take_over
 from penstock.errors import DiskFull, StorageError
+from penstock.sorting import stable_order
 from penstock.world import Disk
 
 DELETED = "_deleted"  # of a change: the row of this key is there no longer
@@ -141,7 +142,7 @@ def latest(changes: pa.Table, key: Sequence[str]) -> pa.Table:
         return changes
     words = _words(changes, key)
     if words is not None:
-        order = _stable_order(words)
+        order = stable_order(words)
         ordered = words[order]
         return changes.take(pa.array(order[np.append(ordered[1:] != ordered[:-1], True)]))
     changes = changes.take(pc.sort_indices(changes, [(name, "ascending") for name in key]))  # a stable sort
@@ -169,15 +170,6 @@ def _words(changes: pa.Table, key: Sequence[str]) -> np.ndarray | None:
             return None
         words = words * len(ranks) + ranks[found.indices.to_numpy()]
     return words
-
-
-def _stable_order(words: np.ndarray) -> np.ndarray:
-    """The rows by word, ties as they came: where they fit, one plain sort of word and row together."""
-    bits = len(words).bit_length()
-    if bits + int(words.max()).bit_length() > 62:
-        return np.argsort(words, kind="stable")
-    ordered: np.ndarray = np.sort((words << bits) | np.arange(len(words))) & ((1 << bits) - 1)
-    return ordered
 
 
 _COUNTED = (pa.types.is_string, pa.types.is_integer, pa.types.is_timestamp, pa.types.is_date)  # equal alike everywhere

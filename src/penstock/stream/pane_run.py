@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from penstock.sorting import stable_order
 from penstock.stream.folding import Ranges, counted
-from penstock.stream.segment import stable_order
 from penstock.stream.word_index import Ints, Rows
 
 _NEAR = 20  # bits

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from penstock.sorting import stable_order
 from penstock.stream.word_index import Ints, Rows
 
 
@@ -47,12 +48,3 @@ class Segments:
         distinct, ranks = np.unique(values, return_inverse=True)
         step = self.first * len(distinct)  # a key that comes after another begins above it
         return distinct[np.maximum.accumulate(ranks + step) - step]
-
-
-def stable_order(slots: Ints) -> Rows:
-    """The rows by slot (-1 or more), ties as they came: where they fit, one plain sort of slot and row in one word."""
-    bits = len(slots).bit_length()
-    if bits + int(slots.max(initial=0)).bit_length() > 62:
-        return np.argsort(slots, kind="stable")
-    packed = np.sort((slots << bits) | np.arange(len(slots)))
-    return packed & ((1 << bits) - 1)

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock.sorting import stable_order
 from penstock.stream.folding import Folding, Ranges, counted
 from penstock.stream.key_index import KeyIndex
-from penstock.stream.segment import stable_order
 from penstock.stream.word_index import Ints, Keys, WordIndex, grown
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock.sorting import stable_order
 from penstock.spec.stream import FINAL, VERSION, WINDOW_END, WINDOW_START, Window
 from penstock.stream.cell_index import CellIndex
 from penstock.stream.cells import Cells
@@ -15,7 +16,7 @@ from penstock.stream.folding import Folding, Ranges, ranged
 from penstock.stream.number import Flags, one_array
 from penstock.stream.pane_run import PaneRun, near
 from penstock.stream.schema import DELETED, INSTANT, window_schema
-from penstock.stream.segment import Segments, stable_order
+from penstock.stream.segment import Segments
 from penstock.stream.stage import Frozen, Moment, Produced
 from penstock.stream.word_index import Ints
 
