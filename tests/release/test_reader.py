@@ -38,6 +38,15 @@ def test_a_reader_never_sees_a_torn_release(house: House):
         assert reader.connection.execute("SELECT a.n, b.n FROM gold.a, gold.b").fetchall() == [(2, 2)]
 
 
+def test_a_reader_of_some_tables_sees_no_other(house: House):
+    house.silver("s", [1])
+    house.silver("t", [1])
+    house.release(model("a", [1], shown_in="vault"), model("b", [1]))
+    with open_reader(house.root, house.world, only=["vault.a", "silver.s", "gold.none"]) as reader:
+        assert set(reader.tables) == {"vault.a", "silver.s"}
+        assert reader.connection.execute("SELECT n FROM vault.a").fetchall() == [(1,)]
+
+
 def test_a_reader_keeps_its_release_to_the_end_whatever_upkeep_does(house: House):
     house.release(model("a", [1]))
     with open_reader(house.root, house.world) as reader:

@@ -31,7 +31,7 @@ def describe(installation: Installation, table: str) -> pa.Schema | None:
         return None
     from penstock.release.reader import open_reader
 
-    with open_reader(installation.place.root, installation.world) as reader:
+    with open_reader(installation.place.root, installation.world, only=[table]) as reader:
         if table not in reader.tables:
             return None
         schema: pa.Schema = reader.connection.sql(f"SELECT * FROM {table} LIMIT 0").to_arrow_table().schema

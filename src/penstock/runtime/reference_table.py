@@ -22,17 +22,19 @@ def newest_release(installation: Installation) -> int:
 def read_reference(
     installation: Installation, table: str, columns: tuple[str, ...], *, release: int | None = None
 ) -> Reference:
-    """The columns of `layer.name` at a release, by default the latest; silver as it is now while there is none, and no
+    """The columns of `layer.name` at a release, by default the newest; silver as it is now while there is none, and no
     rows before the first run. UsageError when there is no such release any more."""
     from penstock.release.reader import open_reader
 
+    number = newest_release(installation) if release is None else release
     if installation.place.exists:
-        with open_reader(installation.place.root, installation.world, release=release or None) as reader:
+        root, world = installation.place.root, installation.world
+        with open_reader(root, world, release=number or None, only=[table]) as reader:
             if table in reader.tables:
                 layer, _, name = table.partition(".")
                 listed = ", ".join(map(quote, columns))
                 rows = reader.connection.sql(f"SELECT {listed} FROM {quote(layer)}.{quote(name)}").to_arrow_table()
-                return Reference(UNRELEASED if reader.release is None else reader.release.number, rows)
+                return Reference(number, rows)
     known = describe(installation, table)
     fields = [pa.field(name, pa.string() if known is None else known.field(name).type) for name in columns]
-    return Reference(UNRELEASED, pa.schema(fields).empty_table())
+    return Reference(number, pa.schema(fields).empty_table())
