@@ -220,3 +220,25 @@ def test_a_replay_takes_the_same_decisions(
     live = {topic: desk.rows(topic) for topic in ("scored", "hourly", "halfly", "visited", "watch.late")}
 
     assert desk.replayed(live) == live
+
+
+@pytest.mark.parametrize("restart_every", [1, 100])
+def test_windows_that_end_together_are_all_final_though_nothing_comes_any_more(restart_every: int) -> None:
+    desk, count = Desk(PROJECT, "watch"), 1300
+    desk.clock.sleep(MINUTES)
+    desk.lend([loan(number, f"m{number}", at=number / 100) for number in range(count)])
+    rounds = []
+    for days in (0, 1):
+        desk.clock.sleep(days * 24 * 60 * MINUTES)
+        unfinished = True
+        while unfinished:
+            with desk.running() as runner:
+                taken = [runner.turn() for _ in range(restart_every)]
+            unfinished = taken[-1] is not None
+            rounds += [one for one in taken if one is not None]
+
+    finals = [row["member"] for row in desk.rows("hourly") if row["final"]]
+    assert sorted(finals) == sorted(f"m{number}" for number in range(count))
+    assert len(rounds) == 1 + 3
+    live = {topic: desk.rows(topic) for topic in ("hourly", "halfly", "visited")}
+    assert desk.replayed(live) == live

@@ -241,6 +241,31 @@ def test_a_restart_from_snapshot_and_deltas_goes_on_as_if_nothing_had_been(windo
     holds()
 
 
+def test_windows_that_end_at_once_are_final_one_part_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the cut and the restarts, every window becomes final once, in one order, no round with more than it may,
+    and each is what lists hold."""
+    monkeypatch.setattr("penstock.stream.window._AT_LEAST", 2)
+
+    @settings(max_examples=40)
+    @given(st.lists(ROW.map(lambda row: {**row, "member": row["title"]}), max_size=25), CUTS)
+    def holds(rows: list[Row], cuts: list[int]) -> None:
+        steady, restarted = (Clocked(WindowStage(TUMBLING, SCHEMA, "at")) for _ in range(2))
+        snapshot, deltas = restarted.stage.snapshot()(), list[bytes]()
+        for batch in [*recut(rows, cuts), *[list[Row]()] * 20]:
+            told = steady.take(batch, until=None if batch else 200)
+            assert len([one for one in told if one["final"]]) <= len(batch) + 2
+            assert repr(restarted.take(batch, until=None if batch else 200)) == repr(told)
+            deltas.append(restarted.stage.delta())
+            restarted.stage = WindowStage(TUMBLING, SCHEMA, "at")
+            restarted.stage.restore(snapshot, tuple(deltas))
+        assert close(by_window(steady.finals), oracle(rows, TUMBLING))
+        assert len(steady.finals) == len(oracle(rows, TUMBLING))
+        assert [one["window_end"] for one in steady.finals] == sorted(one["window_end"] for one in steady.finals)
+        assert steady.stage.size() == 0
+
+    holds()
+
+
 def row(seconds: float, member: str = "ada", **values: Any) -> Row:
     return {"at": START + timedelta(seconds=seconds), "member": member, "fee": Decimal(1), **values}
 

@@ -44,11 +44,14 @@ class Came:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a round made: rows by topic, and what became of every row that came in."""
+    """What a round made: rows by topic, and what became of every row that came in. `made`: whether a step that
+    remembers made rows, be it that no topic takes them; `more`: whether one will in the next round, though none come."""
 
     outputs: Mapping[str, pa.Table]
     counts: Counts
     late: int
+    made: bool = False
+    more: bool = False
 
 
 @dataclass
@@ -95,6 +98,7 @@ class Pipeline:
     def process(self, came: Came, moment: Moment) -> Outcome:
         """Take what came in through the graph."""
         rows, late = dict(came.rows), [LATE_SCHEMA.empty_table()]
+        made = more = False
         for one in self._computed:
             node = one.node
             if isinstance(node.does, Intake):
@@ -108,12 +112,13 @@ class Pipeline:
                 continue
             produced = self.stages[node.name].process(inputs, moment)
             rows[node.name] = produced.rows
+            made, more = made or produced.rows.num_rows > 0, more or produced.more
             if produced.late is not None and produced.late.num_rows:
                 late.append(_late_rows(node.name, produced.late, moment))
         outputs = {sink.output.topic: self._selected(sink, rows[sink.reads]) for sink in self.graph.sinks}
         outputs[self.graph.rejected] = came.rejected
         outputs[self.graph.late] = pa.concat_tables(late)
-        return Outcome(outputs, came.counts, outputs[self.graph.late].num_rows)
+        return Outcome(outputs, came.counts, outputs[self.graph.late].num_rows, made, more)
 
     def delta(self, facts: Mapping[str, object]) -> bytes:
         return pack({name: stage.delta() for name, stage in self._keyed()}, facts)

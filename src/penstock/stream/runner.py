@@ -76,6 +76,7 @@ class Runner:
         self._looked: float | None = None  # when the version of the tables was asked for, by the stopwatch
         self._version: int | None = None
         self._prepared: Future[tuple[Prepared, int]] | None = None  # and its size
+        self._more = True  # whether a round may make rows though none come: at first nobody knows
 
     def resume(self, *, adopt: bool = False) -> None:
         """Go to where the last commit left everything.
@@ -113,10 +114,12 @@ class Runner:
         progress = advanced(
             self._progress, self.graph.topology.time, self._events(came, now), now, behind=self._behind(positions)
         )
-        if not chunks and progress.watermark < self._progress.watermark + MICROS_PER_TICK:
+        ticks = progress.watermark >= self._progress.watermark + MICROS_PER_TICK
+        if not chunks and not ticks and not self._more:
             return None
         outcome = self.pipeline.process(came, Moment(now, self._progress.watermark, progress.watermark))
-        if not chunks and not any(rows.num_rows for rows in outcome.outputs.values()):
+        self._more = outcome.more
+        if not chunks and not outcome.made:
             self._progress = progress  # nothing came of it: the next commit tells of it
             return None
         return self._commit(ranges, outcome, positions, progress, now)

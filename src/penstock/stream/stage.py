@@ -26,10 +26,12 @@ class Moment:
 
 @dataclass(frozen=True)
 class Produced:
-    """`rows` in the order in which they were made. `late` are rows of the input that lie behind the watermark."""
+    """`rows` in the order in which they were made. `late` are rows of the input that lie behind the watermark. `more`:
+    the next round makes rows, though none come."""
 
     rows: pa.Table
     late: pa.Table | None = None
+    more: bool = False
 
 
 class Stage(Protocol):

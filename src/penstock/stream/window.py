@@ -21,6 +21,8 @@ from penstock.stream.stage import Frozen, Moment, Produced
 from penstock.stream.word_index import Ints
 
 NEVER = np.iinfo(np.int64).max
+_AT_LEAST = 500  # windows that end at once and are told of as final in one round, besides one for each row that came
+_NONE = np.zeros(0, dtype=np.int64)
 
 
 class WindowStage:
@@ -30,6 +32,10 @@ class WindowStage:
     ends with its pane is told of at once, all of them when they are final. `version` is the number of rows in the
     window, one more when it is final, so it grows and does not depend on batches. A row is late when all windows that
     it would be in are final, or when it has no time; nothing is ever told of a final window again.
+
+    A million tumbling windows may end at one moment. They are told of as final over several rounds, so that the rows
+    of none wait for all of them: more in each than can begin in it. Those that are left are what the state still holds
+    behind the watermark.
     """
 
     def __init__(self, window: Window, rows: pa.Schema, time: str) -> None:
@@ -43,6 +49,7 @@ class WindowStage:
         self._cells = Cells(self.window, self._rows)
         self._index = CellIndex()
         self._oldest = NEVER
+        self._ended, self._ended_until = _NONE, -NEVER  # cells that are to be told of as final, those of which panes
 
     def process(self, inputs: tuple[pa.Table, ...], moment: Moment) -> Produced:
         rows, times, late = timely(inputs[0], self._time)
@@ -52,9 +59,12 @@ class WindowStage:
             late = pa.concat_tables([late, rows.filter(pa.array(behind))])
             rows, times, panes = rows.filter(pa.array(~behind)), times[~behind], panes[~behind]
         changed = self._fold(rows, times, panes, moment) if rows.num_rows else np.zeros(0, dtype=np.int64)
-        made = self._told(changed, moment)
-        self._drop(moment.after)
-        return Produced(made, late if late.num_rows else None)
+        if self._panes == 1:
+            made, more = self._told_in_parts(changed, moment, inputs[0].num_rows + _AT_LEAST)
+        else:
+            made, more = self._told(changed, moment), False
+            self._drop(moment.after)
+        return Produced(made, late if late.num_rows else None, more)
 
     def _fold(self, rows: pa.Table, times: Ints, panes: Ints, moment: Moment) -> Ints:
         keys = self._cells.keys_of(rows, moment.keys)
@@ -73,23 +83,43 @@ class WindowStage:
         self._oldest = min(self._oldest, int(panes.min()))
         return folding.cells
 
+    def _open(self, changed: Ints, moment: Moment) -> Ints:
+        """Those of the cells that end with a window that stays open."""
+        panes = self._cells.start[changed]
+        return changed[(panes + 1) * self._slide > max(moment.after, moment.before)]
+
     def _told(self, changed: Ints, moment: Moment) -> pa.Table:
         """Of the windows that end with a pane that changed those that stay open; then those whose end lies beyond the
         watermark before, and not beyond the one after: they are final."""
-        panes = self._cells.start[changed]
-        changed = changed[(panes + 1) * self._slide > max(moment.after, moment.before)]
+        changed = self._open(changed, moment)
         first, last = moment.before // self._slide, moment.after // self._slide - 1  # panes that they end with
         if self._oldest > last:
             last = first - 1
         if len(changed) == 0 and first > last:
             return self.schema.empty_table()
-        found = self._single(changed, first, last) if self._panes == 1 else self._overlapping(changed, first, last)
-        return self._rows_of(*found)
+        return self._rows_of(*self._overlapping(changed, first, last))
 
-    def _single(self, changed: Ints, first: int, last: int) -> tuple[Ranges, Ints, int]:
-        """Windows of one pane, the panes that they end with, and how many of them stay open."""
-        cells = np.concatenate([changed, self._between(first, last)])
-        return Ranges.single(cells), self._cells.start[cells], len(changed)
+    def _told_in_parts(self, changed: Ints, moment: Moment, most: int) -> tuple[pa.Table, bool]:
+        """The same of windows of one pane; of those that are final so many, the oldest first, and whether others are
+        left. They are forgotten when they have been told of."""
+        changed = self._open(changed, moment)
+        self._look_for_ended(moment.after // self._slide - 1)
+        final, self._ended = self._ended[:most], self._ended[most:]
+        cells = np.concatenate([changed, final])
+        made = self._rows_of(Ranges.single(cells), self._cells.start[cells], len(changed))
+        if len(final):
+            self._cells.drop(final)
+            if len(self._ended) == 0:
+                self._look_for_oldest()
+        return made, len(self._ended) > 0
+
+    def _look_for_ended(self, last: int) -> None:
+        """The cells of panes up to `last` that are still there, by pane and as they came."""
+        if last > self._ended_until and self._oldest <= last:
+            cells = self._between(self._oldest, last)
+            panes = self._cells.start[cells]
+            self._ended = cells if panes.min() == panes.max() else cells[np.argsort(panes, kind="stable")]
+        self._ended_until = max(last, self._ended_until)
 
     def _overlapping(self, changed: Ints, first: int, last: int) -> tuple[Ranges, Ints, int]:
         """The same of windows of several panes; the cells that both kinds are made of are put together once."""
@@ -129,10 +159,13 @@ class WindowStage:
         if self._oldest > last:
             return
         here = self._cells.here
-        panes = self._cells.start[here]
-        self._cells.drop(here[panes <= last])
-        kept = panes[panes > last]
-        self._oldest = int(kept.min()) if len(kept) else NEVER
+        self._cells.drop(here[self._cells.start[here] <= last])
+        self._look_for_oldest()
+
+    def _look_for_oldest(self) -> None:
+        """After cells were dropped."""
+        panes = self._cells.start[self._cells.here]
+        self._oldest = int(panes.min()) if len(panes) else NEVER
         if self._cells.tidy():
             self._number()
 
@@ -152,8 +185,7 @@ class WindowStage:
         self._begin()
         self._cells.restore(snapshot, deltas)
         self._number()
-        here = self._cells.here
-        self._oldest = int(self._cells.start[here].min()) if len(here) else NEVER
+        self._look_for_oldest()
 
     def size(self) -> int:
         return len(self._cells.here)
