@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from penstock.lake.lake import Lake
+from penstock.lake.records import read_records
+from penstock.metrics import metricflow
 from penstock.runtime import preparing
 from penstock.runtime import run as running
 from penstock.runtime.installation import Installation
-from penstock.runtime.preparing import prepare
+from penstock.runtime.place import DataDirectory
+from penstock.runtime.preparing import ModelsProcess, prepare
 from penstock.runtime.run import run
 from penstock.runtime.watch import Unwatched
+from penstock.serve.definitions import KIND
 from penstock.transform import compiling
+from penstock.world import real_world
+from tests.flows.command import ROOT
 from tests.flows.library import Library, loan
 
 
@@ -55,6 +63,19 @@ def test_a_run_does_not_compile_what_is_compiled_beside_it(library: Library, mon
     assert run(_installation(library, monkeypatch), Unwatched()).outcome == "released"
 
 
+def test_metrics_are_compiled_beside_the_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = DataDirectory(tmp_path)
+    place.prepare()
+    Lake.open(place.root, real_world()).close()
+    monkeypatch.setattr(metricflow, "compile_metrics", _nobody)
+    reading, told = os.pipe()
+
+    ModelsProcess(ROOT / "projects" / "online_retail" / "models", place, told).prepare()
+
+    assert os.read(reading, 2) == b"."
+    assert read_records(place.root, KIND)
+
+
 def test_what_is_held_is_found_without_the_compilers(library: Library) -> None:
     (models,) = (path.parent for path in library.project.rglob("dbt_project.yml"))
     begin = f"import sys; from pathlib import Path; import {preparing.__name__} as it; it.{prepare.__name__}"
@@ -66,14 +87,18 @@ def test_what_is_held_is_found_without_the_compilers(library: Library) -> None:
 
 
 def test_it_ends_with_the_process_that_began_it(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "penstock.runtime.preparing", str(tmp_path / "none"), str(tmp_path / "data")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    with _begun(tmp_path) as process:
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(timeout=60) == 1
 
 
-def _nobody(*_: object) -> None:
+def _begun(folder: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "penstock.runtime.preparing", "models", str(folder / "none"), str(folder / "data")]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+
+def _nobody(*_: object, **__: object) -> None:
     raise AssertionError("the run compiles")
 
 

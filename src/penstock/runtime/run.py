@@ -44,13 +44,15 @@ def run(installation: Installation, watch: Watch) -> RunReport:
         running.note_files(state)
         running.afterwards({SERVING: running.serve_latest})
         return running.finished("nothing new", release=state.release, previous=state.release)
-    from penstock.lake.lake import Lake
+    with preparation(installation) as prepared:
+        from penstock.lake.lake import Lake
 
-    with (
-        Lake.open(installation.place.root, installation.world) as lake,
-        lake.lease(LEASE, holder=f"penstock run, process {os.getpid()}") as lease,
-    ):
-        return running.through(lake, lease)
+        with (
+            Lake.open(installation.place.root, installation.world) as lake,
+            lake.lease(LEASE, holder=f"penstock run, process {os.getpid()}") as lease,
+        ):
+            prepared.begin()
+            return running.through(lake, lease, prepared)
 
 
 @dataclass
@@ -71,7 +73,7 @@ class _Running:
         self.began = self.clock.monotonic()
         self.run = f"{self.started:%Y%m%dT%H%M%SZ}-{self.installation.world.ids.new()[:6]}"
 
-    def through(self, lake: Lake, lease: Lease) -> RunReport:
+    def through(self, lake: Lake, lease: Lease, prepared: Preparation) -> RunReport:
         """Visit the steps; the plan is made again, now that nobody else can change what it rests on."""
         project, place, world = self.installation.project, self.installation.place, self.installation.world
         state = read_state(project, place, world, lake=lake)
@@ -79,24 +81,23 @@ class _Running:
         self._record("running", state.release)
         try:
             self.note_files(state)
-            return self._apply(plan, state, lake, lease)
+            return self._apply(plan, state, lake, lease, prepared)
         except BaseException as error:
             what = without_values(str(error)) if isinstance(error, PenstockError) else type(error).__name__
             with suppress(StorageError):  # a full disk refuses the record too; what is wrong is told all the same
                 self._record("failed", state.release, error=what)
             raise
 
-    def _apply(self, plan: Plan, state: State, lake: Lake, lease: Lease) -> RunReport:
+    def _apply(self, plan: Plan, state: State, lake: Lake, lease: Lease, prepared: Preparation) -> RunReport:
         outcome, release = "loaded" if plan.steps else "nothing new", state.release
-        with preparation(self.installation) as prepared:
-            if plan.steps:
-                self._load(plan, state, lake, lease)
-            for step in plan.steps:
-                match step:
-                    case ReleaseGold() if gold_reason(self.installation.project, self.installation.place) is None:
-                        outcome = "nothing new"  # the files that were to change silver were refused
-                    case ReleaseGold():
-                        outcome, release = self._release(lake, lease, release, prepared)
+        if plan.steps:
+            self._load(plan, state, lake, lease)
+        for step in plan.steps:
+            match step:
+                case ReleaseGold() if gold_reason(self.installation.project, self.installation.place) is None:
+                    outcome = "nothing new"  # the files that were to change silver were refused
+                case ReleaseGold():
+                    outcome, release = self._release(lake, lease, release, prepared)
         serving = {} if outcome == "gate failed" else {SERVING: self.serve_latest}
         self.afterwards({**serving, UPKEEP: lambda _: keep_up(self.installation, lake, lease)})
         return self.finished(outcome, release=release, previous=state.release)

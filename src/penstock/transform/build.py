@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -86,10 +86,13 @@ def build(
     )
 
 
-def read_program(workspace: Workspace, *, log: Path) -> Program:
+def read_program(
+    workspace: Workspace, *, log: Path, parsed: Callable[[str | None], object] = lambda _: None
+) -> Program:
     """The models of the workspace as dbt compiles them, or as it did when they are what they were.
 
-    The workspace's database is overwritten when dbt has to. Raises DeclarationError when dbt cannot read the models.
+    The workspace's database is overwritten when dbt has to; `parsed` then gets dbt's JSON of the metrics, before the
+    models are compiled. Raises DeclarationError when dbt cannot read the models.
     """
     key = program_key(workspace, engine())
     held = held_program(workspace, key)
@@ -98,7 +101,7 @@ def read_program(workspace: Workspace, *, log: Path) -> Program:
     from penstock.transform.compiling import compile_program
     from penstock.transform.dbt_engine import Dbt
 
-    program = compile_program(Dbt(workspace, log=log), workspace, key)
+    program = compile_program(Dbt(workspace, log=log), workspace, key, parsed=parsed)
     keep_program(workspace, program)
     return program
 

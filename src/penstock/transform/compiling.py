@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from penstock.transform import warehouse
@@ -13,16 +13,21 @@ from penstock.transform.program import Compiled, Program
 from penstock.transform.workspace import Workspace
 
 
-def compile_program(dbt: Dbt, workspace: Workspace, key: str) -> Program:
-    """Read and compile the models of the workspace; its database is overwritten, and gone at return.
+def compile_program(
+    dbt: Dbt, workspace: Workspace, key: str, *, parsed: Callable[[str | None], object] = lambda _: None
+) -> Program:
+    """Read and compile the models of the workspace; its database is overwritten, and gone at return. `parsed` gets dbt's
+    JSON of the metrics before the models are compiled.
 
     Raises DeclarationError when dbt cannot read them.
     """
     graph = graph_of(dbt.parse(), workspace.variables)
+    semantic_manifest = dbt.semantic_manifest()
+    parsed(semantic_manifest)
     sql: Mapping[str, Compiled] = {}
     if all(node.is_plain for node in graph.nodes.values()):
         sql = _compiled(dbt, graph, workspace.database)
-    return Program(key, graph, sql, dbt.semantic_manifest())
+    return Program(key, graph, sql, semantic_manifest)
 
 
 def _compiled(dbt: Dbt, graph: Graph, database: Path) -> Mapping[str, Compiled]:
