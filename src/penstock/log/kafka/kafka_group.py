@@ -14,9 +14,9 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Pro
 from penstock.errors import PenstockError
 from penstock.log.kafka.client import PATIENCE, GroupMoved, KafkaSettings, Transactions, as_error, kafka_errors
 from penstock.log.kafka.kafka_reader import reset
-from penstock.log.kafka.messages import Codec, receive, send
+from penstock.log.kafka.messages import Form, receive, send
 from penstock.log.kafka.table import arrived
-from penstock.log.protocol import Chunk, LogStorageError, Part, Position, Topic, TopicSpec
+from penstock.log.protocol import Chunk, LogStorageError, Part, Position
 from penstock.world import World
 
 
@@ -36,8 +36,8 @@ class KafkaGroup:
         self,
         name: str,
         settings: KafkaSettings,
-        inputs: Mapping[str, tuple[Topic, Codec]],
-        outputs: Mapping[str, tuple[TopicSpec, Codec]],
+        inputs: Mapping[str, Form],
+        outputs: Mapping[str, Form],
         identify: Callable[[str], str | None],
         world: World,
         *,
@@ -70,7 +70,7 @@ class KafkaGroup:
 
     def incarnation(self, topic: str) -> str:
         """What a position of the topic counts in."""
-        return self._inputs[topic][0].incarnation
+        return self._inputs[topic].topic.incarnation
 
     def poll(self, max_rows: int, timeout: float) -> list[Chunk]:
         """Rows of its partitions after those that it read; SourceReset when a topic was made anew."""
@@ -86,11 +86,9 @@ class KafkaGroup:
             elif error.code() != KafkaError._PARTITION_EOF:
                 raise as_error(error, f"{part[0]}, partition {part[1]}")
         for topic in {topic for topic, _ in by_part}:
-            self._check(topic, self._inputs[topic][0].incarnation)
+            self._check(topic, self._inputs[topic].topic.incarnation)
         return [
-            receive(self._inputs[part[0]][0].spec, self._inputs[part[0]][1], part[1], of_part)
-            for part, of_part in by_part.items()
-            if part in self._held
+            receive(self._inputs[part[0]], part[1], of_part) for part, of_part in by_part.items() if part in self._held
         ]
 
     def commit(self, outputs: Mapping[str, pa.RecordBatch], positions: Mapping[Part, Position]) -> None:
@@ -103,7 +101,7 @@ class KafkaGroup:
 
         def fill(producer: Producer) -> None:
             for topic, records in outputs.items():
-                send(producer, *self._outputs[topic], records, sequence=self._count)
+                send(producer, self._outputs[topic], records, sequence=self._count)
             producer.send_offsets_to_transaction(offsets, self._consumer.consumer_group_metadata(), PATIENCE)
 
         try:
@@ -146,7 +144,7 @@ class KafkaGroup:
                     self._consumer.seek(start)
 
     def _compare(self, committed: TopicPartition) -> None:
-        found = self._inputs[committed.topic][0].incarnation
+        found = self._inputs[committed.topic].topic.incarnation
         if committed.metadata != found:
             part, at = (committed.topic, committed.partition), Position(committed.offset, committed.metadata or "")
             self._wrong = reset(part, at, f"incarnation {at.incarnation}", f"incarnation {found}")

@@ -14,7 +14,7 @@ from penstock.log.kafka.client import KafkaSettings, Transactions, admin
 from penstock.log.kafka.kafka_group import KafkaGroup
 from penstock.log.kafka.kafka_reader import KafkaReader, reset
 from penstock.log.kafka.kafka_writers import PROGRESS, PROGRESS_PARTITIONS, KafkaJob, KafkaProducer
-from penstock.log.kafka.messages import Codec, is_raw, plain_codec
+from penstock.log.kafka.messages import Codec, Form, is_raw, plain_codec
 from penstock.log.kafka.registry import SchemaRegistry
 from penstock.log.kafka.table import Notes, Table
 from penstock.log.kafka.topics import COMPACTED, LIST, Topics, adopted, as_value, config_of, of_value
@@ -65,19 +65,18 @@ class KafkaLog:
 
     def producer(self, name: str, topic: str) -> KafkaProducer:
         check_name(name)
-        found, job = self._topic(topic)
+        job = self._topic(topic)[1]
         if job is not None:
             raise LogError("Only its job writes this topic", where=topic, found=f"job {job}")
-        producer = KafkaProducer(self._settings, name, found.spec, self._codec(found))
+        producer = KafkaProducer(self._settings, name, self._form(topic))
         self._closing.append(producer.close)
         return producer
 
     def reader(self, positions: Mapping[Part, Position], *, bare: bool = False) -> KafkaReader:
-        topics = {name: self._topic(name)[0] for name, _ in positions}
+        forms = {name: self._form(name) for name, _ in positions}
         for part, position in positions.items():
             self._check(part, position)
-        codecs = {name: (topic, self._codec(topic)) for name, topic in topics.items()}
-        return KafkaReader(self._settings, codecs, positions, self._identify, self._world.clock, bare=bare)
+        return KafkaReader(self._settings, forms, positions, self._identify, self._world.clock, bare=bare)
 
     def positions(self, reader: str) -> Mapping[Part, Position]:
         return self.readers().get(reader, {})
@@ -105,28 +104,29 @@ class KafkaLog:
 
     def job(self, name: str, inputs: Sequence[str], outputs: Sequence[TopicSpec]) -> KafkaJob:
         check_name(name)
-        owned = {spec.name: self._ensure(spec, name) for spec in outputs}
+        for spec in outputs:
+            self._ensure(spec, name)
         starts: dict[Part, Position] = {}
         for topic in inputs:
             starts |= beginning(self, topic)
         transactions = Transactions(self._settings, f"penstock.job.{name}")
         self._closing.append(transactions.close)
         changelog = Changelog.read(name, self._cluster, self._settings)
-        codecs = {topic: (made.spec, self._codec(made)) for topic, made in owned.items()}
-        return KafkaJob(transactions, changelog, codecs, starts, _made_anew(changelog.positions, starts))
+        forms = {spec.name: self._form(spec.name) for spec in outputs}
+        return KafkaJob(transactions, changelog, forms, starts, _made_anew(changelog.positions, starts))
 
     def group(
         self, name: str, inputs: Sequence[str], outputs: Sequence[TopicSpec], *, session: float = 10.0
     ) -> KafkaGroup:
         """A member of a group that shares the partitions of the inputs (capability `groups`); it keeps no state."""
         check_name(name)
-        owned = {spec.name: self._ensure(spec, name) for spec in outputs}
-        read = {topic: self._topic(topic)[0] for topic in inputs}
+        for spec in outputs:
+            self._ensure(spec, name)
         member = KafkaGroup(
             name,
             self._settings,
-            {topic: (found, self._codec(found)) for topic, found in read.items()},
-            {topic: (made.spec, self._codec(made)) for topic, made in owned.items()},
+            {topic: self._form(topic) for topic in inputs},
+            {spec.name: self._form(spec.name) for spec in outputs},
             self._identify,
             self._world,
             session=session,
@@ -182,6 +182,10 @@ class KafkaLog:
         if name not in self._known:
             raise LogError("There is no such topic", where=name, found=", ".join(self._known) or "no topics")
         return self._known[name]
+
+    def _form(self, name: str) -> Form:
+        topic, job = self._topic(name)
+        return Form(topic, self._codec(topic), of_job=job is not None)
 
     def _codec(self, topic: Topic) -> Codec:
         if self._registry is not None and self._settings.encoding == "avro" and not is_raw(topic.spec.schema):

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from operator import methodcaller
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import groupby, repeat
+from operator import is_
+from typing import TypeAlias
 
 import pyarrow as pa
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from penstock.log.kafka.client import KafkaSettings, as_error, kafka_errors
-from penstock.log.kafka.messages import Codec, receive
+from penstock.log.kafka.messages import Form, receive
 from penstock.log.kafka.table import arrived
-from penstock.log.protocol import Chunk, Part, Position, SourceReset, Topic
+from penstock.log.protocol import Chunk, Part, Position, SourceReset
 from penstock.world import Clock
 
-_TOPIC, _PARTITION = methodcaller("topic"), methodcaller("partition")
 _ON_ITS_WAY = 10.0  # seconds that a fetch may take
+_PATIENT = 0.05  # seconds that nobody waits for
+_BACKOFF = 10  # milliseconds until it fetches again after it had enough; a second, unless told otherwise
+
+_Read: TypeAlias = "tuple[list[Chunk], set[str]]"  # rows, and the topics of which anything was heard
 
 
 class KafkaReader:
     """See `protocol.Reader`. `identify` asks the cluster for a topic's incarnation, None when it is gone.
 
     It is asked after rows were fetched and before they are given away: a topic that was made anew under its old name
-    cannot slip in between.
+    cannot slip in between. Who got as many rows as it asked for is behind: the next are fetched while it works on them.
     """
 
     def __init__(
         self,
         settings: KafkaSettings,
-        topics: Mapping[str, tuple[Topic, Codec]],
+        topics: Mapping[str, Form],
         positions: Mapping[Part, Position],
         identify: Callable[[str], str | None],
         clock: Clock,
@@ -41,34 +47,80 @@ class KafkaReader:
         self._identify = identify
         self._clock = clock
         self._bare = bare
+        self._ahead: Future[_Read] | None = None
+        self._asked = 0  # how many rows are fetched ahead at most
+        self._thread: ThreadPoolExecutor | None = None
         with kafka_errors("reader"):
-            self._consumer = Consumer(settings.consumer())
-            self._consumer.assign([TopicPartition(*part, at.offset) for part, at in positions.items()])
+            self._consumer = Consumer(settings.consumer(fetch_queue_backoff_ms=_BACKOFF))
+            self._assign()
+
+    def _assign(self) -> None:
+        self._consumer.assign([TopicPartition(*part, at.offset) for part, at in self._positions.items()])
 
     def poll(self, max_rows: int, timeout: float) -> list[Chunk]:
         """Longer than `timeout` it waits for rows that the cluster has and that are still on their way."""
         if not self._positions or max_rows <= 0:
             self._clock.sleep(timeout)
             return []
+        chunks = self._fetched_ahead(max_rows) or self._fetched(max_rows, timeout)
+        for chunk in chunks:
+            part = (chunk.topic, chunk.partition)
+            self._positions[part] = Position(chunk.next, self._positions[part].incarnation)
+        if sum(map(_count, chunks)) >= max_rows:
+            self._fetch_ahead(max_rows)
+        return chunks
+
+    def _fetched(self, max_rows: int, timeout: float) -> list[Chunk]:
         begun = self._clock.monotonic()
         while True:
             wanted = timeout if self._at_end >= set(self._positions) else max(timeout, _ON_ITS_WAY)
             left = begun + wanted - self._clock.monotonic()
             with kafka_errors("reader"):
                 messages = arrived(self._consumer, max_rows, max(left, 0.0))
-            chunks = self._read(messages)
+            chunks = self._checked(*self._read(messages))
             if chunks or left <= 0:
                 return chunks
 
-    def _read(self, messages: list[Message]) -> list[Chunk]:
-        told = [one for one in messages if one.error() is not None]
-        by_part = _by_part([one for one in messages if one.error() is None] if told else messages)
+    def _fetch_ahead(self, max_rows: int) -> None:
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, "ahead")
+        self._asked = max_rows
+        self._ahead = self._thread.submit(self._next, max_rows)
+
+    def _next(self, max_rows: int) -> _Read:
+        with kafka_errors("reader"):
+            return self._read(arrived(self._consumer, max_rows, _PATIENT, linger=_PATIENT))
+
+    def _fetched_ahead(self, max_rows: int) -> list[Chunk]:
+        """What was fetched meanwhile; if it may be too much, it is fetched again."""
+        if self._ahead is None:
+            return []
+        ahead, self._ahead = self._ahead, None
+        read = ahead.result()
+        if self._asked > max_rows:
+            with kafka_errors("reader"):
+                self._assign()
+            self._at_end.clear()
+            return []
+        return self._checked(*read)
+
+    def _checked(self, chunks: list[Chunk], topics: set[str]) -> list[Chunk]:
+        self._check_incarnations(topics)
+        return chunks
+
+    def _read(self, messages: list[Message]) -> _Read:
+        told: list[Message] = []
+        errors = list(map(Message.error, messages))
+        if not all(map(is_, errors, repeat(None))):
+            told = [message for message, error in zip(messages, errors, strict=True) if error is not None]
+            messages = [message for message, error in zip(messages, errors, strict=True) if error is None]
+        by_part = _by_part(messages, of_one=len(self._topics) == 1)
         ends = dict(map(self._end, told))
-        self._check_incarnations({topic for topic, _ in (*by_part, *ends)})
         for part, rows in by_part.items():
             if ends.get(part, 0) <= (rows[-1].offset() or 0):
                 self._at_end.discard(part)
-        return self._chunks(by_part, ends)
+        topics = {topic for topic, _ in (*by_part, *ends)}
+        return self._chunks(by_part, ends), topics
 
     def _end(self, message: Message) -> tuple[Part, int]:
         """A partition that was read up to where it ends now; anything else that the client tells is an error."""
@@ -86,19 +138,15 @@ class KafkaReader:
     def _chunks(self, by_part: dict[Part, list[Message]], ends: dict[Part, int]) -> list[Chunk]:
         found = []
         for part, messages in by_part.items():
-            topic, codec = self._topics[part[0]]
-            chunk = receive(topic.spec, codec, part[1], messages, bare=self._bare)
+            chunk = receive(self._topics[part[0]], part[1], messages, bare=self._bare)
             found.append(chunk if part not in ends else _up_to(chunk, ends.pop(part)))
         for part, end in ends.items():
             if end > self._positions[part].offset:
                 found.append(_up_to(self._empty(part), end))
-        for chunk in found:
-            at = self._positions[chunk.topic, chunk.partition]
-            self._positions[chunk.topic, chunk.partition] = Position(chunk.next, at.incarnation)
         return found
 
     def _empty(self, part: Part) -> Chunk:
-        schema = self._topics[part[0]][0].spec.read_schema
+        schema = self._topics[part[0]].topic.spec.read_schema
         return Chunk(*part, pa.RecordBatch.from_pylist([], schema), self._clock.now())
 
     def _check_incarnations(self, topics: set[str]) -> None:
@@ -109,6 +157,8 @@ class KafkaReader:
                     raise reset(part, position, f"incarnation {position.incarnation}", f"incarnation {found}")
 
     def close(self) -> None:
+        if self._thread is not None:
+            self._thread.shutdown()
         self._consumer.close()
 
 
@@ -116,11 +166,19 @@ def _part(message: Message) -> Part:
     return message.topic() or "", message.partition() or 0
 
 
-def _by_part(messages: list[Message]) -> dict[Part, list[Message]]:
-    """The rows of each partition in their order. They are many: what can be done outside of Python is."""
+def _count(chunk: Chunk) -> int:
+    return int(chunk.records.num_rows) + (0 if chunk.poison is None else int(chunk.poison.num_rows))
+
+
+def _by_part(messages: Sequence[Message], *, of_one: bool) -> dict[Part, list[Message]]:
+    """The rows of each partition in their order, `of_one` topic. They are many: nothing is done for each in Python."""
     found: dict[Part, list[Message]] = {}
-    for part, message in zip(zip(map(_TOPIC, messages), map(_PARTITION, messages), strict=True), messages, strict=True):
-        found.setdefault(part, []).append(message)
+    if not messages:
+        return found
+    runs = [(messages[0].topic(), messages)] if of_one else groupby(messages, Message.topic)
+    for topic, of_topic in runs:
+        for partition, of_part in groupby(of_topic, Message.partition):
+            found.setdefault((topic or "", partition or 0), []).extend(of_part)
     return found
 
 

@@ -12,10 +12,10 @@ from confluent_kafka import Producer
 from penstock.errors import PenstockError
 from penstock.log.kafka.changelog import Changelog, Entry
 from penstock.log.kafka.client import KafkaSettings, Transactions
-from penstock.log.kafka.messages import Codec, Sent, send
+from penstock.log.kafka.messages import Form, Sent, send
 from penstock.log.kafka.table import Table
 from penstock.log.partitioning import partition_of
-from penstock.log.protocol import Appended, LogError, Part, Position, Prepared, Restored, TopicSpec
+from penstock.log.protocol import Appended, LogError, Part, Position, Prepared, Restored
 
 PROGRESS = "penstock.producers"
 PROGRESS_PARTITIONS = 8
@@ -24,8 +24,8 @@ PROGRESS_PARTITIONS = 8
 class KafkaProducer:
     """See `protocol.Producer`. Rows and how far the producer came are written in one transaction."""
 
-    def __init__(self, settings: KafkaSettings, name: str, spec: TopicSpec, codec: Codec) -> None:
-        self._spec, self._codec = spec, codec
+    def __init__(self, settings: KafkaSettings, name: str, form: Form) -> None:
+        self._form, spec = form, form.topic.spec
         self._key = f"{spec.name}/{name}".encode()
         self._part = partition_of(self._key, PROGRESS_PARTITIONS)
         self._transactions = Transactions(settings, f"penstock.producer.{spec.name}.{name}")
@@ -52,7 +52,7 @@ class KafkaProducer:
 
         def fill(producer: Producer) -> None:
             nonlocal sent
-            sent = send(producer, self._spec, self._codec, records, sequence=sequence, partition=partition)
+            sent = send(producer, self._form, records, sequence=sequence, partition=partition)
             producer.flush()
             progress = json.dumps({"sequence": sequence, "ranges": sent.ranges}).encode()
             producer.produce(PROGRESS, progress, self._key, self._part)
@@ -71,7 +71,7 @@ class KafkaJob:
 
     _transactions: Transactions
     _changelog: Changelog
-    _outputs: Mapping[str, tuple[TopicSpec, Codec]]
+    _outputs: Mapping[str, Form]
     _starts: Mapping[Part, Position]
     _checked: PenstockError | None = None
     _count: int = 0
@@ -108,7 +108,7 @@ class KafkaJob:
 
         def fill(producer: Producer) -> None:
             for topic, records in outputs.items():
-                send(producer, *self._outputs[topic], records, sequence=self._count)
+                send(producer, self._outputs[topic], records, sequence=self._count)
             self._changelog.write(producer, entry)
 
         self._transactions.run(fill)

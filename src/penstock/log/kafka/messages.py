@@ -1,16 +1,20 @@
 """Rows as messages and messages as rows.
 
 A message has the row's key and its headers; the time of the row stands in the header `penstock.us`, for the message's
-own time is that of appending, from which retention counts. This is one of the few places with a loop over rows: the client takes and gives single messages.
+own time is that of appending, from which retention counts. A header costs more than the rest of a message: rows of a
+job that have no time have none. This is one of the few places with a loop over rows: the client takes and gives single
+messages.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from confluent_kafka import Message, Producer
@@ -18,9 +22,11 @@ from confluent_kafka import Message, Producer
 from penstock.log.batch import conforming, split
 from penstock.log.kafka.client import PATIENCE
 from penstock.log.kafka.json_codec import JsonCodec, NotReadable
-from penstock.log.protocol import OFFSET, POISON, RAW, SYSTEM, Chunk, LogStorageError, TopicSpec
+from penstock.log.protocol import OFFSET, POISON, RAW, SYSTEM, Chunk, LogStorageError, Topic
 
-MICROS = "penstock.us"  # microseconds since 1970; of a message without it, the time of appending counts
+MICROS = (
+    "penstock.us"  # microseconds since 1970; of a message without it that no job wrote, the time of appending counts
+)
 _NO_TIME = b"none"
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -52,6 +58,15 @@ def plain_codec(schema: pa.Schema) -> Codec:
     return RawCodec() if is_raw(schema) else JsonCodec(schema)
 
 
+@dataclass(frozen=True)
+class Form:
+    """How rows of a topic are messages. `of_job`: only a job writes it."""
+
+    topic: Topic
+    codec: Codec
+    of_job: bool
+
+
 @dataclass
 class Sent:
     """Where the rows of one append went, as the broker reports it: the first and the last of each partition."""
@@ -78,46 +93,40 @@ class Sent:
 
 def send(
     producer: Producer,
-    spec: TopicSpec,
-    codec: Codec,
+    form: Form,
     records: pa.RecordBatch,
     *,
     sequence: int,
     partition: int | None = None,
 ) -> Sent:
     """Hand the rows to the producer, those of a partition in order; to be called within a transaction."""
-    sent = Sent.nothing()
+    sent, spec = Sent.nothing(), form.topic.spec
     for part, rows in split(spec, conforming(spec, records), sequence=sequence, partition=partition):
-        values = codec.encode(rows.select(spec.schema.names))
-        keys = rows.column(0).to_pylist()
-        last = rows.num_rows - 1
-        for number, (value, key, headers) in enumerate(zip(values, keys, _headers(rows), strict=True)):
-            more: dict[str, Any] = {"on_delivery": sent.note} if number in (0, last) else {}
-            _produce(producer, spec.name, value, key, part, headers, more)
+        values = form.codec.encode(rows.select(spec.schema.names))
+        keys, headers = rows.column(0).to_pylist(), _headers(rows, of_job=form.of_job)
+        ends = (0, rows.num_rows - 1)
+        for number, (value, key, own) in enumerate(zip(values, keys, headers, strict=True)):
+            told = sent.note if number in ends else None
+            try:
+                producer.produce(spec.name, value, key, part, told, None, 0, own)
+            except BufferError:
+                _wait_for_room(producer, spec.name, (value, key, part, told, None, 0, own))
     return sent
 
 
-def _produce(
-    producer: Producer,
-    topic: str,
-    value: bytes,
-    key: bytes | None,
-    part: int,
-    headers: list[tuple[str, str | bytes | None]],
-    more: dict[str, Any],
-) -> None:
+def _wait_for_room(producer: Producer, topic: str, message: tuple[Any, ...]) -> None:
     for _ in range(int(PATIENCE * 10)):
-        try:
-            producer.produce(topic, value, key, part, headers=headers, **more)
-        except BufferError:
-            producer.poll(0.1)
-        else:
+        producer.poll(0.1)
+        with suppress(BufferError):
+            producer.produce(topic, *message)
             return
     raise LogStorageError("Kafka takes no more rows", where=topic, remedy="It is tried again.")
 
 
-def _headers(rows: pa.RecordBatch) -> list[list[tuple[str, str | bytes | None]]]:
+def _headers(rows: pa.RecordBatch, *, of_job: bool) -> Sequence[list[tuple[str, str | bytes | None]] | None]:
     """The headers of each row, and its time."""
+    if of_job and all(column.null_count == rows.num_rows for column in (rows.column(1), rows.column(2))):
+        return [None] * rows.num_rows
     micros = pc.fill_null(pc.cast(pc.cast(rows.column(1), pa.int64()), pa.string()), _NO_TIME.decode())
     times = [(MICROS, one) for one in pc.cast(micros, pa.binary()).to_pylist()]
     given = rows.column(2)
@@ -126,47 +135,60 @@ def _headers(rows: pa.RecordBatch) -> list[list[tuple[str, str | bytes | None]]]
     return [[*(own or []), time] for own, time in zip(given.to_pylist(), times, strict=True)]
 
 
-def receive(spec: TopicSpec, codec: Codec, partition: int, messages: Sequence[Message], *, bare: bool = False) -> Chunk:
+def receive(form: Form, partition: int, messages: Sequence[Message], *, bare: bool = False) -> Chunk:
     """Messages of one partition, ascending by offset, as rows; those that cannot be read as poison. `bare` rows have
     nulls for system columns: keys and headers cost more than all the rest."""
-    values = [message.value() for message in messages]
-    offsets = [message.offset() for message in messages]
-    rows, bad = codec.decode(values)
-    good = [number for number in range(len(messages)) if number not in bad] if bad else range(len(messages))
-    system = _no_system(len(good)) if bare else _system([messages[number] for number in good])
-    own = pa.array([offsets[number] for number in good] if bad else offsets, pa.int64())
-    records = pa.RecordBatch.from_arrays([*system, *rows.columns, own], schema=spec.read_schema)
+    spec, values, offsets = form.topic.spec, list(map(Message.value, messages)), _offsets(messages)
     at = _EPOCH + timedelta(milliseconds=messages[0].timestamp()[1])
-    after = None if offsets[-1] is None else offsets[-1] + 1
-    return Chunk(spec.name, partition, records, at, _poison(bad, values, offsets), after)
+    rows, bad = form.codec.decode(values)
+    if bad:
+        good = [number for number in range(len(messages)) if number not in bad]
+        messages, own = [messages[number] for number in good], offsets.take(pa.array(good, pa.int64()))
+    else:
+        own = offsets
+    system = _no_system(len(messages)) if bare else _system(messages, of_job=form.of_job)
+    records = pa.RecordBatch.from_arrays([*system, *rows.columns, own], schema=spec.read_schema)
+    return Chunk(spec.name, partition, records, at, _poison(bad, values, offsets), offsets[-1].as_py() + 1)
+
+
+def _offsets(messages: Sequence[Message]) -> pa.Array:
+    """Mostly there are no holes, so that the ends tell all."""
+    first, last = messages[0].offset() or 0, messages[-1].offset() or 0
+    if last - first == len(messages) - 1:
+        return pa.array(np.arange(first, last + 1))
+    return pa.array(list(map(Message.offset, messages)), pa.int64())
 
 
 def _no_system(count: int) -> list[pa.Array]:
     return [pa.nulls(count, type) for type in SYSTEM.types]
 
 
-def _system(messages: Sequence[Message]) -> list[pa.Array]:
+def _system(messages: Sequence[Message], *, of_job: bool) -> list[pa.Array]:
     headers: list[Any] = [message.headers() or () for message in messages]
-    times = [_time(one, message) for one, message in zip(headers, messages, strict=True)]
+    times = [_time(one, message, of_job=of_job) for one, message in zip(headers, messages, strict=True)]
     own = [[pair for pair in one if pair[0] != MICROS] or None for one in headers]
     keys = pa.array([message.key() for message in messages], SYSTEM.types[0])
     return [keys, pc.cast(pa.array(times, pa.int64()), SYSTEM.types[1]), pa.array(own, SYSTEM.types[2])]
 
 
-def _time(headers: Sequence[tuple[str, bytes]], message: Message) -> int | None:
+def _time(headers: Sequence[tuple[str, bytes]], message: Message, *, of_job: bool) -> int | None:
     for name, value in headers:
         if name == MICROS:
             return None if value == _NO_TIME else int(value)
-    return int(message.timestamp()[1]) * 1000
+    return None if of_job else int(message.timestamp()[1]) * 1000
 
 
-def _poison(
-    bad: dict[int, NotReadable], values: Sequence[bytes | None], offsets: Sequence[int | None]
-) -> pa.RecordBatch | None:
+def _poison(bad: dict[int, NotReadable], values: Sequence[bytes | None], offsets: pa.Array) -> pa.RecordBatch | None:
     if not bad:
         return None
     rows = [
-        {OFFSET: offsets[number], "raw": values[number], "code": why.code, "expected": why.expected, "found": why.found}
+        {
+            OFFSET: offsets[number].as_py(),
+            "raw": values[number],
+            "code": why.code,
+            "expected": why.expected,
+            "found": why.found,
+        }
         for number, why in sorted(bad.items())
     ]
     return pa.RecordBatch.from_pylist(rows, POISON)

@@ -15,11 +15,11 @@ _LINGER = 0.002  # seconds, for the rest of what is there
 _LOOK = 0.5  # seconds
 
 
-def arrived(consumer: Consumer, most: int, timeout: float) -> list[Message]:
-    """What comes within `timeout` seconds; it waits for the first message only."""
+def arrived(consumer: Consumer, most: int, timeout: float, *, linger: float = _LINGER) -> list[Message]:
+    """What comes within `timeout` seconds; it waits for the first message, and for the rest `linger` seconds at a time."""
     messages: list[Message] = consumer.consume(1, timeout=timeout)
     while messages and len(messages) < most:
-        more = consumer.consume(min(most - len(messages), _AT_ONCE), timeout=_LINGER)
+        more = consumer.consume(min(most - len(messages), _AT_ONCE), timeout=linger)
         if not more:
             break
         messages += more

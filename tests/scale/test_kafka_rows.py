@@ -1,0 +1,39 @@
+"""How rows come and go on Kafka, where it is not as on the embedded log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+
+import pyarrow as pa
+from scale_place import Cluster
+
+from penstock.log.protocol import SYSTEM, TopicSpec, beginning
+from penstock.testing.log_suite import NOON, PAYLOAD, numbered, rows
+
+Fresh = Callable[[str], str]
+
+
+def test_who_asks_for_fewer_rows_than_were_fetched_ahead_misses_none(place: Cluster, fresh: Fresh) -> None:
+    log = place.open()
+    topic = log.ensure(TopicSpec(fresh("ahead"), 1, PAYLOAD)).spec.name
+    log.producer("writer", topic).append(numbered(0, 40), sequence=0)
+    found: list[int] = []
+    with closing(log.reader(beginning(log, topic))) as reader:
+        for most in (10, 10, 3, 10, 40, 40):
+            came = [number for one in reader.poll(most, 0.1) for number in one.records.column("id").to_pylist()]
+            assert len(came) <= most
+            found += came
+    assert found == list(range(40))
+
+
+def test_rows_of_a_job_have_a_time_or_none(place: Cluster, fresh: Fresh) -> None:
+    log, spec = place.open(), TopicSpec(fresh("copied"), 1, PAYLOAD)
+    timed = numbered(0, 2)
+    nothing = [pa.nulls(2, type) for type in SYSTEM.types[1:]]
+    timeless = pa.RecordBatch.from_arrays([timed.column(0), *nothing, *timed.columns[3:]], schema=timed.schema)
+    job = log.job(fresh("copy"), [], [spec])
+    for records in (timed, timeless):
+        job.commit(outputs={spec.name: records}, state_delta=b"", snapshot=None, journal=None, positions={})
+    assert [row["_timestamp"] for row in rows(log, spec.name)] == [NOON, NOON + timedelta(seconds=1), None, None]
