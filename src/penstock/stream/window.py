@@ -21,7 +21,7 @@ from penstock.stream.stage import Frozen, Moment, Produced
 from penstock.stream.word_index import Ints
 
 NEVER = np.iinfo(np.int64).max
-_AT_LEAST = 500  # windows that end at once and are told of as final in one round, besides one for each row that came
+_AT_ONCE = 500  # windows that are told of as final in one round, besides one for each that begins in it
 _NONE = np.zeros(0, dtype=np.int64)
 
 
@@ -33,9 +33,9 @@ class WindowStage:
     window, one more when it is final, so it grows and does not depend on batches. A row is late when all windows that
     it would be in are final, or when it has no time; nothing is ever told of a final window again.
 
-    A million tumbling windows may end at one moment. They are told of as final over several rounds, so that the rows
-    of none wait for all of them: more in each than can begin in it. Those that are left are what the state still holds
-    behind the watermark.
+    A million tumbling windows may end at one moment. They are told of as final over several rounds, so that no row
+    waits for all of them: in each some more than begin in it, so that they do not pile up. Those that are left are what
+    the state still holds behind the watermark.
     """
 
     def __init__(self, window: Window, rows: pa.Schema, time: str) -> None:
@@ -58,9 +58,10 @@ class WindowStage:
         if behind.any():
             late = pa.concat_tables([late, rows.filter(pa.array(behind))])
             rows, times, panes = rows.filter(pa.array(~behind)), times[~behind], panes[~behind]
-        changed = self._fold(rows, times, panes, moment) if rows.num_rows else np.zeros(0, dtype=np.int64)
+        cells = self._cells.count
+        changed = self._fold(rows, times, panes, moment) if rows.num_rows else _NONE
         if self._panes == 1:
-            made, more = self._told_in_parts(changed, moment, inputs[0].num_rows + _AT_LEAST)
+            made, more = self._told_in_parts(changed, moment, self._cells.count - cells + _AT_ONCE)
         else:
             made, more = self._told(changed, moment), False
             self._drop(moment.after)
