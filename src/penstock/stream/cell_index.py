@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 
 from penstock.stream.word_index import Ints, Keys, WordIndex
 
 _PER_CELL, _ALWAYS = 4, 1 << 20  # places of a table that may be empty: for each cell, and at any rate
+
+
+@dataclass(frozen=True)
+class PaneTable:
+    """The cell of each pane (from `first` to `last`, and room for more) and key, -1 for none."""
+
+    cells: npt.NDArray[np.int32]
+    first: int
+    last: int
+
+    def between(self, first: int, last: int) -> Ints:
+        """The cells of the panes from `first` to `last`."""
+        cells = self.cells[max(first - self.first, 0) : max(last - self.first + 1, 0)].ravel()
+        return cells[cells >= 0].astype(np.int64)
 
 
 class CellIndex:
@@ -20,6 +37,7 @@ class CellIndex:
 
     def __init__(self) -> None:
         self._count = self._first = 0  # `_first`: the pane that the table begins with
+        self._last = -1  # the latest pane of a cell in it
         self._table = np.zeros((0, 0), dtype=np.int32)
         self._is_table, self._hashes = True, WordIndex()
 
@@ -37,6 +55,13 @@ class CellIndex:
             self._hashes.enter(_words(keys, panes))
         self._count += len(keys)
 
+    def table(self) -> PaneTable | None:
+        """All of it as a table, which is changed in place as cells are entered; None where it would be rather empty."""
+        rows = self._last - self._first + 1
+        if not self._is_table or rows * self._table.shape[1] > _PER_CELL * self._count:
+            return None
+        return PaneTable(self._table, self._first, self._last)
+
     def _places(self, keys: Ints, panes: Ints) -> Ints:
         places: Ints = (panes - self._first) * self._table.shape[1] + keys
         return places
@@ -52,6 +77,7 @@ class CellIndex:
         """Make the table large enough; False when most of it would be empty."""
         rows, width = self._table.shape
         first, last = int(panes.min()), int(panes.max())
+        self._last = max(last, self._last) if rows else last
         if rows:
             first, last = min(first, self._first), max(last, self._first + rows - 1)
         needed, wide = last - first + 1, max(width, 1 << int(keys.max()).bit_length())

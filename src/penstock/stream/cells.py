@@ -102,9 +102,9 @@ class Cells:
 
     def tidy(self) -> bool:
         """Forget cells that are gone, once they are the most; whether cells have other places now."""
-        here = self.here
-        if self.count <= 2 * len(here) + _FEW:
+        if self.count <= 2 * (self.count - np.count_nonzero(self.gone[: self.count])) + _FEW:
             return False
+        here = self.here
         self.id, self.key, self.start, self.last, self.rows = (
             one[here] for one in (self.id, self.key, self.start, self.last, self.rows)
         )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -73,6 +73,18 @@ class MeasureState(Protocol):
     def columns(self, cells: Ints) -> Mapping[str, pa.Array]: ...
     def load(self, cells: Ints, columns: Mapping[str, pa.Array]) -> None:
         """Make the state of these cells what `columns` gave."""
+
+
+@runtime_checkable
+class Additive(MeasureState, Protocol):
+    """An aggregate that is made of sums over cells."""
+
+    def addends(self, cells: Ints, most: int) -> list[Ints]:
+        """What is to be added up of each cell, when at most so many are. A total may be taken modulo 2^64. There are
+        more addends once what is folded in asks for them, never fewer."""
+
+    def of_totals(self, totals: Sequence[Ints]) -> pa.Array:
+        """The results, of the totals of the addends."""
 
 
 def ranged(values: Ints, ranges: Ranges) -> Ints:

@@ -11,7 +11,8 @@ from penstock.stream.folding import Folding, Ranges
 from penstock.stream.schema import DELETED, window_schema
 from penstock.stream.segment import Segments
 from penstock.stream.stage import Frozen, Moment, Produced
-from penstock.stream.window import micros, timely, told
+from penstock.stream.window import micros, timely
+from penstock.stream.window_rows import CellContents, told
 from penstock.stream.word_index import Ints
 
 _NONE = np.zeros(0, dtype=np.int64)
@@ -116,7 +117,7 @@ class SessionStage:
     def _told(self, cells: Ints, *, final: bool) -> pa.Table:
         bounds = (self._cells.start[cells], self._ends(cells))
         version = self._cells.rows[cells] + final
-        return told(self._cells, self.schema, Ranges.single(cells), bounds, version, final)
+        return told(self._cells, self.schema, CellContents(self._cells, Ranges.single(cells)), bounds, version, final)
 
     def delta(self) -> bytes:
         return self._cells.delta()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -36,7 +36,13 @@ class Count:
         self.counts = self.counts[cells]
 
     def over(self, ranges: Ranges) -> pa.Array:
-        return pa.array(ranged(self.counts[ranges.cells], ranges))
+        return self.of_totals([ranged(self.counts[ranges.cells], ranges)])
+
+    def addends(self, cells: Ints, _: int) -> list[Ints]:
+        return [self.counts[cells]]
+
+    def of_totals(self, totals: Sequence[Ints]) -> pa.Array:
+        return pa.array(totals[0])
 
     def columns(self, cells: Ints) -> Mapping[str, pa.Array]:
         return {"count": pa.array(self.counts[cells])}
@@ -51,6 +57,7 @@ class Sum:
     def __init__(self, kind: pa.DataType, *, mean: bool) -> None:
         self._kind, self._mean = kind, mean
         self.counts, self.high, self.low = (np.zeros(0, dtype=np.int64) for _ in range(3))
+        self._largest, self._gaps = 0, False  # no sum is larger; whether a cell may have no number
 
     def reserve(self, cells: int) -> None:
         self.counts, self.high, self.low = (grown(one, cells) for one in (self.counts, self.high, self.low))
@@ -62,8 +69,8 @@ class Sum:
             for one in (parts.ones, parts.halves, parts.wholes, parts.counts.astype(np.int64))
         )
         cells = folding.cells
-        self._set(cells, Wide(self.high[cells], self.low[cells]).plus(ones, halves, wholes))
-        self.counts[cells] += counts
+        sums = Wide(self.high[cells], self.low[cells]).plus(ones, halves, wholes)
+        self._set(cells, self.counts[cells] + counts, sums)
 
     def merge(self, sources: Ints, targets: Ints) -> None:
         order = np.argsort(targets, kind="stable")
@@ -72,47 +79,59 @@ class Sum:
         ones, halves, wholes, counts = (
             np.add.reduceat(one, starts) for one in (low & _HALF, low >> 30, self.high[sources], self.counts[sources])
         )
-        self._set(cells, Wide(self.high[cells], self.low[cells]).plus(ones, halves, wholes))
-        self.counts[cells] += counts
+        sums = Wide(self.high[cells], self.low[cells]).plus(ones, halves, wholes)
+        self._set(cells, self.counts[cells] + counts, sums)
 
     def keep(self, cells: Ints) -> None:
         self.counts, self.high, self.low = self.counts[cells], self.high[cells], self.low[cells]
 
     def over(self, ranges: Ranges) -> pa.Array:
-        total = self._total(ranges)
-        counts = self.counts[ranges.cells]
-        if self._mean or not counts.all():
-            counts = ranged(counts, ranges)
-        else:  # none is without a number, and how many there are does not matter
-            counts = np.ones(len(ranges.lower), dtype=np.int64)
+        most = int((ranges.upper - ranges.lower).max(initial=1))
+        return self.of_totals([ranged(one, ranges) for one in self.addends(ranges.cells, most)])
+
+    def addends(self, cells: Ints, most: int) -> list[Ints]:
+        """How many numbers there are, where that matters; and their sum, in three parts where it could leave 64 bits."""
+        counts = [self.counts[cells]] if self._mean or self._gaps else []
+        low, high = self.low[cells], self.high[cells]
+        if self._largest * most < _SAFE:
+            return [*counts, low + (high << 60)]
+        return [*counts, low & _HALF, low >> 30, high]
+
+    def of_totals(self, totals: Sequence[Ints]) -> pa.Array:
+        counted = len(totals) % 2 == 0
+        nothing = np.zeros(len(totals[0]), dtype=np.int64)
+        total = Wide(nothing, nothing).plus(*totals[counted:])
+        missing = totals[0] == 0 if counted else np.zeros(len(nothing), dtype=bool)
         if self._mean or pa.types.is_floating(self._kind):
             with np.errstate(divide="ignore", invalid="ignore"):
-                result = total.as_double().value / unit_of(self._kind) / (counts if self._mean else 1.0)
-            return pa.array(result, mask=counts == 0)
-        return _exact_array(total, counts == 0, self._kind)
-
-    def _total(self, ranges: Ranges) -> Wide:
-        low, high = self.low[ranges.cells], self.high[ranges.cells]
-        nothing = np.zeros(len(ranges.lower), dtype=np.int64)
-        if len(low) and not high.any() and int(low.max()) * len(low) < _SAFE:
-            return Wide(nothing, nothing).plus(ranged(low, ranges))
-        ones, halves, wholes = (ranged(one, ranges) for one in (low & _HALF, low >> 30, high))
-        return Wide(nothing, nothing).plus(ones, halves, wholes)
+                result = total.as_double().value / unit_of(self._kind) / (totals[0] if self._mean else 1.0)
+            return pa.array(result, mask=missing)
+        return _exact_array(total, missing, self._kind)
 
     def columns(self, cells: Ints) -> Mapping[str, pa.Array]:
         state = {"count": self.counts, "high": self.high, "low": self.low}
         return {name: pa.array(one[cells]) for name, one in state.items()}
 
     def load(self, cells: Ints, columns: Mapping[str, pa.Array]) -> None:
-        self.counts[cells] = columns["count"].to_numpy()
-        self._set(cells, Wide(columns["high"].to_numpy(), columns["low"].to_numpy()))
+        self._set(cells, columns["count"].to_numpy(), Wide(columns["high"].to_numpy(), columns["low"].to_numpy()))
 
-    def _set(self, cells: Ints, sums: Wide) -> None:
-        self.high[cells], self.low[cells] = sums.high, sums.low
+    def _set(self, cells: Ints, counts: Ints, sums: Wide) -> None:
+        self.counts[cells], self.high[cells], self.low[cells] = counts, sums.high, sums.low
+        self._largest = max(self._largest, _largest(sums))
+        self._gaps |= not counts.all()
 
 
 def _totals(values: Ints, folding: Folding) -> Ints:
     return np.add.reduceat(values, folding.segments.starts)
+
+
+def _largest(sums: Wide) -> int:
+    """A number that the size of no sum exceeds."""
+    highest, lowest = int(sums.high.max(initial=0)), int(sums.high.min(initial=0))
+    if lowest >= -8 and highest < 8:
+        whole = sums.low + (sums.high << 60)
+        return max(int(whole.max(initial=0)), -int(whole.min(initial=0)))
+    return (max(highest, -lowest) + 1) << 60
 
 
 def _exact_array(total: Wide, missing: np.ndarray, kind: pa.DataType) -> pa.Array:

@@ -9,15 +9,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock.sorting import stable_order
-from penstock.spec.stream import FINAL, VERSION, WINDOW_END, WINDOW_START, Window
+from penstock.spec.stream import Window
 from penstock.stream.cell_index import CellIndex
 from penstock.stream.cells import Cells
-from penstock.stream.folding import Folding, Ranges, ranged
-from penstock.stream.number import Flags, one_array
+from penstock.stream.folding import Additive, Folding, Ranges
+from penstock.stream.number import one_array
 from penstock.stream.pane_run import PaneRun, near
-from penstock.stream.schema import DELETED, INSTANT, window_schema
+from penstock.stream.pane_sums import PaneSums
+from penstock.stream.schema import INSTANT, window_schema
 from penstock.stream.segment import Segments
 from penstock.stream.stage import Frozen, Moment, Produced
+from penstock.stream.window_rows import CellContents, Contents, told
 from penstock.stream.word_index import Ints
 
 NEVER = np.iinfo(np.int64).max
@@ -47,8 +49,11 @@ class WindowStage:
 
     def _begin(self) -> None:
         self._cells = Cells(self.window, self._rows)
+        totals = [measure for measure in self._cells.measures if isinstance(measure, Additive)]
+        additive = len(totals) == len(self._cells.measures)
+        self._sums = PaneSums(self._cells, totals, self._panes) if additive else None
         self._index = CellIndex()
-        self._oldest = NEVER
+        self._oldest = NEVER  # no pane before it has a cell
         self._ended, self._ended_until = _NONE, -NEVER  # cells that are to be told of as final, those of which panes
 
     def process(self, inputs: tuple[pa.Table, ...], moment: Moment) -> Produced:
@@ -82,6 +87,8 @@ class WindowStage:
         folding = Folding(together.renamed(cells), times)
         self._cells.fold(folding, rows)
         self._oldest = min(self._oldest, int(panes.min()))
+        if self._sums is not None:
+            self._sums.changed(int(panes.min()))
         return folding.cells
 
     def _open(self, changed: Ints, moment: Moment) -> Ints:
@@ -98,7 +105,13 @@ class WindowStage:
             last = first - 1
         if len(changed) == 0 and first > last:
             return self.schema.empty_table()
-        return self._rows_of(*self._overlapping(changed, first, last))
+        if self._sums is None or (table := self._index.table()) is None:
+            contents, panes = self._overlapping(changed, first, last)
+        else:
+            panes = self._cells.start[changed]
+            self._sums.reach(table, max(last, int(panes.max(initial=last))))
+            contents, panes = self._sums.windows(self._cells.key[changed], panes, max(first, self._oldest), last)
+        return self._rows_of(contents, panes, len(changed))
 
     def _told_in_parts(self, changed: Ints, moment: Moment, most: int) -> tuple[pa.Table, bool]:
         """The same of windows of one pane; of those that are final so many, the oldest first, and whether others are
@@ -107,7 +120,7 @@ class WindowStage:
         self._look_for_ended(moment.after // self._slide - 1)
         final, self._ended = self._ended[:most], self._ended[most:]
         cells = np.concatenate([changed, final])
-        made = self._rows_of(Ranges.single(cells), self._cells.start[cells], len(changed))
+        made = self._rows_of(CellContents(self._cells, Ranges.single(cells)), self._cells.start[cells], len(changed))
         if len(final):
             self._cells.drop(final)
             if len(self._ended) == 0:
@@ -122,7 +135,7 @@ class WindowStage:
             self._ended = cells if panes.min() == panes.max() else cells[np.argsort(panes, kind="stable")]
         self._ended_until = max(last, self._ended_until)
 
-    def _overlapping(self, changed: Ints, first: int, last: int) -> tuple[Ranges, Ints, int]:
+    def _overlapping(self, changed: Ints, first: int, last: int) -> tuple[Contents, Ints]:
         """The same of windows of several panes; the cells that both kinds are made of are put together once."""
         panes = self._cells.start[changed]
         ends = [*([first, last] if first <= last else []), *([panes.min(), panes.max()] if len(panes) else [])]
@@ -134,14 +147,14 @@ class WindowStage:
         final, final_panes = run.ending_between(first, last, self._panes)
         lower, upper = (np.concatenate(pair) for pair in ((open.lower, final.lower), (open.upper, final.upper)))
         panes = np.concatenate([self._cells.start[open.last], final_panes])
-        return Ranges(run.cells, lower, upper), panes, len(changed)
+        return CellContents(self._cells, Ranges(run.cells, lower, upper)), panes
 
     def _between(self, first: int, last: int) -> Ints:
         """The cells of the panes from `first` to `last`."""
         panes = self._cells.start[: self._cells.count]
         return np.flatnonzero((panes >= first) & (panes <= last) & ~self._cells.gone[: self._cells.count])
 
-    def _rows_of(self, ranges: Ranges, panes: Ints, open: int) -> pa.Table:
+    def _rows_of(self, contents: Contents, panes: Ints, open: int) -> pa.Table:
         """Rows of the windows that end with `panes`, the first `open` of them provisional; in that order, those of one
         pane as their last cells came."""
         if len(panes) == 0:
@@ -149,24 +162,32 @@ class WindowStage:
         final = np.arange(len(panes)) >= open
         number = near(panes)
         number[open:] += int(number.max()) + 1
-        order = stable_order((number << self._cells.count.bit_length()) | ranges.last)
-        ranges, ends, final = ranges.take(order), (panes[order] + 1) * self._slide, final[order]
-        version = ranged(self._cells.rows[ranges.cells], ranges) + final
-        return told(self._cells, self.schema, ranges, (ends - self._panes * self._slide, ends), version, final)
+        order = stable_order((number << self._cells.count.bit_length()) | contents.last)
+        contents, ends, final = contents.take(order), (panes[order] + 1) * self._slide, final[order]
+        bounds = (ends - self._panes * self._slide, ends)
+        return told(self._cells, self.schema, contents, bounds, contents.rows() + final, final)
 
     def _drop(self, watermark: int) -> None:
         """Forget the panes of which every window is final."""
         last = watermark // self._slide - self._panes
         if self._oldest > last:
             return
-        here = self._cells.here
-        self._cells.drop(here[self._cells.start[here] <= last])
-        self._look_for_oldest()
+        if (table := self._index.table()) is not None:
+            self._cells.drop(table.between(self._oldest, last))
+            self._oldest = last + 1
+            self._tidy()
+        else:
+            here = self._cells.here
+            self._cells.drop(here[self._cells.start[here] <= last])
+            self._look_for_oldest()
 
     def _look_for_oldest(self) -> None:
         """After cells were dropped."""
         panes = self._cells.start[self._cells.here]
         self._oldest = int(panes.min()) if len(panes) else NEVER
+        self._tidy()
+
+    def _tidy(self) -> None:
         if self._cells.tidy():
             self._number()
 
@@ -199,26 +220,6 @@ def timely(rows: pa.Table, time: str) -> tuple[pa.Table, Ints, pa.Table]:
         there = pc.is_valid(rows[time])
         rows, timeless = rows.filter(there), rows.filter(pc.invert(there))
     return rows, one_array(rows[time].cast(INSTANT)).view(pa.int64()).to_numpy(), timeless
-
-
-def told(
-    cells: Cells,
-    schema: pa.Schema,
-    ranges: Ranges,
-    bounds: tuple[Ints, Ints],
-    version: Ints,
-    final: bool | Flags,
-) -> pa.Table:
-    """Rows of windows: the cells that they are computed of, start and end, version."""
-    start, end = (pa.array(bound).view(INSTANT) for bound in bounds)
-    finals = pa.array(np.broadcast_to(np.asarray(final), version.shape))
-    columns = [*cells.by(ranges.last).columns, *(measure.over(ranges) for measure in cells.measures)]
-    names = {WINDOW_START, WINDOW_END, VERSION, FINAL, DELETED}
-    own = dict(zip((name for name in schema.names if name not in names), columns, strict=False))
-    if DELETED in schema.names:
-        own[DELETED] = pa.repeat(pa.scalar(False), len(version))
-    own |= {WINDOW_START: start, WINDOW_END: end, VERSION: pa.array(version), FINAL: finals}
-    return pa.table([own[name] for name in schema.names], schema=schema)
 
 
 def micros(length: timedelta | None) -> int:
