@@ -120,7 +120,8 @@ class ModelsProcess:
         if self.metrics is None:
             prepare_metrics(self.place.root, manifest)
         else:
-            self.metrics.wait()
+            with self.metrics:
+                self.metrics.wait()
 
     def _parsed(self, manifest: str | None) -> None:
         if manifest is not None:
