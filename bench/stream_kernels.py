@@ -170,7 +170,8 @@ def _finalised(stages: Sequence[KeyedStage], keys: int, per_second: float, round
         after = traffic.now + (-5_000_000 if number < rounds else 20_000_000)
         for place, stage in enumerate(stages):
             begin = time.process_time()
-            stage.process((rows,), Moment(traffic.now, watermark, after))
+            while stage.process((rows,), Moment(traffic.now, watermark, after)).more and number == rounds:
+                stage.delta()  # what ends at once is told of over several rounds
             stage.delta()
             seconds[place] += time.process_time() - begin
         watermark = after
