@@ -66,6 +66,7 @@ def test_a_topology_reads_what_another_one_writes(tmp_path: Path) -> None:
         ("filter: fee >", "The filter is not a SQL expression"),
         ("filter: random() > 0.5", "The filter uses something that is not allowed in a filter"),
         ("filter: fine > 1", "The filter names a column that is not there"),
+        ("filter: fee", "The filter is neither true nor false"),
         ("derive: {x: title + 1}", "The expression cannot be computed"),
         ("running: {key: [member], value: title, count: n}", "`title` is not a number"),
         ("window: {size: PT1M, aggregates: {x: sum(title)}}", "`title` is not a number"),

@@ -196,13 +196,7 @@ class Many(Generic[T]):
             )
             return None
         if len(node.items) < self.at_least:
-            problems.add(
-                node.place,
-                f"`{name}` is too short",
-                expected=f"at least {self.at_least}",
-                found=str(len(node.items)),
-                remedy="Add a value, or remove the key.",
-            )
+            _too_short(node, name, self.at_least, len(node.items), problems)
             return None
         values = [self.of.read(item, f"{name}[{index}]", problems) for index, item in enumerate(node.items)]
         kept = tuple(value for value in values if value is not None)
@@ -215,6 +209,7 @@ class Pairs(Generic[T]):
 
     of: ValueType[T]
     keys_are: str
+    at_least: int = 0
 
     @property
     def label(self) -> str:
@@ -230,9 +225,22 @@ class Pairs(Generic[T]):
                 remedy="Write `key: value` lines.",
             )
             return None
+        if len(node.entries) < self.at_least:
+            _too_short(node, name, self.at_least, len(node.entries), problems)
+            return None
         read = [(key, self.of.read(child, f"{name}.{key}", problems)) for key, child in node.entries.items()]
         kept = tuple((key, value) for key, value in read if value is not None)
         return kept if len(kept) == len(read) else None
+
+
+def _too_short(node: Node, name: str, at_least: int, found: int, problems: Problems) -> None:
+    problems.add(
+        node.place,
+        f"`{name}` is too short",
+        expected=f"at least {at_least}",
+        found=str(found),
+        remedy="Add a value, or remove the key.",
+    )
 
 
 @dataclass(frozen=True)

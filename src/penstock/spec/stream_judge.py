@@ -136,6 +136,7 @@ class _Judging:
     def topology(self, fields: Fields, steps: Sequence[Step | None], outputs: Sequence[Output | None]) -> None:
         known: dict[str, Columns] = dict(self.topics)
         corrected: set[str] = set()
+        taken = {fields.get(keys.INPUT)}
         if (name := fields.get(keys.INPUT)) is not None:
             self._find_source(name, self.topics, fields.place(keys.INPUT), "topic")
             known.setdefault(name, None)
@@ -149,6 +150,13 @@ class _Judging:
                 self._judge_corrected(step, declared)
             if isinstance(step.operation, Window | Join) or corrected.intersection(step.reads):
                 corrected.add(step.name)
+            taken.update(name for name in step.reads if name in self.topics)
+            if step.name in taken:
+                self.problems.add(
+                    declared.place(keys.STEP_NAME),
+                    f"The step `{step.name}` is called like a topic that is read",
+                    remedy="Give it a `name` of its own.",
+                )
             made = self._step(step, columns, known, declared)
             known[step.name] = None if step.name in known else made
         for declared, output in zip(fields.get(keys.OUTPUTS) or (), outputs, strict=True):
@@ -219,7 +227,7 @@ class _Judging:
             case Running():
                 self._find_items(section, keys.RUNNING_KEY, columns)
                 self._find(operation.value, columns, _place(section, keys.VALUE, declared))
-                return self._added(columns, operation.added, {})
+                return self._added(columns, operation.added, _chosen(section, keys.STATISTICS))
             case Window():
                 self._find_items(section, keys.BY, columns)
                 places = _places(section, keys.AGGREGATES)
@@ -234,7 +242,7 @@ class _Judging:
                 self._union(step, columns, known, declared)
             case Score():
                 self._find_items(section, keys.SCORE_COLUMNS, columns)
-                return self._added(columns, [operation.into], {})
+                return self._added(columns, [operation.into], _chosen(section, (keys.INTO,)))
         return columns
 
     def _join(self, join: Join, columns: Columns, known: Mapping[str, Columns], declared: Fields) -> Columns:
@@ -276,9 +284,16 @@ class _Judging:
             return None
         seen = list(columns)
         for name in names:
-            if name in seen and name in places:
+            if name in places and name in seen:
                 self.problems.add(
                     places[name], f"The column `{name}` is there already", remedy="Choose another name for it."
+                )
+            elif name in places and not keys.is_column(name):
+                self.problems.add(
+                    places[name],
+                    f"No column may be called `{name}`",
+                    expected="a letter, then letters, digits and `_`",
+                    remedy="Choose another name for it.",
                 )
             seen.append(name)
         return tuple(dict.fromkeys(seen))
@@ -298,6 +313,13 @@ def _section(declared: Fields) -> Fields | None:
 
 def _place(section: Fields | None, key: Key[str], declared: Fields) -> Place:
     return declared.node.place if section is None else section.place(key)
+
+
+def _chosen(section: Fields | None, given: Iterable[Key[Any]]) -> dict[str, Place]:
+    """The columns that keys name, each with its place; of one that several name, that of the last."""
+    if section is None:
+        return {}
+    return {section[key]: section.place(key) for key in given if section.get(key) is not None}
 
 
 def _items(fields: Fields, key: Key[tuple[str, ...]] | Key[tuple[str, ...] | None]) -> list[tuple[str, Place]]:

@@ -12,8 +12,13 @@ _USUAL = EventTime()
 _MEASURE = re.compile(r"([a-z]+)(?:\( *(?:([0-9]{1,3}) *, *)?([A-Za-z_][A-Za-z0-9_]{0,126}) *\))?")
 
 
+def is_column(text: str) -> bool:
+    """Whether a column may be called so: names that begin with `_` belong to the system."""
+    return re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,126}", text) is not None
+
+
 def _column(text: str) -> str | None:
-    return text if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,126}", text) else None
+    return text if is_column(text) else None
 
 
 def _measure(text: str) -> Aggregate | None:
@@ -65,7 +70,7 @@ IDLE = default("idle", DURATION, "After how long without events a partition hold
 TIME = Section("the event time", (LATENESS, SKEW, IDLE))
 
 FILTER = optional("filter", WORDS, "SQL condition over a row; rows for which it is not true are filtered.")
-DERIVE = optional("derive", Pairs(WORDS, "column"), "Columns to add, each a SQL expression over the row.")
+DERIVE = optional("derive", Pairs(WORDS, "column", at_least=1), "Columns to add, each a SQL expression over the row.")
 
 DEDUPLICATE_KEY = required("key", Many(COLUMN, at_least=1), "What names a row: the first row of it is kept.")
 HORIZON = required("horizon", DURATION, "For how long of event time a key is remembered.")
@@ -78,8 +83,12 @@ TABLE = required(
     Parsed("`silver.table` or `gold.table`", _table, "Write the layer and the name of the table."),
     "The table that is looked up, as of a release.",
 )
-ON = required("on", Pairs(COLUMN, "column"), "Columns of the rows, each with the column of the table it must equal.")
-LOOKUP_COLUMNS = required("columns", Pairs(COLUMN, "column"), "Columns to add, each with the column of the table.")
+ON = required(
+    "on", Pairs(COLUMN, "column", at_least=1), "Columns of the rows, each with the column of the table it must equal."
+)
+LOOKUP_COLUMNS = required(
+    "columns", Pairs(COLUMN, "column", at_least=1), "Columns to add, each with the column of the table."
+)
 LOOKUP = optional(
     "lookup", Section("a look-up", (TABLE, ON, LOOKUP_COLUMNS)), "Adds columns of a table; null where nothing is found."
 )
@@ -88,16 +97,19 @@ RUNNING_KEY = required("key", Many(COLUMN, at_least=1), "Whose statistics they a
 VALUE = required("value", COLUMN, "The number they are of.")
 INTO_COUNT = optional("count", NAME, "Column to add: how many earlier rows there are.")
 INTO_MEAN = optional("mean", NAME, "Column to add: the mean of the earlier rows.")
-INTO_DEVIATION = optional("deviation", NAME, "Column to add: the standard deviation of the earlier rows (population).")
+INTO_DEVIATION = optional(
+    "deviation", NAME, "Column to add: the standard deviation of the earlier rows (of a sample, n - 1)."
+)
 INTO_SCORE = optional("score", NAME, "Column to add: how many standard deviations the row lies above that mean.")
 INTO_FLAG = optional("flag", NAME, "Column to add: whether the score lies above `threshold`.")
 MINIMUM = default("minimum", COUNT, "How many earlier rows it takes for a score.", Running.minimum)
 THRESHOLD = default("threshold", NUMBER, "The score above which a row is flagged.", Running.threshold)
+STATISTICS = (INTO_COUNT, INTO_MEAN, INTO_DEVIATION, INTO_SCORE, INTO_FLAG)
 RUNNING = optional(
     "running",
     Section(
         "running statistics",
-        (RUNNING_KEY, VALUE, INTO_COUNT, INTO_MEAN, INTO_DEVIATION, INTO_SCORE, INTO_FLAG, MINIMUM, THRESHOLD),
+        (RUNNING_KEY, VALUE, *STATISTICS, MINIMUM, THRESHOLD),
     ),
     "Adds statistics of the earlier rows of the same key, in the order of the log.",
 )
@@ -106,7 +118,9 @@ SIZE = optional("size", DURATION, "Length of a window; windows begin at multiple
 SLIDE = optional("slide", DURATION, "A window of `size` begins at every multiple of this.")
 GAP = optional("gap", DURATION, "A session ends when nothing happens for so long.")
 BY = default("by", Many(COLUMN), "Whose window it is.", ())
-AGGREGATES = required("aggregates", Pairs(MEASURE, "column"), "Columns of a window, each with what it measures.")
+AGGREGATES = required(
+    "aggregates", Pairs(MEASURE, "column", at_least=1), "Columns of a window, each with what it measures."
+)
 WINDOW = optional(
     "window",
     Section("a window", (SIZE, SLIDE, GAP, BY, AGGREGATES)),
@@ -115,7 +129,9 @@ WINDOW = optional(
 )
 
 OTHER = required("with", NAME, "The topic or step of the other side.")
-JOIN_ON = required("on", Pairs(COLUMN, "column"), "Columns of this side, each with the column of the other it equals.")
+JOIN_ON = required(
+    "on", Pairs(COLUMN, "column", at_least=1), "Columns of this side, each with the column of the other it equals."
+)
 TOLERANCE = required("tolerance", DURATION, "How far apart in event time the two may lie.")
 DIRECTION = default(
     "direction",
@@ -124,7 +140,9 @@ DIRECTION = default(
     "near ones the earlier.",
     Direction.NEAREST,
 )
-JOIN_COLUMNS = required("columns", Pairs(COLUMN, "column"), "Columns to add, each with the column of the other side.")
+JOIN_COLUMNS = required(
+    "columns", Pairs(COLUMN, "column", at_least=1), "Columns to add, each with the column of the other side."
+)
 IDENTITY = required("identity", Many(COLUMN, at_least=1), "What names a row of this side: corrections go by it.")
 TIES = default("ties", Many(COLUMN), "Columns of the other side: of rows at one time the lowest counts.", ())
 JOIN = optional(

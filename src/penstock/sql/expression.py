@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
+from sqlglot.errors import ParseError, SqlglotError
 
 from penstock.errors import DeclarationError
+from penstock.spec.problems import did_you_mean
 
 # Functions whose answer depends on nothing but the values of the row.
 FUNCTIONS = frozenset((
@@ -48,8 +49,7 @@ def row_expression(text: str, names: Iterable[str], *, kind: str, where: str) ->
     try:
         tree = sqlglot.parse_one(text, dialect="duckdb")
     except SqlglotError as error:
-        reason = str(error).splitlines()[0]
-        raise DeclarationError(f"The {kind} is not a SQL expression", where=where, found=reason) from error
+        raise DeclarationError(f"The {kind} is not a SQL expression", where=where, found=_odd(text, error)) from error
     known = {name.lower(): name for name in names}
     used: dict[str, None] = {}
     for node in tree.walk():
@@ -75,6 +75,16 @@ def shown_columns(text: str) -> tuple[str, ...]:
         return ()
     walked = tree.walk(prune=lambda node: _function_name(node) in HASHES)
     return tuple(dict.fromkeys(node.name for node in walked if isinstance(node, exp.Column)))
+
+
+def _odd(text: str, error: SqlglotError) -> str:
+    """The text, and the word at which it stops to be an expression.
+
+    >>> _odd("fee > * 2", ParseError("?", errors=[{"highlight": "2"}]))
+    '`fee > * 2`, wrong at `2`'
+    """
+    word = error.errors[0].get("highlight") if isinstance(error, ParseError) and error.errors else None
+    return f"`{text.strip()}`" + (f", wrong at `{word}`" if word else "")
 
 
 def _check_node(node: exp.Expr, kind: str, where: str) -> None:
@@ -107,5 +117,6 @@ def _column_name(node: exp.Column, names: dict[str, str], kind: str, where: str)
             where=where,
             expected=", ".join(names.values()),
             found=node.sql(dialect="duckdb"),
+            remedy=did_you_mean(name, names.values()),
         )
     return names[name.lower()]

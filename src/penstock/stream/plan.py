@@ -218,10 +218,11 @@ class _Planning:
         rows, reads = before.schema, step.reads
         match step.operation:
             case Filter(expression):
-                met = condition(expression, rows, kind="filter", where=step.place)
-                select = Select("SELECT * FROM ", f" WHERE {met}")
-                self._typed(select.sql, rows, step.place)
-                return select, rows, reads
+                return (
+                    Select("SELECT * FROM ", f" WHERE {self._met(expression, rows, 'filter', step.place)}"),
+                    rows,
+                    reads,
+                )
             case Derive(columns):
                 select, schema = self._derived(columns, rows, step.place)
                 return select, schema, reads
@@ -293,7 +294,7 @@ class _Planning:
         taken_back = f"coalesce({DELETED}, FALSE)" if DELETED in node.schema.names else "FALSE"
         where = "TRUE"
         if output.where is not None:
-            where = condition(output.where, node.schema, kind="condition", where=output.place)
+            where = self._met(output.where, node.schema, "condition", output.place)
         listed = ", ".join(quote(name) for name in names)
         if taken_back != "FALSE" or (output.live and node.corrected and output.where is not None):
             # what is taken back, and in a live table what a correction let leave it, goes out as such
@@ -308,6 +309,20 @@ class _Planning:
         plain = DELETED not in schema.names and (output.where is None or flag is not None)
         return Sink(output, node.name, None if plain else sql, schema, time, node.corrected, flag)
 
+    def _met(self, expression: str, rows: pa.Schema, kind: str, where: str) -> str:
+        """SQL that is true where the expression is; a row for which it cannot be computed does not meet it."""
+        compiled = row_expression(expression, rows.names, kind=kind, where=where)
+        truth = self._typed(f"SELECT ({compiled.sql}) AS met FROM {ROWS}", rows, where).field("met").type
+        if not pa.types.is_boolean(truth):
+            raise DeclarationError(
+                f"The {kind} is neither true nor false",
+                where=where,
+                expected="a truth value",
+                found=f"`{expression}`, which is {truth}",
+                remedy="Compare it with something.",
+            )
+        return f"coalesce(TRY(CAST(({compiled.sql}) AS BOOLEAN)), FALSE)"
+
     def _typed(self, sql: str, rows: pa.Schema, where: str) -> pa.Schema:
         """The columns that `sql` over rows of this schema gives, without those of the system."""
         empty = pa.schema([*SYSTEM, *rows]).empty_table()
@@ -321,12 +336,6 @@ class _Planning:
             self.connection.unregister(ROWS)
         system = {one.name for one in SYSTEM}
         return pa.schema([one for one in schema if one.name not in system])
-
-
-def condition(expression: str, rows: pa.Schema, *, kind: str, where: str) -> str:
-    """SQL that is true where the expression is; a row for which it cannot be computed does not meet it."""
-    compiled = row_expression(expression, rows.names, kind=kind, where=where)
-    return f"coalesce(TRY(CAST(({compiled.sql}) AS BOOLEAN)), FALSE)"
 
 
 def _flag(expression: str | None, rows: pa.Schema) -> str | None:
