@@ -25,6 +25,11 @@ class Folding:
     def cells(self) -> Ints:
         return self.segments.slots[self.segments.starts]
 
+    @cached_property
+    def sizes(self) -> Ints:
+        """How many rows each of the cells gets."""
+        return self.segments.ends - self.segments.starts + 1
+
     def by_cell(self, values: np.ndarray) -> np.ndarray:
         return values[self.segments.order]
 

@@ -15,16 +15,15 @@ from penstock.stream.word_index import Ints
 Flags = npt.NDArray[np.bool_]
 FLOAT_UNIT = 2.0**-40  # floats are rounded to multiples of it where they are summed in any order
 _HALF = (1 << 30) - 1
-_LARGEST = 1 << 58
+_LARGEST, _SAFE = 1 << 58, 1 << 62
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Numbers as ones + halves * 2^30 + wholes * 2^60 of a unit; zero where `counts` is False."""
+    """Numbers of a unit, of which the sums fit; or ones, halves and wholes: ones + halves * 2^30 + wholes * 2^60. Zero
+    where `counts` is False."""
 
-    ones: Ints
-    halves: Ints
-    wholes: Ints
+    limbs: tuple[Ints, ...]
     counts: Flags
 
 
@@ -40,9 +39,15 @@ def parts_of(array: pa.Array) -> Parts:
     if pa.types.is_floating(array.type):
         return _of_floats(pc.cast(array, pa.float64()).to_numpy(zero_copy_only=False))
     low, high, counts = limbs(array)
+    if (high == low >> 63).all() and len(low) * _size(low) < _SAFE:
+        return Parts((np.where(counts, low, 0),), counts)
     counts &= np.abs(high) < _LARGEST
     low, high = np.where(counts, low, 0), np.where(counts, high, 0)
-    return Parts(low & _HALF, (low >> 30) & _HALF, ((low >> 60) & 15) + (high << 4), counts)
+    return Parts((low & _HALF, (low >> 30) & _HALF, ((low >> 60) & 15) + (high << 4)), counts)
+
+
+def _size(numbers: Ints) -> int:
+    return max(int(numbers.max(initial=0)), -int(numbers.min(initial=0)))
 
 
 def limbs(array: pa.Array) -> tuple[Ints, Ints, Flags]:
@@ -62,7 +67,7 @@ def _of_floats(values: Floats) -> Parts:
     whole = np.floor(values)
     below = np.rint((values - whole) / FLOAT_UNIT).astype(np.int64)
     above = whole.astype(np.int64)
-    return Parts(below & _HALF, (below >> 30) + ((above & ((1 << 20) - 1)) << 10), above >> 20, counts)
+    return Parts((below & _HALF, (below >> 30) + ((above & ((1 << 20) - 1)) << 10), above >> 20), counts)
 
 
 def whole_numbers(array: pa.Array) -> tuple[Ints, Flags]:

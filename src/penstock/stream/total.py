@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from penstock.stream.exact import Wide
 from penstock.stream.folding import Folding, Ranges, ranged
-from penstock.stream.number import parts_of, unit_of
+from penstock.stream.number import Flags, parts_of, unit_of
 from penstock.stream.word_index import Ints, grown
 
 _HALF = (1 << 30) - 1
@@ -26,8 +26,7 @@ class Count:
         self.counts = grown(self.counts, cells)
 
     def fold(self, folding: Folding, values: pa.Array) -> None:
-        there = folding.by_cell(np.asarray(values.is_valid()).astype(np.int64))
-        self.counts[folding.cells] += _totals(there, folding)
+        self.counts[folding.cells] += _counts(np.asarray(values.is_valid()), folding)
 
     def merge(self, sources: Ints, targets: Ints) -> None:
         np.add.at(self.counts, targets, self.counts[sources])
@@ -64,13 +63,9 @@ class Sum:
 
     def fold(self, folding: Folding, values: pa.Array) -> None:
         parts = parts_of(values)
-        ones, halves, wholes, counts = (
-            _totals(folding.by_cell(one), folding)
-            for one in (parts.ones, parts.halves, parts.wholes, parts.counts.astype(np.int64))
-        )
         cells = folding.cells
-        sums = Wide(self.high[cells], self.low[cells]).plus(ones, halves, wholes)
-        self._set(cells, self.counts[cells] + counts, sums)
+        sums = Wide(self.high[cells], self.low[cells]).plus(*(_totals(limb, folding) for limb in parts.limbs))
+        self._set(cells, self.counts[cells] + _counts(parts.counts, folding), sums)
 
     def merge(self, sources: Ints, targets: Ints) -> None:
         order = np.argsort(targets, kind="stable")
@@ -122,7 +117,13 @@ class Sum:
 
 
 def _totals(values: Ints, folding: Folding) -> Ints:
-    return np.add.reduceat(values, folding.segments.starts)
+    return np.add.reduceat(folding.by_cell(values), folding.segments.starts)
+
+
+def _counts(there: Flags, folding: Folding) -> Ints:
+    if there.all():
+        return folding.sizes
+    return _totals(there.astype(np.int64), folding)
 
 
 def _largest(sums: Wide) -> int:
