@@ -11,10 +11,10 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, Message, Producer
 
 from penstock.log.kafka.client import KafkaSettings, kafka_errors
-from penstock.log.kafka.table import drained
+from penstock.log.kafka.table import assigned, drained
 from penstock.log.kafka.topics import Topics
 from penstock.log.protocol import LogError, Part, Position
 
@@ -144,11 +144,9 @@ def _facts(data: bytes | None) -> list[int] | None:
 
 
 def _all(settings: KafkaSettings, topic: str) -> list[tuple[bytes, bytes | None]]:
-    parts = [TopicPartition(topic, 0, OFFSET_BEGINNING)]
     with kafka_errors(topic):
         consumer = Consumer(settings.consumer())
         try:
-            consumer.assign(parts)
-            return list(drained(consumer, parts, {}))
+            return list(drained(consumer, assigned(consumer, topic, (0,)), {}))
         finally:
             consumer.close()

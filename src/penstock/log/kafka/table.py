@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from penstock.log.kafka.client import PATIENCE, KafkaSettings, as_error, kafka_errors
 from penstock.log.protocol import LogStorageError
@@ -24,6 +24,15 @@ def arrived(consumer: Consumer, most: int, timeout: float, *, linger: float = _L
             break
         messages += more
     return messages
+
+
+def assigned(consumer: Consumer, topic: str, partitions: Sequence[int]) -> list[TopicPartition]:
+    """The partitions, to be read from the oldest message. It is asked for by its number: a client that is to begin at
+    the beginning, wherever that is, asks half a second later."""
+    firsts = [consumer.get_watermark_offsets(TopicPartition(topic, part), timeout=PATIENCE)[0] for part in partitions]
+    parts = [TopicPartition(topic, part, first) for part, first in zip(partitions, firsts, strict=True)]
+    consumer.assign(parts)
+    return parts
 
 
 def drained(
@@ -56,10 +65,9 @@ class Table:
         self.topic = topic
         self.values: dict[bytes, bytes] = {}
         self._reached: dict[tuple[str, int], int] = {}
-        self._parts = [TopicPartition(topic, part, OFFSET_BEGINNING) for part in partitions]
         with kafka_errors(topic):
             self._consumer = Consumer(settings.consumer())
-            self._consumer.assign(self._parts)
+            self._parts = assigned(self._consumer, topic, partitions)
 
     def refresh(self) -> dict[bytes, bytes]:
         with kafka_errors(self.topic):
