@@ -11,6 +11,7 @@ from penstock.log.catalog import check_name, check_spec
 from penstock.log.kafka.avro_codec import AvroCodec
 from penstock.log.kafka.changelog import Changelog
 from penstock.log.kafka.client import KafkaSettings, Transactions, admin
+from penstock.log.kafka.committed import Committed, NearReader
 from penstock.log.kafka.kafka_group import KafkaGroup
 from penstock.log.kafka.kafka_reader import KafkaReader, reset
 from penstock.log.kafka.kafka_writers import PROGRESS, PROGRESS_PARTITIONS, KafkaJob, KafkaProducer
@@ -18,7 +19,17 @@ from penstock.log.kafka.messages import Codec, Form, is_raw, plain_codec
 from penstock.log.kafka.registry import SchemaRegistry
 from penstock.log.kafka.table import Notes, Table
 from penstock.log.kafka.topics import COMPACTED, LIST, Topics, adopted, as_value, config_of, of_value
-from penstock.log.protocol import Capabilities, LogError, Part, Position, SourceReset, Topic, TopicSpec, beginning
+from penstock.log.protocol import (
+    Capabilities,
+    LogError,
+    Part,
+    Position,
+    Reader,
+    SourceReset,
+    Topic,
+    TopicSpec,
+    beginning,
+)
 from penstock.world import World
 
 POSITIONS = "penstock.positions"
@@ -44,6 +55,7 @@ class KafkaLog:
         self._notes = {name: Notes(settings, name) for name in (LIST, POSITIONS)}
         self._closing += [self._list.close, self._positions.close, *(one.close for one in self._notes.values())]
         self._known: dict[str, tuple[Topic, str | None]] = {}
+        self._committed: dict[str, Committed] = {}  # by topic of a job of this process
         self._refresh()
 
     @classmethod
@@ -72,11 +84,16 @@ class KafkaLog:
         self._closing.append(producer.close)
         return producer
 
-    def reader(self, positions: Mapping[Part, Position], *, bare: bool = False) -> KafkaReader:
+    def reader(self, positions: Mapping[Part, Position], *, bare: bool = False) -> Reader:
         forms = {name: self._form(name) for name, _ in positions}
         for part, position in positions.items():
             self._check(part, position)
-        return KafkaReader(self._settings, forms, positions, self._identify, self._world.clock, bare=bare)
+        clock = self._world.clock
+        reader = KafkaReader(self._settings, forms, positions, self._identify, clock, bare=bare)
+        ((topic, _), at) = next(iter(positions.items()), (("", 0), None))
+        if bare and len(positions) == 1 and at is not None and topic in self._committed:
+            return NearReader(reader, self._committed[topic], forms[topic].topic.spec, at.offset, clock)
+        return reader
 
     def positions(self, reader: str) -> Mapping[Part, Position]:
         return self.readers().get(reader, {})
@@ -113,7 +130,10 @@ class KafkaLog:
         self._closing.append(transactions.close)
         changelog = Changelog.read(name, self._cluster, self._settings)
         forms = {spec.name: self._form(spec.name) for spec in outputs}
-        return KafkaJob(transactions, changelog, forms, starts, _made_anew(changelog.positions, starts))
+        committed = {spec.name: Committed() for spec in outputs if spec.partitions == 1}
+        self._committed |= committed
+        made_anew = _made_anew(changelog.positions, starts)
+        return KafkaJob(transactions, changelog, forms, starts, committed, self._world.clock, made_anew)
 
     def group(
         self, name: str, inputs: Sequence[str], outputs: Sequence[TopicSpec], *, session: float = 10.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import groupby, repeat
 from operator import is_
 from typing import TypeAlias
@@ -50,18 +50,40 @@ class KafkaReader:
         self._ahead: Future[_Read] | None = None
         self._asked = 0  # how many rows are fetched ahead at most
         self._thread: ThreadPoolExecutor | None = None
+        self._fetching = False
         with kafka_errors("reader"):
             self._consumer = Consumer(settings.consumer(fetch_queue_backoff_ms=_BACKOFF))
-            self._assign()
+            self._begin()
 
-    def _assign(self) -> None:
+    def _begin(self) -> None:
+        """Fetch from the positions on."""
         self._consumer.assign([TopicPartition(*part, at.offset) for part, at in self._positions.items()])
+        self._at_end.clear()
+        self._fetching = True
+
+    def skip(self, topic: str, partition: int, offset: int) -> None:
+        """Read on there, as far as this partition goes; nothing is fetched until the next poll."""
+        self._forget_ahead()
+        at = self._positions[topic, partition]
+        self._positions[topic, partition] = Position(offset, at.incarnation)
+        if self._fetching:
+            with kafka_errors("reader"):
+                self._consumer.unassign()
+            self._fetching = False
+
+    def _forget_ahead(self) -> None:
+        if self._ahead is not None:
+            wait([self._ahead])
+            self._ahead = None
 
     def poll(self, max_rows: int, timeout: float) -> list[Chunk]:
         """Longer than `timeout` it waits for rows that the cluster has and that are still on their way."""
         if not self._positions or max_rows <= 0:
             self._clock.sleep(timeout)
             return []
+        if not self._fetching:
+            with kafka_errors("reader"):
+                self._begin()
         chunks = self._fetched_ahead(max_rows) or self._fetched(max_rows, timeout)
         for chunk in chunks:
             part = (chunk.topic, chunk.partition)
@@ -95,14 +117,13 @@ class KafkaReader:
         """What was fetched meanwhile; if it may be too much, it is fetched again."""
         if self._ahead is None:
             return []
-        ahead, self._ahead = self._ahead, None
-        read = ahead.result()
         if self._asked > max_rows:
+            self._forget_ahead()
             with kafka_errors("reader"):
-                self._assign()
-            self._at_end.clear()
+                self._begin()
             return []
-        return self._checked(*read)
+        ahead, self._ahead = self._ahead, None
+        return self._checked(*ahead.result())
 
     def _checked(self, chunks: list[Chunk], topics: set[str]) -> list[Chunk]:
         self._check_incarnations(topics)

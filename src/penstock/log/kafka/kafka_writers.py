@@ -12,10 +12,12 @@ from confluent_kafka import Producer
 from penstock.errors import PenstockError
 from penstock.log.kafka.changelog import Changelog, Entry
 from penstock.log.kafka.client import KafkaSettings, Transactions
+from penstock.log.kafka.committed import Commit, Committed
 from penstock.log.kafka.messages import Form, Sent, send
 from penstock.log.kafka.table import Table
 from penstock.log.partitioning import partition_of
 from penstock.log.protocol import Appended, LogError, Part, Position, Prepared, Restored
+from penstock.world import Clock
 
 PROGRESS = "penstock.producers"
 PROGRESS_PARTITIONS = 8
@@ -73,6 +75,8 @@ class KafkaJob:
     _changelog: Changelog
     _outputs: Mapping[str, Form]
     _starts: Mapping[Part, Position]
+    _committed: Mapping[str, Committed]  # by topic of one partition, for readers of this process
+    _clock: Clock
     _checked: PenstockError | None = None
     _count: int = 0
 
@@ -106,17 +110,40 @@ class KafkaJob:
         again = self._changelog.last_deltas(kept) if whole is not None else ()
         entry = Entry(self._changelog.merged(positions), whole, state_delta, journal, again)
 
+        sent: dict[str, Sent] = {}
+
         def fill(producer: Producer) -> None:
             for topic, records in outputs.items():
-                send(producer, self._outputs[topic], records, sequence=self._count)
+                sent[topic] = send(producer, self._outputs[topic], records, sequence=self._count)
             self._changelog.write(producer, entry)
 
-        self._transactions.run(fill)
+        try:
+            self._transactions.run(fill)
+        except BaseException:
+            self._forget()
+            raise
         self._changelog.apply(entry)
+        for topic in outputs.keys() & self._committed.keys():
+            self._note(topic, outputs[topic], sent[topic])
+
+    def _note(self, topic: str, records: pa.RecordBatch, sent: Sent) -> None:
+        """For those who read it here. What did not go in one piece, they have to read from the brokers."""
+        if records.num_rows == 0:
+            return
+        first, next = sent.ranges.get(0, (0, 0))
+        if next - first == records.num_rows:
+            self._committed[topic].note(Commit(first, records, self._clock.now()))
+        else:
+            self._committed[topic].clear()
+
+    def _forget(self) -> None:
+        for one in self._committed.values():
+            one.clear()
 
     def prepare(self, snapshot: bytes) -> Prepared:
         """It goes with the commit that names it: a transaction is all that Kafka keeps together."""
         return Prepared(snapshot)
 
     def close(self) -> None:
+        self._forget()
         self._transactions.close()
