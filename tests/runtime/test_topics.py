@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from penstock.errors import UsageError
+from penstock.runtime import topics
 from penstock.runtime.installation import Installation
 from penstock.runtime.topics import append_lines, list_topics, peek, tail
 from tests.stream.lending import lending
@@ -58,3 +59,42 @@ def test_an_unknown_topic_is_named(installation: Installation) -> None:
     append_lines(installation, "loans_typed", loans(0, 1))
     with pytest.raises(UsageError, match="loans_typd"):
         peek(installation, "loans_typd", limit=1)
+
+
+def test_peek_and_tail_begin_at_an_offset_of_one_partition(installation: Installation) -> None:
+    append_lines(installation, "loans_typed", loans(0, 40))
+
+    found = peek(installation, "loans_typed", limit=2, partition=1, offset=3)
+    rows = tail(installation, "loans_typed", last=0, partition=1, offset=3, stopped=lambda: False)
+
+    assert [(row["_partition"], row["_offset"]) for row in found] == [(1, 3), (1, 4)]
+    assert [next(rows) for _ in found] == found
+    rows.close()
+    assert peek(installation, "loans_typed", limit=2, offset=1_000) == []
+
+
+def test_a_partition_that_is_not_there_is_named(installation: Installation) -> None:
+    append_lines(installation, "loans_typed", loans(0, 1))
+    with pytest.raises(UsageError, match="expected 0, 1, found 7"):
+        peek(installation, "loans_typed", limit=1, partition=7)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (b'{"loan": ', "line 3: A line is no JSON object: expected JSON, found broken_json"),
+        (b'{"loan": "L", "membr": "m"}', "line 3: A line has a key that is no column: found membr. Did you mean"),
+        (b'{"loan": "L", "fee": "much"}', "line 3: The value of `fee` is of another type: expected DECIMAL(10,2), found much"),
+    ],
+)  # fmt: skip
+def test_a_line_that_cannot_be_appended_is_told_with_what_was_appended_before(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, line: bytes, says: str
+) -> None:
+    monkeypatch.setattr(topics, "_LINES_AT_ONCE", 2)
+
+    with pytest.raises(UsageError) as refused:
+        append_lines(installation, "loans_typed", [*loans(0, 2), line])
+
+    assert str(refused.value).startswith(says)
+    assert str(refused.value).endswith("the lines before line 3 were appended.")
+    assert [one.rows for one in list_topics(installation)] == [2]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from penstock.spec.loading import load_project
 from penstock.stream.journal import Round
 from penstock.stream.runner import Limits
 from penstock.stream.state import StateMismatch
@@ -116,6 +117,18 @@ def test_a_changed_topology_is_refused_and_named(desk: Desk, tmp_path: Path) -> 
 
     with pytest.raises(StateMismatch, match="`filter` changed"), changed.running():
         pass
+
+
+def test_a_contract_that_changed_is_told_as_the_cause(desk: Desk, tmp_path: Path) -> None:
+    desk.lend([loan(1, fee="2.00")])
+    desk.finish()
+    lending(tmp_path, DOUBLE)
+    contract = tmp_path / "contracts" / "loans.yml"
+    contract.write_text(contract.read_text().replace("minimum: 0", "minimum: 1"))
+    changed = load_project(tmp_path)
+
+    with pytest.raises(StateMismatch, match=r"topic `loans_typed` or its contract changed, `.*` changed"):
+        Desk(changed, "double", desk.log).finish()
 
 
 def test_a_changed_topology_goes_on_when_it_is_told_to(desk: Desk, tmp_path: Path) -> None:

@@ -16,6 +16,9 @@ app = typer.Typer(
     help="Topics of events: list them, look into them, append to them, forget who read them.", no_args_is_help=True
 )
 
+Partition = Annotated[int | None, typer.Option(min=0, help="Only this partition.")]
+Offset = Annotated[int | None, typer.Option(min=0, help="Begin at this offset, not with the newest rows.")]
+
 
 @app.command("list")
 def topics_list(project: Project = HERE, data_dir: Data = None, as_json: Json = False) -> None:
@@ -35,6 +38,8 @@ def topics_list(project: Project = HERE, data_dir: Data = None, as_json: Json = 
 def topics_peek(
     topic: Annotated[str, typer.Argument(help="The topic.")],
     limit: Annotated[int, typer.Option(min=1, help="How many rows of each partition, the newest.")] = 10,
+    partition: Partition = None,
+    offset: Offset = None,
     project: Project = HERE,
     data_dir: Data = None,
 ) -> None:
@@ -42,13 +47,16 @@ def topics_peek(
     from penstock.runtime.installation import Installation
     from penstock.runtime.topics import peek
 
-    shown.document(peek(Installation.at(project, data_dir), topic, limit=limit))
+    installation = Installation.at(project, data_dir)
+    shown.document(peek(installation, topic, limit=limit, partition=partition, offset=offset))
 
 
 @app.command("tail")
 def topics_tail(
     topic: Annotated[str, typer.Argument(help="The topic.")],
     last: Annotated[int, typer.Option(min=0, help="How many rows of each partition that are there already.")] = 0,
+    partition: Partition = None,
+    offset: Offset = None,
     project: Project = HERE,
     data_dir: Data = None,
 ) -> None:
@@ -57,8 +65,9 @@ def topics_tail(
     from penstock.runtime.told import until_told
     from penstock.runtime.topics import tail
 
+    installation = Installation.at(project, data_dir)
     with until_told() as stopped:
-        for row in tail(Installation.at(project, data_dir), topic, last=last, stopped=stopped):
+        for row in tail(installation, topic, last=last, partition=partition, offset=offset, stopped=stopped):
             shown.document_line(row)
 
 

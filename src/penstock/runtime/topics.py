@@ -18,7 +18,8 @@ from penstock.log.protocol import OFFSET, Chunk, Log, Part, Position
 from penstock.runtime.event_log import open_log
 from penstock.runtime.installation import Installation
 from penstock.runtime.topology import declared_topic
-from penstock.spec.problems import did_you_mean
+from penstock.spec.contract import Contract
+from penstock.spec.problems import did_you_mean, listed
 from penstock.spec.stream import Topic, TopicFormat
 from penstock.sql.connection import connect
 from penstock.sql.names import quote
@@ -28,6 +29,7 @@ PRODUCER = "append"
 _LINES_AT_ONCE = 10_000
 _ROWS_AT_ONCE = 1_000
 _FURTHER = 4  # times as far back for rows that transactions have holes between
+_NUMBER = "_number"  # of the line
 _LOOK = 0.2  # seconds to wait for rows before looking whether to stop
 
 
@@ -53,36 +55,57 @@ def list_topics(installation: Installation) -> tuple[TopicInfo, ...]:
         return tuple(found)
 
 
-def peek(installation: Installation, topic: str, *, limit: int) -> list[dict[str, Any]]:
-    """The newest rows of a topic, `limit` of each partition, with `_partition` and `_offset`."""
+def peek(
+    installation: Installation, topic: str, *, limit: int, partition: int | None = None, offset: int | None = None
+) -> list[dict[str, Any]]:
+    """The newest rows of a topic, or those from `offset` on: `limit` of each partition, or of one. Each with
+    `_partition` and `_offset`."""
     with open_log(installation) as log:
-        newest = _newest(log, topic, limit)
+        starts = _starts(log, topic, limit, partition=partition, offset=offset)
         ends = {part: next for part, (_, next) in log.bounds(topic).items()}
-        return [
-            row
-            for part, position in newest.items()
-            for chunk in _chunks(log, part, position, ends[part[1]])
-            for row in _rows(chunk)
-        ]
+        found: list[dict[str, Any]] = []
+        for part, position in starts.items():
+            chunks = _chunks(log, part, position, ends[part[1]])
+            found += islice((row for chunk in chunks for row in _rows(chunk)), limit)
+        return found
 
 
-def tail(installation: Installation, topic: str, *, last: int, stopped: Callable[[], bool]) -> Iterator[dict[str, Any]]:
-    """Rows as they come, after the `last` of each partition that are there, until told to stop."""
-    with open_log(installation) as log, closing(log.reader(_newest(log, topic, last))) as reader:
-        while not stopped():
-            for chunk in reader.poll(_ROWS_AT_ONCE, _LOOK):
-                yield from _rows(chunk)
+def tail(
+    installation: Installation,
+    topic: str,
+    *,
+    last: int,
+    partition: int | None = None,
+    offset: int | None = None,
+    stopped: Callable[[], bool],
+) -> Iterator[dict[str, Any]]:
+    """Rows as they come, after the `last` of each partition (or of one) that are there, or those from `offset` on,
+    until told to stop."""
+    with open_log(installation) as log:
+        starts = _starts(log, topic, last, partition=partition, offset=offset)
+        with closing(log.reader(starts)) as reader:
+            while not stopped():
+                for chunk in reader.poll(_ROWS_AT_ONCE, _LOOK):
+                    yield from _rows(chunk)
 
 
-def _newest(log: Log, topic: str, count: int) -> dict[Part, Position]:
-    """So many rows before the end of each partition."""
+def _starts(log: Log, topic: str, count: int, *, partition: int | None, offset: int | None) -> dict[Part, Position]:
+    """Where to begin in each partition, or in one: so many rows before the end, or at an offset (or what is left
+    behind it)."""
     topics = log.topics()
     if topic not in topics:
         raise _no_topic(topic, topics)
-    incarnation = topics[topic].incarnation
+    incarnation, bounds = topics[topic].incarnation, dict(sorted(log.bounds(topic).items()))
+    if partition is not None and partition not in bounds:
+        raise UsageError(f"{topic} has no such partition", expected=", ".join(map(str, bounds)), found=str(partition))
+    chosen = bounds if partition is None else {partition: bounds[partition]}
+    if offset is not None:
+        return {
+            (topic, one): Position(min(max(offset, first), next), incarnation) for one, (first, next) in chosen.items()
+        }
     return {
-        (topic, part): Position(_start(log, (topic, part), incarnation, bounds, count), incarnation)
-        for part, bounds in sorted(log.bounds(topic).items())
+        (topic, one): Position(_start(log, (topic, one), incarnation, at, count), incarnation)
+        for one, at in chosen.items()
     }
 
 
@@ -117,7 +140,8 @@ def _rows(chunk: Chunk) -> Iterator[dict[str, Any]]:
     """The rows of a chunk, then what could not be read, with its bytes and why."""
     tables = (chunk.records,) if chunk.poison is None else (chunk.records, chunk.poison)
     for row in (row for table in tables for row in table.to_pylist()):
-        yield {"_partition": chunk.partition, **{name: _readable(value) for name, value in row.items()}}
+        at = {"_partition": chunk.partition, OFFSET: row.pop(OFFSET)}
+        yield at | {name: _readable(value) for name, value in row.items()}
 
 
 def _readable(value: Any) -> Any:
@@ -139,8 +163,8 @@ def append_lines(installation: Installation, name: str, lines: Iterable[bytes]) 
         connection.execute("SET preserve_insertion_order = true")
         log.ensure(declared_topic(installation.project, name))
         with closing(log.producer(PRODUCER, name)) as producer:
-            remaining = (line.rstrip(b"\r\n") for line in lines)
-            filled = (line for line in remaining if line)
+            numbered = ((number, line.rstrip(b"\r\n")) for number, line in enumerate(lines, start=1))
+            filled = ((number, line) for number, line in numbered if line)
             while batch := list(islice(filled, _LINES_AT_ONCE)):
                 made = _records(installation, connection, topic, batch)
                 producer.append(made, sequence=producer.last_sequence + 1)
@@ -149,29 +173,68 @@ def append_lines(installation: Installation, name: str, lines: Iterable[bytes]) 
 
 
 def _records(
-    installation: Installation, connection: duckdb.DuckDBPyConnection, topic: Topic, lines: list[bytes]
+    installation: Installation, connection: duckdb.DuckDBPyConnection, topic: Topic, batch: list[tuple[int, bytes]]
 ) -> pa.RecordBatch:
     tenant = installation.project.tenant
-    raw = pa.table({json_rows.VALUE: pa.array(lines, pa.binary())})
+    raw = pa.table({json_rows.VALUE: pa.array([line for _, line in batch], pa.binary())})
     if topic.format is TopicFormat.JSON:
         return records(raw, tenant=tenant)
+    raw = raw.append_column(_NUMBER, pa.array([number for number, _ in batch], pa.int64()))
+    contract = installation.project.contracts[topic.dataset]
+    names = [column.name for column in contract.columns]
     connection.register("lines", raw)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {json_rows.judged('lines')}")
     connection.unregister("lines")
-    bad = connection.execute(
-        "SELECT __fault.code, count(*) FROM judged WHERE __fault IS NOT NULL GROUP BY 1"
-    ).fetchall()
-    if bad:
-        raise UsageError("Lines are no JSON objects", found=", ".join(f"{code} ({count})" for code, count in bad))
-    contract = installation.project.contracts[topic.dataset]
-    names = [column.name for column in contract.columns]
+    _require_objects(connection, names, first=batch[0][0])
+    texts = f"({json_rows.columns('judged', names, (_NUMBER,))})"
     typed = ", ".join(f"CAST({quote(one.name)} AS {sql_type(one)}) AS {quote(one.name)}" for one in contract.columns)
     try:
-        rows = connection.sql(f"SELECT {typed} FROM ({json_rows.columns('judged', names, ())})").to_arrow_table()
-    except duckdb.Error as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError("A line has a value of another type", found=reason, remedy="Correct the line.") from None
+        rows = connection.sql(f"SELECT {typed} FROM {texts}").to_arrow_table()
+    except duckdb.Error:
+        raise _of_another_type(connection, contract, texts, first=batch[0][0]) from None
     return records(rows, tenant=tenant, key=topic.key, time=topic.time)
+
+
+def _require_objects(connection: duckdb.DuckDBPyConnection, names: list[str], *, first: int) -> None:
+    """UsageError naming the first line that is no JSON object, and a key that no column has."""
+    bad = connection.execute(
+        f"SELECT {_NUMBER}, __fault.code, __fault.expected FROM judged WHERE __fault IS NOT NULL ORDER BY ALL LIMIT 1"
+    ).fetchone()
+    if bad is not None:
+        raise _refused("A line is no JSON object", bad[0], first=first, expected=bad[2], found=bad[1])
+    unknown = [key for (key,) in connection.execute(json_rows.keys("judged")).fetchall() if key not in names]
+    if unknown:
+        numbered = f"SELECT min({_NUMBER}) FROM judged WHERE list_contains(json_keys(__text), $1)"
+        ((number,),) = connection.execute(numbered, [unknown[0]]).fetchall()
+        known = did_you_mean(unknown[0], names) or f"The columns are {listed(names)}."
+        raise _refused("A line has a key that is no column", number, first=first, found=unknown[0], remedy=known)
+
+
+def _of_another_type(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, texts: str, *, first: int
+) -> UsageError:
+    """The first value that is none of its column's type."""
+    for one in contract.columns:
+        name, wanted = quote(one.name), sql_type(one)
+        odd = connection.execute(
+            f"SELECT {_NUMBER}, {name} FROM {texts} WHERE {name} IS NOT NULL AND TRY_CAST({name} AS {wanted}) IS NULL"
+            f" ORDER BY {_NUMBER} LIMIT 1"
+        ).fetchone()
+        if odd is not None:
+            what = f"The value of `{one.name}` is of another type"
+            return _refused(what, odd[0], first=first, expected=wanted, found=str(odd[1])[:100])
+    raise AssertionError("every value is of its type")
+
+
+def _refused(
+    what: str, line: int, *, first: int, found: str, expected: str | None = None, remedy: str | None = None
+) -> UsageError:
+    """What is wrong with a line; which lines were appended before, for nobody wants them twice."""
+    done = "nothing was appended" if first == 1 else f"the lines before line {first:,} were appended"
+    remedies = [remedy, f"Correct it: {done}."]
+    return UsageError(
+        what, where=f"line {line:,}", expected=expected, found=found, remedy=" ".join(filter(None, remedies))
+    )
 
 
 def _no_topic(name: str, known: Iterable[str]) -> UsageError:

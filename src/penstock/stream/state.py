@@ -72,12 +72,19 @@ def check_same(graph: Graph, made_by: Mapping[str, str], *, adopt: bool) -> tupl
     steps = {step.name for step in graph.topology.steps}
     changed = sorted(name for name in steps if now[name] != made_by.get(name))
     gone = sorted(name for name in made_by if name not in now)
+    otherwise = sorted(name for name in now if name not in steps and name in made_by and now[name] != made_by[name])
     if (changed or gone) and not adopt:
         raise StateMismatch(
             f"The topology `{graph.topology.name}` is not the one that its state was made by",
             where=str(graph.topology.path),
             expected="the steps as they were",
-            found=", ".join([*(f"`{name}` changed" for name in changed), *(f"`{name}` is gone" for name in gone)]),
+            found=", ".join(
+                [
+                    *(f"topic `{name}` or its contract changed" for name in otherwise),
+                    *(f"`{name}` changed" for name in changed),
+                    *(f"`{name}` is gone" for name in gone),
+                ]
+            ),
             remedy="Declare it as before, give the new one another name, or go on with `--adopt`: steps that did not"
             " change keep their state, the others begin anew from the present position.",
         )
