@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 import pytest
@@ -16,9 +18,21 @@ from penstock.serve.feed import column_types, slices
 from penstock.spec.endpoint import Endpoint, Ordering
 from penstock.sql.connection import connect
 from penstock.store.collection import Collection, collections, version_of
-from penstock.store.protocol import Row, Slice
+from penstock.store.manifest import Manifest
+from penstock.store.protocol import Compare, Condition, Row, Slice
+from penstock.store.sqlite import SqliteStore
+from penstock.testing.world import manual_world
 
 DAYS = st.none() | st.dates(date(2023, 12, 20), date(2024, 2, 10))
+
+_ENDPOINT = Endpoint(
+    "/visits",
+    "visits",
+    "visit",
+    ("visit", "came", "desk"),
+    filters=("desk",),
+    order=(Ordering("came", descending=True),),
+)
 
 
 def visits(days: Sequence[date | None], *, kind: str = "TIMESTAMPTZ", step: str = "") -> duckdb.DuckDBPyConnection:
@@ -36,8 +50,7 @@ def visits(days: Sequence[date | None], *, kind: str = "TIMESTAMPTZ", step: str 
 
 
 def collection(connection: duckdb.DuckDBPyConnection, *, descending: bool = True) -> Collection:
-    order = (Ordering("came", descending=descending),)
-    endpoint = Endpoint("/visits", "visits", "visit", ("visit", "came"), filters=("desk",), order=order)
+    endpoint = replace(_ENDPOINT, order=(Ordering("came", descending=descending),))
     tables = {"visits": [GoldColumn(name, kind) for name, kind in column_types(connection, "visits").items()]}
     (found,) = fitted(collections([endpoint]), tables)
     return replace(found, version=version_of(found, 1))
@@ -112,3 +125,45 @@ def test_times_outside_the_calendar_are_kept_in_order() -> None:
 
         assert [row[0] for row in rows(found)] == ["7", "0", "8"]
         assert len(found) == 1
+
+
+DESKS = st.lists(st.sampled_from(["north", "south", None]), min_size=40, max_size=40)
+GONE = st.sets(st.integers(0, 39), max_size=1)
+
+
+@settings(max_examples=20, deadline=None)
+@given(DESKS, st.dictionaries(st.integers(0, 39), st.sampled_from(["north", "south", "east"]), max_size=6), GONE)
+def test_rows_put_into_a_former_file_are_those_of_a_new_one(
+    desks: list[str | None], changed: dict[int, str], gone: set[int]
+) -> None:
+    with TemporaryDirectory() as folder, visits([date(2024, 1, 1 + visit // 3) for visit in range(40)]) as connection:
+        _set_desks(connection, dict(enumerate(desks)))
+        grown, fresh = (SqliteStore(Path(folder) / name, manual_world()) for name in ("grown", "fresh"))
+        _refresh(grown, connection, 1)
+        _set_desks(connection, changed)
+        connection.execute("DELETE FROM gold.visits WHERE list_contains($1, visit)", [sorted(gone)])
+
+        _refresh(grown, connection, 2)
+        _refresh(fresh, connection, 2)
+
+        assert _answers(grown) == _answers(fresh)
+        assert grown.faults() == ()
+
+
+def _set_desks(connection: duckdb.DuckDBPyConnection, desks: dict[int, str | None] | dict[int, str]) -> None:
+    for visit, desk in desks.items():
+        connection.execute("UPDATE gold.visits SET desk = $1 WHERE visit = $2", [desk, visit])
+
+
+def _refresh(store: SqliteStore, connection: duckdb.DuckDBPyConnection, release: int) -> None:
+    wanted = replace(collection(connection), version=str(release))
+    manifest = Manifest("desks", "", release, f"2024-02-{release:02}T00:00:00Z", (_ENDPOINT,), (wanted,))
+    store.refresh(manifest, lambda one: slices(connection, one, sliced_from=1))
+
+
+def _answers(store: SqliteStore) -> list[object]:
+    view = store.open()
+    (wanted,) = view.manifest.collections
+    chosen = [(), *((Condition("desk", Compare.EQUAL, desk),) for desk in ("north", "south", "east"))]
+    pages = [view.page(wanted, one, skip=0, limit=100) for one in chosen]
+    return [pages, [view.count(wanted, one) for one in chosen], [view.document(wanted, str(n)) for n in range(40)]]

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
+from zlib import crc32
 
 import pytest
 
 from penstock.errors import StorageError
 from penstock.store.collection import Collection
-from penstock.store.protocol import Compare, Condition, Slice, TakesLong
+from penstock.store.protocol import Compare, Condition, Row, Slice, TakesLong
 from penstock.store.sqlite import MANIFEST, SqliteStore
 from penstock.testing.disk import FaultyDisk, FullDisk, Mode, Point
 from penstock.testing.world import manual_world
@@ -311,3 +313,61 @@ def test_a_release_is_known_by_number_instant_and_endpoints(tmp_path: Path) -> N
     assert not served.serves(2, served.committed_at, served.endpoints)
     assert not served.serves(1, "2025-01-01T00:00:00Z", served.endpoints)
     assert not served.serves(1, served.committed_at, ())
+
+
+@dataclass
+class ToldBooks:
+    """Books as one slice in one place, whose rows are told one by one; `read` counts how often all were read."""
+
+    books: list[Book]
+    read: int = 0
+
+    def __call__(self, collection: Collection) -> list[Slice]:
+        return [Slice(repr(self.books), self.all, "all", self)]
+
+    def all(self) -> list[list[Row]]:
+        self.read += 1
+        return [self.at(range(1, len(self.books) + 1))]
+
+    def digests(self) -> array[int]:
+        return array("Q", (crc32(repr(book).encode()) for book in self.books))
+
+    def at(self, places: Sequence[int]) -> list[Row]:
+        return [(book[0], f'{{"isbn":"{book[0]}","on":"{book[1]}"}}', *book[1:]) for book in map(self._book, places)]
+
+    def _book(self, place: int) -> Book:
+        return self.books[place - 1]
+
+
+MANY: list[Book] = [(f"b{number:02}", "unmistakable" if number == 7 else "north", number) for number in range(30)]
+
+
+def test_a_row_that_changed_is_put_in_its_place_and_what_it_said_is_gone(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path, manual_world())
+    store.refresh(manifest(1), ToldBooks(MANY))
+    told = ToldBooks([(isbn, "north", pages) for isbn, _, pages in MANY])
+
+    done = store.refresh(manifest(2), told)
+
+    assert told.read == 0
+    (collection,) = done.collections
+    assert store.open().count(collection, (Condition("shelf", Compare.EQUAL, "north"),)) == 30
+    assert b"unmistakable" not in (tmp_path / collection.parts[0].file).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "after",
+    [MANY[1:], [*MANY[:5], *MANY[6:], MANY[5]], [(isbn, "south", pages) for isbn, _, pages in MANY]],
+    ids=["one went", "one stands elsewhere", "most changed"],
+)
+def test_rows_are_all_read_where_more_than_what_few_say_changed(tmp_path: Path, after: list[Book]) -> None:
+    store = SqliteStore(tmp_path, manual_world())
+    store.refresh(manifest(1), ToldBooks(MANY))
+    told = ToldBooks(after)
+
+    store.refresh(manifest(2), told)
+
+    assert told.read == 1
+    view = store.open()
+    documents = view.page(view.manifest.collections[0], (), skip=0, limit=100)
+    assert documents == [str(row[1]).encode() for row in told.at(range(1, len(after) + 1))]

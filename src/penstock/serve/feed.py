@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import duckdb
 
 from penstock.release.text import json_object, value_text
 from penstock.serve.kind import kind_named
-from penstock.serve.period import Period, periods
+from penstock.serve.period import periods, used
 from penstock.sql.names import quote
 from penstock.store.collection import Collection
 from penstock.store.protocol import Row, Slice
@@ -24,10 +26,44 @@ def slices(
     """All rows of a collection in its order. The connection has a schema `gold` at one release.
 
     A large table that is ordered by time first is cut into weeks, or longer periods, so that the store writes only
-    those anew in which a row changed; any other is one slice.
+    those anew in which a row changed, and tells them row by row; any other is one slice.
     """
-    for period in periods(connection, collection, sliced_from=sliced_from) or (Period(collection.version, "true"),):
-        yield Slice(period.version, partial(_rows, connection, collection, period.where))
+    cut = periods(connection, collection, sliced_from=sliced_from)
+    if cut is None:
+        yield Slice(collection.version, partial(_rows, connection, collection, "true"))
+        return
+    for period in cut:
+        rows = partial(_rows, connection, collection, period.where)
+        place = f"{duckdb.__version__} {period.where}"
+        yield Slice(period.version, rows, place, RowsOf(connection, collection, period.where))
+
+
+@dataclass(frozen=True)
+class RowsOf:
+    """The rows of a collection that meet a condition, told one by one."""
+
+    connection: duckdb.DuckDBPyConnection
+    collection: Collection
+    where: str
+
+    def digests(self) -> array[int]:
+        sql = f"SELECT hash({used(self.collection)}) FROM {self._ordered}"
+        with self.connection.cursor() as cursor:
+            return array("Q", (digest for (digest,) in cursor.execute(sql).fetchall()))
+
+    def at(self, places: Sequence[int]) -> Sequence[Row]:
+        table = quote(self.collection.table)
+        numbered = (
+            f"(SELECT * FROM (SELECT *, row_number() OVER (ORDER BY {_order(self.collection)}) AS _place"
+            f" FROM gold.{table} WHERE {self.where}) WHERE _place IN (SELECT unnest($1))) AS {table}"
+        )
+        with self.connection.cursor() as cursor:
+            sql = _select(cursor, self.collection, numbered)
+            return cursor.execute(f"{sql} ORDER BY _place", [list(places)]).fetchall()
+
+    @property
+    def _ordered(self) -> str:
+        return f"gold.{quote(self.collection.table)} WHERE {self.where} ORDER BY {_order(self.collection)}"
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, collection: Collection, where: str) -> Iterator[Sequence[Row]]:
@@ -42,14 +78,16 @@ def _rows(connection: duckdb.DuckDBPyConnection, collection: Collection, where: 
 
 def select(connection: duckdb.DuckDBPyConnection, collection: Collection, where: str = "true") -> str:
     """The query of a collection: key, document, then the value of every indexed column."""
+    rows = f"gold.{quote(collection.table)}"
+    return f"{_select(connection, collection, rows)} WHERE {where} ORDER BY {_order(collection)}"
+
+
+def _select(connection: duckdb.DuckDBPyConnection, collection: Collection, rows: str) -> str:
     types = column_types(connection, collection.table)
     key = value_text(collection.key, types[collection.key]).text
     document = json_object([(name, types[name]) for name in collection.columns])
     values = [kind_named(collection.field(name).kind).sql(name) for name in collection.indexed]
-    return (
-        f"SELECT {', '.join([key, document, *values])} FROM gold.{quote(collection.table)}"
-        f" WHERE {where} ORDER BY {', '.join(map(_ordering, collection.order))}"
-    )
+    return f"SELECT {', '.join([key, document, *values])} FROM {rows}"
 
 
 def column_types(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
@@ -63,6 +101,10 @@ def key_faults(connection: duckdb.DuckDBPyConnection, table: str, key: str) -> t
     sql = f"SELECT count(*), count({quote(key)}), count(DISTINCT {quote(key)}) FROM gold.{quote(table)}"
     ((total, present, different),) = connection.execute(sql).fetchall()
     return total - present, present - different
+
+
+def _order(collection: Collection) -> str:
+    return ", ".join(map(_ordering, collection.order))
 
 
 def _ordering(declared: str) -> str:

@@ -60,18 +60,22 @@ def periods(
     return None
 
 
+def used(collection: Collection) -> str:
+    """The columns that rows and their order are made of; it may be by what is not shown."""
+    ordering = (one.partition(" ")[0] for one in collection.order)
+    return ", ".join(map(quote, dict.fromkeys([*(field.name for field in collection.fields), *ordering])))
+
+
 def _grouped(days: Sequence[_Day], begin: Callable[[date], date]) -> list[list[_Day]]:
     return [list(group) for _, group in groupby(days, lambda one: begin(_of(one)))]
 
 
 def _days(connection: duckdb.DuckDBPyConnection, collection: Collection, column: str) -> list[_Day] | None:
     """None where a day is none of the calendar that can be counted in."""
-    ordering = (one.partition(" ")[0] for one in collection.order)  # it may be by what is not shown
-    used = ", ".join(map(quote, dict.fromkeys([*(field.name for field in collection.fields), *ordering])))
     name = quote(column)
     proper = f"isfinite({name}) AND {name} >= DATE '0001-01-01' AND {name} < DATE '9999-01-01'"
     found = connection.execute(
-        f"SELECT CASE WHEN {proper} THEN CAST({name} AS DATE) END, count(*), sum(CAST(hash({used}) AS HUGEINT)), "
+        f"SELECT CASE WHEN {proper} THEN CAST({name} AS DATE) END, count(*), sum(CAST(hash({used(collection)}) AS HUGEINT)), "
         f"count({name}) FROM gold.{quote(collection.table)} GROUP BY 1"
     ).fetchall()
     if any(day is None and dated for day, _, _, dated in found):

@@ -23,11 +23,13 @@ class Field:
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of a collection that follow one another, in a file of their own. Equal versions hold equal rows."""
+    """Rows of a collection that follow one another, in a file of their own. Equal versions hold equal rows; the next
+    release's with an equal `place` may be made from them."""
 
     version: str
     rows: int
     file: str
+    place: str = ""
 
 
 @dataclass(frozen=True)

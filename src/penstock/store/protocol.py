@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,13 +16,26 @@ Stored: TypeAlias = str | int | float | None  # a value that rows are chosen by;
 Row: TypeAlias = Sequence[Stored]  # key as text, document as JSON text, then the values of `indexed`
 
 
+class Told(Protocol):
+    """The rows of a slice one by one, without reading all of them."""
+
+    def digests(self) -> array[int]:
+        """Of each row in order a number of 64 bits that is another when the row is, or stands elsewhere."""
+
+    def at(self, places: Sequence[int]) -> Iterable[Row]:
+        """The rows that stand at some places, which count from 1, in order."""
+
+
 @dataclass(frozen=True)
 class Slice:
     """Rows that follow one another: in order, in batches, read when they are wanted. Equal versions of a collection
-    hold equal rows, so that those of the former release need not be read."""
+    hold equal rows, so that those of the former release need not be read; of a slice with the same `place`, which it
+    has where its rows are `told`, only those that changed."""
 
     version: str
     rows: Callable[[], Iterable[Sequence[Row]]]
+    place: str = ""
+    told: Told | None = None
 
 
 Rows: TypeAlias = Callable[[Collection], Iterable[Slice]]  # all rows of a collection, one slice after the other

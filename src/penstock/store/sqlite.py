@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from penstock.store.collection import Collection, Part, version_of
 from penstock.store.manifest import Manifest, read_manifest
 from penstock.store.protocol import Condition, Rows, Slice
 from penstock.store.sqlite_parts import RowFiles
+from penstock.store.sqlite_patch import keep_digests, patch_rows
 from penstock.store.sqlite_rows import RowFile, fault, write_rows
 from penstock.world import World
 
@@ -63,7 +64,7 @@ class SqliteStore:
         if world is None:
             raise AssertionError("a store that is refreshed was given a world")
         known = self._known()
-        there = {part.version: part for one in known.values() for part in one.parts}
+        there = _Parts([part for one in known.values() for part in one.parts])
         made: list[str] = []
         try:
             collections = []
@@ -117,22 +118,33 @@ class SqliteStore:
             return None
         return status.st_ino, status.st_mtime_ns, status.st_size
 
-    def _part(
-        self, release: int, collection: Collection, wanted: Slice, there: Mapping[str, Part], made: list[str]
-    ) -> Part:
+    def _part(self, release: int, collection: Collection, wanted: Slice, there: _Parts, made: list[str]) -> Part:
         """The part that holds a slice: one that is there, or a new file, noted in `made`."""
         world = self._world
         assert world is not None
         version = version_of(collection, wanted.version)
-        if version in there:
-            return there[version]
+        if version in there.by_version:
+            return there.by_version[version]
+        place = version_of(collection, wanted.place) if wanted.told is not None else ""
         name = f"{collection.name}-{release}-{world.ids.new()[:8]}{_ENDING}"
         path = str(self.folder / name)
         made.append(path)
         world.disk.create(path).close()  # so that the seam knows of it; SQLite writes into it
-        count = write_rows(self.folder / name, collection, wanted.rows())
+        count = self._write(name, collection, wanted, there.by_place.get(place))
         world.disk.sync(path)
-        return Part(version, count, name)
+        return Part(version, count, name, place)
+
+    def _write(self, name: str, collection: Collection, wanted: Slice, former: Part | None) -> int:
+        """Write a slice: from the file of its place as far as the same rows stand there."""
+        path, told = self.folder / name, wanted.told
+        if told is not None and former is not None:
+            patched = patch_rows(self.folder / former.file, path, collection, told)
+            if patched is not None:
+                return patched
+        count = write_rows(path, collection, wanted.rows())
+        if told is not None:
+            keep_digests(path, told)
+        return count
 
     def _known(self) -> dict[str, Collection]:
         """What is there already, by version; a damaged store is made anew."""
@@ -160,6 +172,14 @@ class SqliteStore:
             leftover = path.name.startswith(f"{MANIFEST}.") or (_ENDING in path.name and path.name not in kept)
             if leftover:
                 world.disk.remove(str(path))
+
+
+class _Parts:
+    """The files that are there, by what they hold and by where it stands."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self.by_version = {part.version: part for part in parts}
+        self.by_place = {part.place: part for part in parts if part.place}
 
 
 class SqliteView:

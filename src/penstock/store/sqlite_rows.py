@@ -26,14 +26,12 @@ _MOMENT = 10  # ticks
 
 
 def write_rows(path: Path, collection: Collection, batches: Iterable[Sequence[Row]]) -> int:
-    """Write a new file; the number of rows. Nothing reads it before it is finished, so it needs no journal."""
+    """Write a new file; the number of rows."""
     names = [f"c{place}" for place in range(len(collection.indexed))]
     columns = "".join(f", {name}" for name in names)
     marks = ", ".join("?" * (len(names) + 2))
     try:
-        with closing(sqlite3.connect(path, isolation_level=None)) as db:
-            db.execute("PRAGMA journal_mode = OFF")
-            db.execute("PRAGMA synchronous = OFF")  # the whole file is synced when it is finished
+        with written(path) as db:
             db.execute("BEGIN")
             db.execute(
                 f"CREATE TABLE rows (position INTEGER PRIMARY KEY, key TEXT NOT NULL{columns}, document TEXT NOT NULL)"
@@ -51,6 +49,19 @@ def write_rows(path: Path, collection: Collection, batches: Iterable[Sequence[Ro
             f"The key `{collection.key}` of gold.{collection.table} is absent or stands twice, so rows cannot be served",
             remedy="Name a key that is unique, and test it in the model (`unique`, `not_null`).",
         ) from error
+    return int(count)
+
+
+@contextmanager
+def written(path: Path) -> Iterator[sqlite3.Connection]:
+    """A file that is not finished, open for writing. Nothing reads it before it is, so it needs no journal."""
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute("PRAGMA journal_mode = OFF")
+            db.execute("PRAGMA synchronous = OFF")  # the whole file is synced when it is finished
+            yield db
+    except sqlite3.IntegrityError:
+        raise
     except sqlite3.Error as error:
         raise StorageError(
             "The serving store cannot be written",
@@ -58,7 +69,6 @@ def write_rows(path: Path, collection: Collection, batches: Iterable[Sequence[Ro
             found=str(error),
             remedy="Check the space and the permissions of the data directory; the former release is still served.",
         ) from error
-    return int(count)
 
 
 def fault(path: Path, rows: int) -> str | None:
