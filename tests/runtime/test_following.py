@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from penstock.log.embedded import EmbeddedLog
 from penstock.log.protocol import TopicSpec
 from penstock.runtime.event_log import open_log
 from penstock.runtime.following import Follower, live_folder
@@ -53,6 +55,22 @@ def test_a_topology_far_behind_leaves_its_live_tables_to_a_process_of_their_own(
     assert days == Counter(f"m{number % 7}" for number in range(3000))
     latest = {row["member"]: row["loan"] for row in open_live(folder, "latest").rows()}
     assert latest == {f"m{number % 7}": f"L{number}" for number in range(3000)}
+
+
+def test_live_tables_stay_where_only_their_topology_reads_cheaply_what_it_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lending(tmp_path, WATCH)
+    begun: list[object] = []
+    monkeypatch.setattr(Follower, "begin", lambda *task: begun.append(task))
+    monkeypatch.setattr(EmbeddedLog, "capabilities", replace(EmbeddedLog.capabilities, apart=False))
+    installation = Installation.at(tmp_path)
+    produce(installation, [loan(number, "m", fee="1.00") for number in range(300)])
+
+    stream(installation, until_idle=True, limits=Limits(rows=50, rows_apart=100))
+
+    assert begun == []
+    assert [row["loans"] for row in open_live(live_folder(installation.place.root), "days").rows()] == [300]
 
 
 def test_live_tables_whose_process_dies_are_written_between_the_rounds(

@@ -36,7 +36,7 @@ from penstock.world import World
 class EmbeddedLog:
     """See `protocol.Log`. Close it: that lets go of the topics and jobs it writes."""
 
-    capabilities = Capabilities(contiguous=True, immediate=True, takeover=False, groups=False)
+    capabilities = Capabilities(contiguous=True, immediate=True, takeover=False, groups=False, apart=True)
 
     def __init__(self, root: Path, world: World, limits: Limits, catalog: Catalog) -> None:
         self._root = root

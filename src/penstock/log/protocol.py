@@ -147,6 +147,7 @@ class Capabilities:
         bool  # a newer producer or job fences one that lives; else the newer is refused (LeaseHeld) while it lives
     )
     groups: bool  # several processes may share the partitions of a topic under one name
+    apart: bool  # another process reads what a job has just committed as cheaply as the job's own
 
 
 class Producer(Protocol):

@@ -100,7 +100,7 @@ class LiveTables:
         `worked`: the job has made a round. `behind`: so much waits for it that a process of their own is worth it.
         """
         if self._follower is None:
-            if behind and self._may_part and self.shapes:
+            if behind and self._may_part and self.shapes and self.log.capabilities.apart:
                 self._part()
                 return True
             applied = [writer.turn() for writer in self._writers]

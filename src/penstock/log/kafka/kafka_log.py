@@ -38,7 +38,7 @@ POSITIONS = "penstock.positions"
 class KafkaLog:
     """See `protocol.Log`. Topics of its own begin with `penstock.`."""
 
-    capabilities = Capabilities(contiguous=False, immediate=False, takeover=True, groups=True)
+    capabilities = Capabilities(contiguous=False, immediate=False, takeover=True, groups=True, apart=False)
 
     def __init__(self, settings: KafkaSettings, world: World) -> None:
         if settings.encoding not in ("json", "avro") or (settings.encoding == "avro" and settings.registry is None):
