@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import UsageError
-from penstock.metrics.metric import Grain, Metrics
+from penstock.metrics.metric import Dimension, DimensionKind, Grain, Metrics, called
 from penstock.metrics.query import statement_of
 from penstock.metrics.request import MetricRequest, day_of, find_dimension, widened
 
@@ -61,6 +61,17 @@ def test_a_dimension_has_a_short_name_and_a_whole_one(metrics: Metrics) -> None:
     fees = metrics.metrics["fees"]
     assert find_dimension(fees, "branch") == find_dimension(fees, "loan__branch")
     assert find_dimension(fees, "joined__month").name == "member__joined__month"
+
+
+def test_a_short_name_that_several_have_means_the_one_of_the_rows_themselves() -> None:
+    own, joined, other = (
+        Dimension(f"{entity}__currency", "currency", DimensionKind.CATEGORICAL, own=entity == "loan")
+        for entity in ("loan", "branch", "member")
+    )
+    assert called((joined, own, other), "currency") == [own]
+    assert called((joined, own, other), "branch__currency") == [joined]
+    assert called((joined, other), "currency") == [joined, other]
+    assert called((joined, own), "town") == []
 
 
 def test_the_rows_own_time_is_a_grain_and_not_a_dimension(metrics: Metrics) -> None:

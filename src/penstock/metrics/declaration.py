@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 from penstock.errors import DeclarationError
-from penstock.metrics.metric import Dimension, Metric
+from penstock.metrics.metric import Dimension, Metric, called
 
 _LAYOUT = "1"  # raise it when templates made by an older version must not be used
 
@@ -60,7 +60,7 @@ class Meaning:
         )
 
     def _dimension_of_unit(self, dimensions: Sequence[Dimension]) -> str:
-        fitting = [one.name for one in dimensions if self.unit_dimension in (one.name, one.short)]
+        fitting = [one.name for one in called(dimensions, str(self.unit_dimension))]
         if len(fitting) != 1:
             raise DeclarationError(
                 f"The metric `{self.name}` does not have the dimension that tells its unit",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -45,6 +45,18 @@ class Dimension:
     @classmethod
     def from_record(cls, value: Mapping[str, Any]) -> Dimension:
         return cls(value["name"], value["short"], DimensionKind(value["kind"]), value["own"], value["description"])
+
+
+def called(dimensions: Iterable[Dimension], name: str) -> Sequence[Dimension]:
+    """The dimensions that a whole or a short name may mean.
+
+    A short name that several have means the one of the rows themselves, if there is just one.
+    """
+    known = tuple(dimensions)
+    whole = [one for one in known if one.name == name]
+    short = [one for one in known if one.short == name]
+    own = [one for one in short if one.own]
+    return next((few for few in (whole, own) if len(few) == 1), short)
 
 
 @dataclass(frozen=True)

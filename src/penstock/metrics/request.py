@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from penstock.errors import UsageError
-from penstock.metrics.metric import Dimension, Grain, Metric, Metrics
+from penstock.metrics.metric import Dimension, Grain, Metric, Metrics, called
 
 
 @dataclass(frozen=True)
@@ -44,22 +44,14 @@ def find_metric(metrics: Metrics, name: str) -> Metric:
 
 
 def find_dimension(metric: Metric, name: str) -> Dimension:
-    """The dimension of a whole or short name; UsageError with the nearest names and the list.
-
-    A short name that several have means the one of the rows themselves, if there is just one.
-    """
-    whole = next((one for one in metric.dimensions if one.name == name), None)
-    if whole is not None:
-        return whole
-    short = [one for one in metric.dimensions if one.short == name]
-    own = [one for one in short if one.own]
-    for few in (short, own):
-        if len(few) == 1:
-            return few[0]
-    if short:
+    """The dimension of a whole or short name; UsageError with the nearest names and the list."""
+    found = called(metric.dimensions, name)
+    if len(found) == 1:
+        return found[0]
+    if found:
         raise UsageError(
             f"Several dimensions of the metric `{metric.name}` are called {name!r}",
-            expected=" or ".join(one.name for one in short),
+            expected=" or ".join(one.name for one in found),
         )
     known = [one.short if _is_alone(metric, one) else one.name for one in metric.dimensions]
     raise UsageError(
