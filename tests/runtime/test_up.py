@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from pathlib import Path
 
 import pytest
 
+from penstock.errors import LeaseHeld, UsageError
+from penstock.log.lock import FolderLock
 from penstock.runtime import up
 from penstock.runtime.installation import Installation
+from penstock.runtime.parts import read_parts
+from penstock.runtime.supervisor import Part
 from tests.stream.lending import lending
 
+COPY = "  - {name: copy, input: loans_typed, outputs: [{topic: copied}]}\n"
 LOOKED_UP = """\
   - name: told
     input: loans_typed
@@ -36,3 +43,25 @@ def test_streams_that_look_up_what_is_not_released_wait_for_the_first_release(
     monkeypatch.setattr(up, "latest_release", lambda _: object() if released else None)
 
     assert stream.ready() == begins
+
+
+def test_a_second_one_on_a_data_directory_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    lending(tmp_path, COPY)
+    installation, said = Installation.at(tmp_path), []
+    parts = up.parts_of(installation)
+    lock = FolderLock.take(installation.place.root / "locks" / "up.lock", "parts", installation.world)
+
+    with pytest.raises(LeaseHeld, match=f"Another `penstock up` keeps .* found pid {os.getpid()}"):
+        up.up(installation, parts, say=said.append)
+
+    lock.release()
+    assert (said, read_parts(installation)) == ([], ())
+
+
+def test_a_port_that_is_taken_is_told_before_anything_runs() -> None:
+    serve = Part("serve", ("true",))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UsageError, match="The port is taken"):
+            up.require_address([serve], "127.0.0.1", port)
+        up.require_address([], "127.0.0.1", port)

@@ -19,9 +19,10 @@ def up(
 ) -> None:
     """Run streams, topics into the lake, batch runs and the API together until stopped; what dies is begun again."""
     from penstock.runtime.installation import Installation
-    from penstock.runtime.up import parts_of
+    from penstock.runtime.up import parts_of, require_address
     from penstock.runtime.up import up as keep_up
 
     installation = Installation.at(project, data_dir)
     parts = parts_of(installation, every=every, host=host, port=port)
+    require_address(parts, host, port)
     raise typer.Exit(keep_up(installation, parts, say=lambda words: shown.error_line(f"up: {words}")))

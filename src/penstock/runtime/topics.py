@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from penstock.conform import json_rows
 from penstock.conform.columns import sql_type
-from penstock.errors import UsageError
+from penstock.errors import UsageError, choices
 from penstock.log.protocol import OFFSET, Chunk, Log, Part, Position
 from penstock.runtime.event_log import open_log
 from penstock.runtime.installation import Installation
@@ -240,4 +240,4 @@ def _refused(
 def _no_topic(name: str, known: Iterable[str]) -> UsageError:
     known = sorted(known)
     remedy = did_you_mean(name, known) or "Declare it under streams/."
-    return UsageError("There is no such topic", expected=", ".join(known) or "none is there", found=name, remedy=remedy)
+    return UsageError("There is no such topic", expected=choices(known) or "none is there", found=name, remedy=remedy)

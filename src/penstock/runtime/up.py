@@ -10,7 +10,8 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from penstock.errors import UsageError
+from penstock.errors import LeaseHeld, UsageError
+from penstock.log.lock import FolderLock
 from penstock.release.record import latest_release
 from penstock.runtime.installation import Installation
 from penstock.runtime.parts import FILE, PartState
@@ -51,6 +52,14 @@ def parts_of(
     return tuple(parts)
 
 
+def require_address(parts: Sequence[Part], host: str, port: int) -> None:
+    """UsageError when one of the parts serves and nobody can listen there."""
+    from penstock.serve.server import require_free
+
+    if any(part.name == "serve" for part in parts):
+        require_free(host, port)
+
+
 def up(
     installation: Installation,
     parts: Sequence[Part],
@@ -60,9 +69,32 @@ def up(
 ) -> int:
     """Keep the parts running until told to end; the exit code: 0, or 2 when every part had to be given up.
 
-    `meanwhile` is called again and again, and must return soon.
+    `meanwhile` is called again and again, and must return soon. LeaseHeld while another one keeps parts running here.
     """
     installation.place.prepare()
+    lock = _alone(installation)
+    try:
+        return _kept_up(installation, parts, say=say, meanwhile=meanwhile)
+    finally:
+        lock.release()
+
+
+def _alone(installation: Installation) -> FolderLock:
+    root = installation.place.root
+    try:
+        return FolderLock.take(root / "locks" / "up.lock", "parts", installation.world)
+    except LeaseHeld as held:
+        raise LeaseHeld(
+            "Another `penstock up` keeps the parts of this data directory running",
+            where=str(root),
+            found=held.found,
+            remedy="End it first, or name another data directory with `--data-dir`.",
+        ) from None
+
+
+def _kept_up(
+    installation: Installation, parts: Sequence[Part], *, say: Callable[[str], None], meanwhile: Callable[[], None]
+) -> int:
 
     file = installation.place.root / FILE
     untold = False  # a full disk refused it
