@@ -48,7 +48,7 @@ class Best:
     def merge(self, sources: Ints, targets: Ints) -> None:
         has = self._at[sources] >= 0
         sources, targets = sources[has], targets[has]
-        folding = Folding(Segments.of(targets), self._times[sources])
+        folding = Folding.of(targets, self._times[sources])
         if len(sources):
             self.fold(folding, self._take(self._at[sources]))
 
@@ -131,7 +131,7 @@ class Best:
 
 def _places_of(ranks: Ints, winners: Ints, segments: Segments) -> Rows:
     """For each cell the place of a row that has the winning rank."""
-    sizes = segments.ends - segments.starts + 1
+    sizes = segments.sizes
     wins = ranks == np.repeat(winners, sizes)
     places = np.flatnonzero(wins)
     cell_of = np.repeat(np.arange(len(sizes)), sizes)[places]

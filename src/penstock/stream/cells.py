@@ -79,7 +79,7 @@ class Cells:
 
     def fold(self, folding: Folding, rows: pa.Table) -> None:
         """Take rows into their cells. A NaN is no value."""
-        self.rows[folding.cells] += folding.sizes
+        self.rows[folding.cells] += folding.segments.sizes
         nothing = pa.repeat(pa.scalar(True), rows.num_rows)
         for one, measure in zip(self._window.aggregates, self.measures, strict=True):
             measure.fold(folding, nothing if one.column is None else without_nan(one_array(rows[one.column])))

@@ -16,19 +16,17 @@ from penstock.stream.word_index import Ints, Rows
 
 @dataclass(frozen=True)
 class Folding:
-    """Rows of a batch by the cells that they belong to; `times` in microseconds."""
+    """Rows of a batch by the cells that they belong to, one for each of the segments; `times` in microseconds."""
 
     segments: Segments
+    cells: Ints
     times: Ints
 
-    @property
-    def cells(self) -> Ints:
-        return self.segments.slots[self.segments.starts]
-
-    @cached_property
-    def sizes(self) -> Ints:
-        """How many rows each of the cells gets."""
-        return self.segments.ends - self.segments.starts + 1
+    @classmethod
+    def of(cls, cells: Ints, times: Ints) -> Folding:
+        """Of the cell of each row."""
+        segments = Segments.of(cells)
+        return cls(segments, segments.slots[segments.starts], times)
 
     def by_cell(self, values: np.ndarray) -> np.ndarray:
         return values[self.segments.order]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,12 +13,11 @@ from penstock.stream.word_index import Ints, Rows
 
 @dataclass(frozen=True)
 class Segments:
-    """`order` puts the rows key by key. Over the rows in that order: `slots`, and `first`, the place where the row's
-    key begins. `starts` and `ends` (inclusive) are the places of the first and last row of each key."""
+    """`order` puts the rows key by key; `slots` are in that order. `starts` and `ends` (inclusive) are the places of the
+    first and last row of each key in it."""
 
     order: Rows
     slots: Ints
-    first: Rows
     starts: Rows
     ends: Rows
 
@@ -29,12 +29,17 @@ class Segments:
         begins[1:] = ordered[1:] != ordered[:-1]
         starts = np.flatnonzero(begins)
         ends = np.concatenate([starts[1:], [len(slots)]]) - 1 if len(slots) else starts
-        return cls(order, ordered, starts[np.cumsum(begins) - 1], starts, ends)
+        return cls(order, ordered, starts, ends)
 
-    def renamed(self, names: Ints) -> Segments:
-        """The same rows together, under other numbers, one for each of `starts`."""
-        slots = np.repeat(names, self.ends - self.starts + 1)
-        return Segments(self.order, slots, self.first, self.starts, self.ends)
+    @cached_property
+    def sizes(self) -> Ints:
+        """How many rows each key has."""
+        return self.ends - self.starts + 1
+
+    @cached_property
+    def first(self) -> Rows:
+        """Of each row in order, the place where its key begins."""
+        return np.repeat(self.starts, self.sizes)
 
     def before(self, values: Ints) -> Ints:
         """The sum over the earlier rows of the same key. A sum of all rows may leave 64 bits, one of a key may not."""

@@ -83,7 +83,7 @@ class SessionStage:
         into = np.empty(len(order), dtype=np.int64)
         into[order] = session[group]
         cells.merge(merged, into[np.searchsorted(near, merged)])
-        folding = Folding(Segments.of(into[len(near) :]), times)
+        folding = Folding.of(into[len(near) :], times)
         cells.fold(folding, rows)
         return folding.cells, taken_back
 

@@ -34,7 +34,7 @@ class Tally:
 
     def fold(self, folding: Folding, values: pa.Array) -> None:
         cells = np.zeros(len(values), dtype=np.int64)
-        cells[folding.segments.order] = folding.segments.slots
+        cells[folding.segments.order] = np.repeat(folding.cells, folding.segments.sizes)
         there = np.asarray(values.is_valid())
         self._add(cells[there], self._slots(values.drop_null()), np.ones(int(there.sum()), dtype=np.int64))
 

@@ -122,7 +122,7 @@ def _totals(values: Ints, folding: Folding) -> Ints:
 
 def _counts(there: Flags, folding: Folding) -> Ints:
     if there.all():
-        return folding.sizes
+        return folding.segments.sizes
     return _totals(there.astype(np.int64), folding)
 
 

@@ -84,7 +84,7 @@ class WindowStage:
             new = new[np.argsort(first[new])]  # as they came: keys have other numbers after a restart
             self._index.enter(keys[new], panes[new])
             cells[new] = self._cells.add(keys[new], panes[new], panes[new])
-        folding = Folding(together.renamed(cells), times)
+        folding = Folding(together, cells, times)
         self._cells.fold(folding, rows)
         self._oldest = min(self._oldest, int(panes.min()))
         if self._sums is not None:
