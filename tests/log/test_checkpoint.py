@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import sys
+import threading
 from contextlib import closing
 from pathlib import Path
+
+import pytest
 
 from penstock.checkpoint import Checkpointer
 
@@ -44,3 +49,18 @@ def test_a_short_one_may_grow(tmp_path: Path) -> None:
         checkpointer._take_over(other)
 
     assert not checkpointer.nearly
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a priority is that of the whole process")
+def test_a_checkpoint_lets_commits_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpointer, found = Checkpointer(tmp_path / "rows.db", 400_000), list[int]()
+
+    def noted(*_: object) -> None:
+        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    monkeypatch.setattr(Checkpointer, "_take_over", noted)
+    with closing(written(tmp_path / "rows.db")):
+        checkpointer.due()
+        checkpointer.close()
+
+    assert min(found) > os.getpriority(os.PRIO_PROCESS, 0)
