@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,15 @@ def test_another_seed_gives_other_events(world: World) -> None:
     other = World(world.cast, Draws(2), 2)
     ours, theirs = (set(rows_of(one, START, 0, 500).topics["transactions"]["payment_id"]) for one in (world, other))
     assert ours.isdisjoint(theirs)
+
+
+def test_a_payment_is_named_by_the_sha_256_of_seed_and_number(world: World) -> None:
+    found = rows_of(world, START, 0, 500).topics["transactions"]["payment_id"].to_pylist()
+
+    made = [sha256(f"transaction {world.seed} {number}".encode()).hexdigest() for number in range(500)]
+
+    assert len(found) > 400
+    assert set(found) <= set(made)
 
 
 def test_payments_and_orders_are_those_of_customers_and_variants_of_the_simulated_shop(

@@ -130,3 +130,18 @@ def test_a_payment_stands_beside_the_nearest_event_of_its_user(till: Desk) -> No
 
     assert {name: row["event_id"] for name, row in latest.items()} == {"p1": "a", "p2": None}
     assert latest["p1"]["version"] > 1
+
+
+def test_what_is_served_live_stands_where_the_shop_promises_it() -> None:
+    project = load_project(ROOT / "projects" / "commerce", environment={})
+
+    served = {one.path: one.table for one in project.live}
+
+    assert served == {
+        "/users/{id}/trends": "user_days",
+        "/anomalies": "recent_anomalies",
+        "/merchants/top": "merchant_days",
+        "/real_time_metrics": "real_time_metrics",
+        "/stock": "low_stock",
+    }
+    assert {one.table for one in project.measures} == {"real_time_metrics"}

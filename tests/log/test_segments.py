@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -30,6 +32,19 @@ def test_rows_cross_segments_without_a_gap(tmp_path: Path) -> None:
     assert seen == list(range(60))
     assert log.bounds("events") == {0: (0, 60)}
     assert producer.last_sequence == 5
+
+
+def test_a_batch_is_kept_compressed(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    log.ensure(TopicSpec("events", 1, PAYLOAD))
+    rows = numbered(0, 10_000)
+    log.producer("writer", "events").append(rows, sequence=0)
+
+    (segment,) = (tmp_path / "log").glob("topics/**/*.db")
+    with closing(sqlite3.connect(segment)) as db:
+        [(size,)] = db.execute("SELECT sum(length(data)) FROM batch").fetchall()
+
+    assert size < rows.nbytes / 2
 
 
 def test_a_segment_ends_with_its_time(tmp_path: Path) -> None:
