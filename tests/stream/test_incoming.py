@@ -23,19 +23,25 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         yield opened
 
 
-def taken(connection: duckdb.DuckDBPyConnection, root: Path, *values: bytes) -> Taken:
+def incoming_of(connection: duckdb.DuckDBPyConnection, root: Path) -> Incoming:
     project = lending(root)
     topic, contract = project.streams.topics["loans_json"], project.contracts["loans"]
-    incoming = Incoming(connection, topic, contract, tenant="t", pseudonym_key=b"k", domains={})
+    return Incoming(connection, topic, contract, tenant="t", pseudonym_key=b"k", domains={})
+
+
+def taken(connection: duckdb.DuckDBPyConnection, root: Path, *values: bytes) -> Taken:
+    return incoming_of(connection, root).take(batch(*values))
+
+
+def batch(*values: bytes) -> pa.Table:
     offsets = range(len(values))
-    rows = pa.table(
+    return pa.table(
         {
             "value": pa.array(values, pa.binary()),
             "_partition": pa.array([0] * len(values), pa.int32()),
             "_offset": pa.array(offsets, pa.int64()),
         }
     )
-    return incoming.take(rows)
 
 
 @pytest.mark.parametrize(
@@ -53,8 +59,12 @@ def taken(connection: duckdb.DuckDBPyConnection, root: Path, *values: bytes) -> 
         (GOOD.replace(b"1.50", b"1.505"), ["scale"]),
         (GOOD.replace(b"2026-03-01T00:00:00Z", b"soon"), ["type"]),
         (b"{}", ["required", "required", "required"]),
+        (GOOD.replace(b"{", b'{"_line": 7, '), ["reserved_key"]),
+        (GOOD.replace(b"{", b'{"_Offset": 7, '), ["reserved_key"]),
+        (GOOD.replace(b"{", b'{"": 7, '), ["reserved_key"]),
+        (GOOD.replace(b"{", b'{"\\u0000": 7, '), ["reserved_key"]),
     ],
-    ids=range(12),
+    ids=range(16),
 )
 def test_poison_is_kept_with_its_bytes_and_a_reason_beside_good_rows(
     connection: duckdb.DuckDBPyConnection, tmp_path: Path, poison: bytes, codes: list[str]
@@ -79,3 +89,30 @@ def test_a_text_that_is_empty_is_a_text(connection: duckdb.DuckDBPyConnection, t
     (found,) = taken(connection, tmp_path, GOOD.replace(b'"fee": 1.50', b'"title": ""')).rows.to_pylist()
 
     assert found["title"] == ""
+
+
+def test_rows_of_ever_other_keys_are_held_to_the_same_contract(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    incoming = incoming_of(connection, tmp_path)
+
+    for number in range(40):
+        found = incoming.take(batch(GOOD.replace(b"{", b'{"key %d": 1, ' % number), GOOD.replace(b"1.50", b'"x"')))
+
+        assert found.rows["loan"].to_pylist() == ["L1"]
+        assert found.rejected["codes"].to_pylist() == [["type"]]
+    ((many,),) = connection.sql("SELECT count(*) FROM duckdb_views() WHERE view_name LIKE 'held%'").fetchall()
+    assert many <= 1 + 2 * 16
+
+
+def test_batches_after_one_another_are_each_checked_as_they_are(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    incoming = incoming_of(connection, tmp_path)
+    fees = [[b"1.50", b'"x"', b"2.50"], [b'"x"'], [], [b"3.50"], [b'"y"', b'"z"', b"4.50"]]
+
+    for some in fees:
+        found = incoming.take(batch(*(GOOD.replace(b"1.50", fee) for fee in some)))
+
+        assert [str(fee).encode() for fee in found.rows["fee"].to_pylist()] == [fee for fee in some if len(fee) == 4]
+        assert found.rejected["raw"].to_pylist() == [GOOD.replace(b"1.50", fee) for fee in some if len(fee) == 3]

@@ -97,13 +97,20 @@ class Plan:
 
     def typed(self, relation: str) -> str:
         """SELECT of every row of `relation`: silver's columns, then whether it is rejected and whether filtered."""
+        return self.typed_rows(quote(relation))
+
+    def typed_rows(self, rows: str) -> str:
+        """The same for `rows`, which is SQL after FROM."""
         flags = f"({self.violated}) AND NOT __discarded AS {REJECTED}, __discarded AS {FILTERED}"
-        return f"SELECT {', '.join(self.silver)}, {flags} FROM {self._layered(quote(relation))}"
+        return f"SELECT {', '.join(self.silver)}, {flags} FROM {self._layered(rows)}"
 
     def rejected(self, relation: str, typed: str) -> str:
         """SELECT of quarantine's columns for the rows of `relation` that are rejected in `typed`."""
         bad = f"(SELECT _file_id, _line FROM {quote(typed)} WHERE {REJECTED})"
-        rows = f"(SELECT r.* FROM {quote(relation)} AS r SEMI JOIN {bad} AS b USING (_file_id, _line))"
+        return self.refused(f"(SELECT r.* FROM {quote(relation)} AS r SEMI JOIN {bad} AS b USING (_file_id, _line))")
+
+    def refused(self, rows: str) -> str:
+        """SELECT of quarantine's columns for all of `rows`, which is SQL after FROM."""
         reasons = ", ".join(
             f"CASE WHEN {violation.condition} THEN {violation.reason} END" for violation in self.violations
         )

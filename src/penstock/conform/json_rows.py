@@ -2,49 +2,161 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from penstock.conform.columns import SYSTEM, VERSION
+from penstock.conform.texts import Flags, long_numbers, undecodable
 from penstock.sql.names import literal, quote
+from penstock.sql.planned import PlannedQuery
 
 VALUE = "value"
+TEXT = "__text"
 MOST_BYTES = 1 << 20
-_LONG_NUMBER = r"[:,\[]\s*-?[0-9.]{17,}"
+DIGITS = 17  # that make a number long
+_SUSPECT = "__suspect"  # it may hold a long number
+_LONG_NUMBER = rf"[:,\[]\s*-?[0-9.]{{{DIGITS},}}"
 _FRACTION = r"[:,\[]\s*-?[0-9]+[.][0-9]"
 
-_FAULTS = (  # (condition, code, expected); the first that holds counts
-    (f"octet_length({VALUE}) > {MOST_BYTES}", "line_too_long", f"at most {MOST_BYTES} bytes"),
-    ("__text IS NULL", "undecodable", "text in UTF-8"),
-    ("NOT json_valid(__text)", "broken_json", "JSON"),
-    ("json_type(__text) <> 'OBJECT'", "not_an_object", "an object"),
-    ("len(json_keys(__text)) <> len(list_distinct(json_keys(__text)))", "duplicate_key", "every key once"),
-    (
-        f"regexp_matches(__text, {literal(_LONG_NUMBER)}) AND regexp_matches(__text, {literal(_FRACTION)})",
-        "inexact_number",
-        "numbers of at most 15 digits, or in quotes",
-    ),
+_FAULTS = (  # (code, expected); the first that holds counts
+    ("line_too_long", f"at most {MOST_BYTES} bytes"),
+    ("undecodable", "text in UTF-8"),
+    ("broken_json", "JSON"),
+    ("not_an_object", "an object"),
+    ("duplicate_key", "every key once"),
+    ("reserved_key", "keys that can name columns: neither empty nor those of the system, as _line"),
+    ("inexact_number", "numbers of at most 15 digits, or in quotes"),
 )
+_TOO_LONG, _UNDECODABLE, _BROKEN, _NO_OBJECT, _DUPLICATE, _RESERVED, _INEXACT = range(len(_FAULTS))
+_READ = pa.schema([pa.field(TEXT, pa.string()), pa.field(_SUSPECT, pa.bool_())])
 
 
-def judged(relation: str) -> str:
-    """SELECT of `relation` with `__text`, and `__fault`: (code, expected) of the first fault, or null."""
-    decoded = f"CASE WHEN octet_length({VALUE}) <= {MOST_BYTES} THEN TRY(decode({VALUE})) END"
-    cases = " ".join(
-        f"WHEN {condition} THEN {{'code': {literal(code)}, 'expected': {literal(expected)}}}"
-        for condition, code, expected in _FAULTS
-    )
-    return f"SELECT *, CASE {cases} END AS __fault FROM (SELECT *, {decoded} AS __text FROM {quote(relation)})"
+@dataclass(frozen=True)
+class Judged:
+    """`objects`: the rows that are objects, in their order, with `TEXT` in place of `VALUE`. `malformed`: the others as
+    they came, with `code` and `expected` of their first fault. `keys`: of the objects, in order."""
+
+    objects: pa.Table
+    malformed: pa.Table
+    keys: tuple[str, ...]
 
 
-def keys(relation: str) -> str:
-    """SELECT of the keys of the objects of a judged relation, in order."""
-    unnested = f"SELECT unnest(json_keys(__text)) AS key FROM {quote(relation)} WHERE __fault IS NULL"
-    return f"SELECT DISTINCT key FROM ({unnested}) ORDER BY key"
+class Judge:
+    """Tells rows that are objects from rows that are none. The connection keeps the order of rows."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._read = PlannedQuery(connection, _READ, _reading)
+
+    def judge(self, rows: pa.Table) -> Judged:
+        """Judge rows with the bytes `VALUE`; null is no text."""
+        values = rows[VALUE]
+        faults = np.full(rows.num_rows, -1, dtype=np.int8)
+        faults[_flags(pc.greater(pc.binary_length(values), MOST_BYTES))] = _TOO_LONG
+        _note(faults, _UNDECODABLE, undecodable(_left(values, faults)))
+        texts = _left(values, faults).cast(pa.string())
+        read = self._read.over(pa.table([texts, pa.array(long_numbers(texts, DIGITS))], schema=_READ))
+        keys = _Keys.of(read["keys"].combine_chunks())
+        others = rows.drop_columns([VALUE])
+        reserved = keys.among({*SYSTEM, VERSION, *others.column_names})
+        broken, no_object, inexact = (_flags(read[name]) for name in ("broken", "no_object", "inexact"))
+        found = np.select(
+            [broken, no_object, keys.repeated(), reserved, inexact],
+            [_BROKEN, _NO_OBJECT, _DUPLICATE, _RESERVED, _INEXACT],
+            default=-1,
+        )
+        faults[faults < 0] = found
+        good = found < 0
+        objects = _left(others, faults).append_column(TEXT, texts if good.all() else texts.filter(pa.array(good)))
+        return Judged(objects, _malformed(rows, faults), keys.of_rows(good))
 
 
 def columns(relation: str, names: Sequence[str], others: Sequence[str]) -> str:
-    """SELECT of `others`, then the text of the keys `names`, for the objects of a judged relation."""
-    texts = [f"json_extract_string(__text, {literal(_path(name))}) AS {quote(name)}" for name in names]
-    return f"SELECT {', '.join([*map(quote, others), *texts])} FROM {quote(relation)} WHERE __fault IS NULL"
+    """SELECT of `others`, then the text of the keys `names`, for the objects of a relation with `TEXT`."""
+    if not names:
+        return f"SELECT {', '.join(map(quote, others))} FROM {relation}"
+    paths = ", ".join(literal(_path(name)) for name in names)
+    texts = [f"__texts[{number}] AS {quote(name)}" for number, name in enumerate(names, start=1)]
+    listed = f"(SELECT *, json_extract_string({TEXT}, [{paths}]) AS __texts FROM {relation})"
+    return f"SELECT {', '.join([*map(quote, others), *texts])} FROM {listed}"
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """The keys of all rows, one after the other: of which row each is, and its number among `names`."""
+
+    rows: np.ndarray
+    numbers: np.ndarray
+    names: tuple[str, ...]
+    count: int  # of rows
+
+    @classmethod
+    def of(cls, lists: pa.ListArray) -> _Keys:
+        encoded = lists.flatten().dictionary_encode()
+        lengths = np.asarray(pc.fill_null(pc.list_value_length(lists), 0))
+        rows = np.repeat(np.arange(len(lists)), lengths)
+        return cls(rows, np.asarray(encoded.indices), tuple(encoded.dictionary.to_pylist()), len(lists))
+
+    def repeated(self) -> Flags:
+        """Whether a key of the row stands in it more than once."""
+        found = np.zeros(self.count, dtype=bool)
+        cells = np.sort(self.rows * len(self.names) + self.numbers)
+        twice = cells[1:][cells[1:] == cells[:-1]]
+        if len(twice):
+            found[twice // len(self.names)] = True
+        return found
+
+    def among(self, reserved: Collection[str]) -> Flags:
+        """Whether the row has a key that is one of these, whatever its case, or can be no name at all."""
+        found = np.zeros(self.count, dtype=bool)
+        bad = [not name or "\0" in name or name.lower() in reserved for name in self.names]
+        if any(bad):
+            found[self.rows[np.asarray(bad)[self.numbers]]] = True
+        return found
+
+    def of_rows(self, chosen: Flags) -> tuple[str, ...]:
+        numbers = self.numbers if chosen.all() else self.numbers[chosen[self.rows]]
+        return tuple(sorted(self.names[number] for number in np.flatnonzero(np.bincount(numbers))))
+
+
+def _reading(relation: str) -> str:
+    """Keys and faults of every text. Nothing is asked of a text that is no JSON: DuckDB would fail."""
+    keys = f"SELECT *, CASE WHEN json_valid({TEXT}) THEN json_keys({TEXT}) END AS keys FROM {relation}"
+    inexact = " AND ".join(f"regexp_matches({TEXT}, {literal(one)})" for one in (_LONG_NUMBER, _FRACTION))
+    return (
+        "SELECT keys, keys IS NULL AS broken,"
+        f" CASE WHEN len(keys) = 0 THEN json_type({TEXT}) <> 'OBJECT' ELSE FALSE END AS no_object,"
+        f" CASE WHEN {_SUSPECT} THEN {inexact} ELSE FALSE END AS inexact FROM ({keys})"
+    )
+
+
+def _note(faults: np.ndarray, fault: int, found: Flags) -> None:
+    """`found` is of the rows without a fault so far."""
+    if found.any():
+        faults[np.flatnonzero(faults < 0)[found]] = fault
+
+
+def _left(rows: pa.Table | pa.ChunkedArray, faults: np.ndarray) -> pa.Table | pa.ChunkedArray:
+    good = faults < 0
+    return rows if good.all() else rows.filter(pa.array(good))
+
+
+def _malformed(rows: pa.Table, faults: np.ndarray) -> pa.Table:
+    bad = np.flatnonzero(faults >= 0)
+    numbers = pa.array(faults[bad])
+    texts = zip(("code", "expected"), zip(*_FAULTS, strict=True), strict=True)
+    found = rows.take(pa.array(bad))
+    for name, values in texts:
+        found = found.append_column(name, pa.array(values, pa.string()).take(numbers))
+    return found
+
+
+def _flags(column: pa.ChunkedArray) -> Flags:
+    return np.asarray(pc.fill_null(column, False), dtype=bool)
 
 
 def _path(key: str) -> str:

@@ -17,7 +17,7 @@ from penstock.load.tables import arrow_schema
 from penstock.log.protocol import OFFSET, SYSTEM, Chunk
 from penstock.spec.stream import Topic, TopicFormat
 from penstock.sql.connection import connect
-from penstock.sql.names import literal, quote
+from penstock.sql.names import quote
 
 PARTITION = "_partition"
 
@@ -132,16 +132,13 @@ def _objects(came: pa.Table) -> tuple[pa.Table, pa.Table]:
     """The text of every key of the objects, and the rows that are none."""
     with connect(threads=1) as connection:
         connection.execute("SET preserve_insertion_order = true")
-        connection.register("came", came)
-        connection.execute(f"CREATE TEMP TABLE judged AS {json_rows.judged('came')}")
-        found = [key for (key,) in connection.execute(json_rows.keys("judged")).fetchall()]
-        names = list({name.lower(): name for name in found}.values())
-        rows = connection.sql(json_rows.columns("judged", names, (PARTITION, OFFSET))).to_arrow_table()
-        malformed = connection.sql(
-            f"SELECT {PARTITION}, {OFFSET}, __fault.code AS code, __fault.expected AS expected,"
-            f" {literal('something else')} AS found, {json_rows.VALUE} AS raw FROM judged WHERE __fault IS NOT NULL"
-        ).to_arrow_table()
-    return rows, malformed.cast(_NOTHING.schema)
+        judged = json_rows.Judge(connection).judge(came)
+        names = list({name.lower(): name for name in judged.keys}.values())
+        connection.register("objects", judged.objects)
+        rows = connection.sql(json_rows.columns(quote("objects"), names, (PARTITION, OFFSET))).to_arrow_table()
+    found = pa.repeat(pa.scalar("something else"), judged.malformed.num_rows)
+    malformed = judged.malformed.append_column("found", found).rename_columns({json_rows.VALUE: "raw"})
+    return rows, malformed.select(_NOTHING.column_names).cast(_NOTHING.schema)
 
 
 def _beyond(rows: pa.Table, positions: Mapping[int, int]) -> pa.Table:

@@ -182,11 +182,10 @@ def _records(
     raw = raw.append_column(_NUMBER, pa.array([number for number, _ in batch], pa.int64()))
     contract = installation.project.contracts[topic.dataset]
     names = [column.name for column in contract.columns]
-    connection.register("lines", raw)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {json_rows.judged('lines')}")
-    connection.unregister("lines")
-    _require_objects(connection, names, first=batch[0][0])
-    texts = f"({json_rows.columns('judged', names, (_NUMBER,))})"
+    judged = json_rows.Judge(connection).judge(raw)
+    connection.register("objects", judged.objects)
+    _require_objects(connection, judged, names, first=batch[0][0])
+    texts = f"({json_rows.columns('objects', names, (_NUMBER,))})"
     typed = ", ".join(f"CAST({quote(one.name)} AS {sql_type(one)}) AS {quote(one.name)}" for one in contract.columns)
     try:
         rows = connection.sql(f"SELECT {typed} FROM {texts}").to_arrow_table()
@@ -195,16 +194,17 @@ def _records(
     return records(rows, tenant=tenant, key=topic.key, time=topic.time)
 
 
-def _require_objects(connection: duckdb.DuckDBPyConnection, names: list[str], *, first: int) -> None:
+def _require_objects(
+    connection: duckdb.DuckDBPyConnection, judged: json_rows.Judged, names: list[str], *, first: int
+) -> None:
     """UsageError naming the first line that is no JSON object, and a key that no column has."""
-    bad = connection.execute(
-        f"SELECT {_NUMBER}, __fault.code, __fault.expected FROM judged WHERE __fault IS NOT NULL ORDER BY ALL LIMIT 1"
-    ).fetchone()
-    if bad is not None:
-        raise _refused("A line is no JSON object", bad[0], first=first, expected=bad[2], found=bad[1])
-    unknown = [key for (key,) in connection.execute(json_rows.keys("judged")).fetchall() if key not in names]
+    if judged.malformed.num_rows:
+        bad = judged.malformed.slice(0, 1).to_pylist()[0]
+        what = "A line is no JSON object"
+        raise _refused(what, bad[_NUMBER], first=first, expected=bad["expected"], found=bad["code"])
+    unknown = [key for key in judged.keys if key not in names]
     if unknown:
-        numbered = f"SELECT min({_NUMBER}) FROM judged WHERE list_contains(json_keys(__text), $1)"
+        numbered = f"SELECT min({_NUMBER}) FROM objects WHERE list_contains(json_keys({json_rows.TEXT}), $1)"
         ((number,),) = connection.execute(numbered, [unknown[0]]).fetchall()
         known = did_you_mean(unknown[0], names) or f"The columns are {listed(names)}."
         raise _refused("A line has a key that is no column", number, first=first, found=unknown[0], remedy=known)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -17,6 +18,7 @@ from penstock.conform.counts import Counts
 from penstock.spec.contract import Contract, Dedupe
 from penstock.spec.stream import Topic, TopicFormat
 from penstock.sql.names import literal, quote
+from penstock.sql.planned import PlannedQuery
 from penstock.stream.schema import OFFSET, PARTITION, SYSTEM, contract_schema
 
 REJECTED_SCHEMA = pa.schema(
@@ -30,6 +32,7 @@ REJECTED_SCHEMA = pa.schema(
     ]
 )
 _INSTANT = "TIMESTAMPTZ '1970-01-01 00:00:00+00'"
+_MOST_CHECKS = 16  # kept: producers may write ever other keys
 
 
 @dataclass(frozen=True)
@@ -68,109 +71,139 @@ class Incoming:
         self.topic = topic
         self.schema = pa.schema([*SYSTEM, *contract_schema(contract, domains)])
         self._contract = _alone(contract)
-        self._name = f"incoming {topic.name}"
         self._tenant = tenant
         self._form = "texts" if texts else topic.format.value
         self._pseudonyms = Pseudonyms(pseudonym_key, domains)
-        self._plans: dict[tuple[str, ...], Plan] = {}
-        self._viewed: tuple[object, ...] = ()
+        self._judge = json_rows.Judge(connection) if self._form == TopicFormat.JSON else None
+        self._checks: dict[tuple[tuple[str, ...], pa.Schema], _Check] = {}
 
     def take(self, rows: pa.Table) -> Taken:
         """Check `rows`: the payload with partition and offset."""
-        malformed = _EMPTY
-        self.connection.register("chunk", rows)
-        try:
-            relation = f"SELECT * FROM {quote('chunk')}"
-            names = [name for name in rows.column_names if name not in (PARTITION, OFFSET)]
-            if self._form == TopicFormat.JSON:
-                relation, names, malformed = self._opened()
-            self._view(relation, names, rows.schema)
-            taken = self._held(names)
-        finally:
-            self.connection.unregister("chunk")
-        rejected = pa.concat_tables([malformed, taken.rejected])
-        counts = Counts(
-            rows_in=rows.num_rows,
-            accepted=taken.rows.num_rows,
-            quarantined=rejected.num_rows,
-            filtered=taken.counts.filtered,
-        )
-        return Taken(taken.rows, rejected, counts)
-
-    def _opened(self) -> tuple[str, list[str], pa.Table]:
-        """The relation of the objects' keys as text, its columns, and the rows that are no objects."""
-        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {json_rows.judged('chunk')}")
-        found = [key for (key,) in self.connection.execute(json_rows.keys("judged")).fetchall()]
-        known = [name for column in self._contract.columns for name in (column.name, *column.aliases)]
-        names = list({name.lower(): name for name in (*known, *sorted(found))}.values())
-        reason = "{'code': __fault.code, 'column': NULL, 'expected': __fault.expected, 'found': NULL}"
-        malformed = self.connection.sql(
-            f'SELECT {literal(self.topic.name)} AS topic, {PARTITION} AS partition, {OFFSET} AS "offset",'
-            f" [__fault.code] AS codes, CAST(to_json([{reason}]) AS VARCHAR) AS reasons, {json_rows.VALUE} AS raw"
-            f" FROM judged WHERE __fault IS NOT NULL"
-        ).to_arrow_table()
-        return json_rows.columns("judged", names, (PARTITION, OFFSET)), names, malformed.cast(REJECTED_SCHEMA)
-
-    def _view(self, relation: str, names: Sequence[str], schema: pa.Schema) -> None:
-        """Rows with their origin under a name; once for all batches of one form."""
-        form = (relation, tuple(names), schema)
-        if form != self._viewed:
-            origin = self._with_origin(relation, names)
-            self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {quote(self._name)} AS {origin}")
-            self._viewed = form
-
-    def _held(self, names: Sequence[str]) -> Taken:
-        plan = self._plan(tuple(names))
-        typed = self.connection.sql(plan.typed(self._name)).to_arrow_table()
+        names = tuple(name for name in rows.column_names if name not in (PARTITION, OFFSET))
+        came, malformed = rows, _EMPTY
+        if self._judge is not None:
+            judged = self._judge.judge(rows)
+            came, names, malformed = judged.objects, self._names(judged.keys), self._malformed(judged.malformed)
+        check = self._check(names, came.schema)
+        typed = check.typed(came)
         bad, left_out = (_flags(typed[name]) for name in (REJECTED, FILTERED))
-        rejected = self._rejected(plan, typed) if bad.any() else _EMPTY
+        rejected = self._rejected(check, came.filter(pa.array(bad))) if bad.any() else _EMPTY
         if bad.any() or left_out.any():
             typed = typed.filter(pa.array(~(bad | left_out)))
-        rows = typed.append_column(PARTITION, pc.cast(typed["_batch"], pa.int32()))
-        rows = rows.rename_columns([OFFSET if name == "_line" else name for name in rows.column_names])
-        counts = Counts(filtered=int(left_out.sum()))
-        return Taken(rows.select(self.schema.names).cast(self.schema), rejected, counts)
+        counts = Counts(
+            rows_in=rows.num_rows,
+            accepted=typed.num_rows,
+            quarantined=malformed.num_rows + rejected.num_rows,
+            filtered=int(left_out.sum()),
+        )
+        return Taken(typed.select(self.schema.names).cast(self.schema), pa.concat_tables([malformed, rejected]), counts)
+
+    def _names(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """The columns of objects with these keys: a key is found whatever its case."""
+        known = [name for column in self._contract.columns for name in (column.name, *column.aliases)]
+        return tuple({name.lower(): name for name in (*known, *keys)}.values())
+
+    def _check(self, names: tuple[str, ...], schema: pa.Schema) -> _Check:
+        if (names, schema) not in self._checks:
+            if len(self._checks) == _MOST_CHECKS:
+                self._checks.pop(next(iter(self._checks))).close()
+            self._checks[names, schema] = _Check(self.connection, self._plan(names), self._origin(names), schema)
+        return self._checks[names, schema]
 
     def _plan(self, names: tuple[str, ...]) -> Plan:
-        if names not in self._plans:
-            self._plans[names] = compile_plan(
-                self._contract,
-                self.topic.source.reading,
-                (*names, *ROW_SYSTEM),
-                tenant=self._tenant,
-                pseudonyms=self._pseudonyms,
-                typed=self._form == TopicFormat.COLUMNS,
-            )
-        return self._plans[names]
+        return compile_plan(
+            self._contract,
+            self.topic.source.reading,
+            (*names, *ROW_SYSTEM),
+            tenant=self._tenant,
+            pseudonyms=self._pseudonyms,
+            typed=self._form == TopicFormat.COLUMNS,
+        )
 
-    def _with_origin(self, relation: str, names: Sequence[str]) -> str:
-        """The system columns of rows of files: a partition stands for file and batch, an offset for the line."""
+    def _origin(self, names: tuple[str, ...]) -> Callable[[str], str]:
+        """Of a relation, the columns `names` and the system columns of rows of files: a partition stands for file and
+        batch, an offset for the line."""
         origin = (
             f"{literal(self._tenant)} AS _tenant, {literal(self.topic.name)} AS _source, '' AS _file,"
             f" {OFFSET} AS _line, CAST({PARTITION} AS VARCHAR) AS _file_id, {_INSTANT} AS _ingested_at,"
             f" CAST({PARTITION} AS BIGINT) AS _batch"
         )
-        return f"SELECT {', '.join(map(quote, names))}, {origin} FROM ({relation})"
-
-    def _rejected(self, plan: Plan, typed: pa.Table) -> pa.Table:
-        refused = (
-            f'SELECT _source AS topic, CAST(_file_id AS INTEGER) AS partition, _line AS "offset", codes, reasons,'
-            f" encode(row) AS raw FROM ({plan.rejected(self._name, 'typed')})"
+        wanted = ", ".join(map(quote, names))
+        if self._judge is None:
+            return lambda relation: f"(SELECT {wanted}, {origin} FROM {relation})"
+        return lambda relation: (
+            f"(SELECT {wanted}, {origin} FROM ({json_rows.columns(relation, names, (PARTITION, OFFSET))}))"
         )
-        if self._form == TopicFormat.JSON:  # the bytes as they came, not as they were read
-            refused = (
-                f"SELECT r.* REPLACE (j.{json_rows.VALUE} AS raw) FROM ({refused}) AS r JOIN judged AS j"
-                f' ON j.{PARTITION} = r.partition AND j.{OFFSET} = r."offset"'
-            )
-        self.connection.register("typed", typed)
-        try:
-            found = self.connection.sql(f"{refused} ORDER BY ALL").to_arrow_table()
-        finally:
-            self.connection.unregister("typed")
-        return found.cast(REJECTED_SCHEMA)
+
+    def _malformed(self, rows: pa.Table) -> pa.Table:
+        if rows.num_rows == 0:
+            return _EMPTY
+        codes, expected = rows["code"].to_pylist(), rows["expected"].to_pylist()
+        reasons = [_reason(*facts) for facts in zip(codes, expected, strict=True)]
+        columns = [
+            pa.repeat(pa.scalar(self.topic.name), rows.num_rows),
+            rows[PARTITION],
+            rows[OFFSET],
+            pa.array([[code] for code in codes], pa.list_(pa.string())),
+            pa.array(reasons, pa.string()),
+            rows[json_rows.VALUE],
+        ]
+        return pa.table(columns, schema=REJECTED_SCHEMA)
+
+    def _rejected(self, check: _Check, came: pa.Table) -> pa.Table:
+        found = check.refused(came)
+        if self._judge is not None:  # the bytes as they came, not as they were read
+            found = found.set_column(found.schema.get_field_index("raw"), "raw", came[json_rows.TEXT].cast(pa.binary()))
+        ordered = found.select(REJECTED_SCHEMA.names).cast(REJECTED_SCHEMA)
+        return ordered.sort_by([("partition", "ascending"), ("offset", "ascending")])
+
+
+class _Check:
+    """The contract compiled for rows of one form, planned once for all of them. Rows come out in their order."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, plan: Plan, origin: Callable[[str], str], schema: pa.Schema
+    ) -> None:
+        self._connection, self._plan, self._origin, self._schema = connection, plan, origin, schema
+        self._typed = PlannedQuery(connection, schema, self._typed_sql)
+        self._refused: PlannedQuery | None = None  # until a row is
+
+    def typed(self, rows: pa.Table) -> pa.Table:
+        """The contract's columns of every row with partition, offset, and whether it is rejected or filtered."""
+        return self._typed.over(rows)
+
+    def refused(self, rows: pa.Table) -> pa.Table:
+        """Rows all of which are rejected, as REJECTED_SCHEMA has them."""
+        if self._refused is None:
+            self._refused = PlannedQuery(self._connection, self._schema, self._refused_sql)
+        return self._refused.over(rows)
+
+    def close(self) -> None:
+        for query in (self._typed, self._refused):
+            if query is not None:
+                query.close()
+
+    def _typed_sql(self, relation: str) -> str:
+        own = [quote(name) for name in self._plan.columns if name not in ROW_SYSTEM]
+        system = f"CAST(_batch AS INTEGER) AS {PARTITION}, _line AS {OFFSET}"
+        return (
+            f"SELECT {', '.join(own)}, {system}, {REJECTED}, {FILTERED}"
+            f" FROM ({self._plan.typed_rows(self._origin(relation))})"
+        )
+
+    def _refused_sql(self, relation: str) -> str:
+        return (
+            f'SELECT _source AS topic, CAST(_file_id AS INTEGER) AS partition, _line AS "offset", codes, reasons,'
+            f" encode(row) AS raw FROM ({self._plan.refused(self._origin(relation))})"
+        )
 
 
 _EMPTY = REJECTED_SCHEMA.empty_table()
+
+
+def _reason(code: str, expected: str) -> str:
+    fact = {"code": code, "column": None, "expected": expected, "found": None}
+    return json.dumps([fact], separators=(",", ":"))
 
 
 def _alone(contract: Contract) -> Contract:
