@@ -21,6 +21,7 @@ from penstock.release.candidate import define_candidate
 from penstock.release.publish import Candidate, publish
 from penstock.release.record import Release, latest_release
 from penstock.release.shape import Personal
+from penstock.runtime.copying import Ahead
 from penstock.runtime.installation import Installation
 from penstock.runtime.live_checks import define_live
 from penstock.runtime.metrics import keep_metrics
@@ -53,6 +54,7 @@ def release_gold(
     lease: Lease,
     watch: Watch,
     prepared: Preparation,
+    ahead: Ahead,
     *,
     counts: Mapping[str, Any],
 ) -> Judged:
@@ -65,7 +67,9 @@ def release_gold(
     try:
         watch.begin("build the models")
         prepared.models()
-        built = build(project, inputs=inputs, base=base, target=place.building, clock=clock, log=place.logs)
+        built = build(
+            project, inputs=inputs, base=base, target=place.building, clock=clock, log=place.logs, copy=ahead.copy
+        )
         watch.end(f"{counted(len(built.models), 'model')}, {counted(len(built.tests), 'test')}")
         watch.begin("pass the gate")
         checks = _check(installation, built, scans, inputs, last)

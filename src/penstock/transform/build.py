@@ -41,12 +41,13 @@ def build(
     clock: Clock,
     log: Path,
     limits: Limits | None = None,
+    copy: Callable[[Path, Path], None] = warehouse.copy,
 ) -> Build:
     """Bring the models of `project` up to `inputs` in `target`, starting from a copy of `base`.
 
     `inputs` holds every silver dataset; `base` is the warehouse of the release built upon, None for none. A base
-    that is missing, damaged or made by other versions is left aside and everything is built from silver. `target` is
-    overwritten; when this raises it is half done and should be discarded. dbt compiles the models when they changed,
+    that is missing, damaged or made by other versions is left aside and everything is built from silver. `copy` makes
+    the copy, of the base and the target that it is given. `target` is overwritten; when this raises it is half done and should be discarded. dbt compiles the models when they changed,
     in the folder `dbt` beside `target`, with its log in `dbt.log` in the folder `log`; it runs them only where they
     are more than SQL (seeds, snapshots, hooks).
 
@@ -63,7 +64,7 @@ def build(
     check_sources(graph, inputs, workspace)
     check_appending(graph, workspace)
     check_changes(graph, program.asked, workspace)
-    built = _start(base, target)
+    built = _start(base, target, copy)
     changes = {name: change_of(given, built.inputs.get(name) if built else None) for name, given in inputs.items()}
     selection = select(graph, changes, built, program.asked)
     selection = selection if program.sql else without_keys(selection, graph)
@@ -135,20 +136,20 @@ def _run(
 
 def _nothing(inputs: Mapping[str, ModelInput], target: Path) -> Build:
     """The warehouse of a project without models: its state alone."""
-    _start(None, target)
+    _start(None, target, warehouse.copy)
     with warehouse.opened(target) as connection:
         warehouse.write_state(connection, _state(Graph({}, {}), inputs, ()))
     return Build(database=target, models=(), tests=(), seconds=0.0)
 
 
-def _start(base: Path | None, target: Path) -> WarehouseState | None:
+def _start(base: Path | None, target: Path, copy: Callable[[Path, Path], None]) -> WarehouseState | None:
     """Put the base's copy in place, or nothing where there is no base to trust; what it was built from."""
     built = None if base is None else warehouse.read_state(base)
     if base is None or built is None or built.engine != engine():
         warehouse.discard(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         return None
-    warehouse.copy(base, target)
+    copy(base, target)
     return built
 
 
