@@ -23,6 +23,14 @@ def test_a_refused_row_is_shown_with_place_rule_and_what_was_read(library: Libra
     assert "field_count" not in text
 
 
+def test_a_rule_that_does_not_exist_is_told_with_those_that_do(library: Library) -> None:
+    said = library.call("quarantine", "show", "loans", "--code", "patern").expect(2).err
+    assert "There is no such rule" in said
+    assert all(code in said for code in ("broken_json", "undecodable"))
+    assert "Did you mean `pattern`?" in said
+    assert library.call("quarantine", "show", "loans", "--code", "enum").expect(0).out == "no refused rows\n"
+
+
 def test_personal_values_of_refused_rows_are_hidden(library: Library) -> None:
     library.members("south", 1, "m9,zoe-at-example.org,2020-01-01", "m8,yan@example.org,yesterday")
     library.run()

@@ -64,3 +64,14 @@ def test_explaining_before_the_first_run_leaves_nothing(library: Library) -> Non
     place = ("-p", str(library.project), "--data-dir", str(library.folder / "none"))
     assert "sum(fee)" in call("explain", "loans_by_status", *place).expect(0).out
     assert not (library.folder / "none").exists()
+
+
+@pytest.mark.parametrize("command", [("explain", "loans_by_status"), ("validate",)])
+def test_what_dbt_cannot_read_is_told_without_naming_a_file_that_is_gone(
+    library: Library, command: tuple[str, ...]
+) -> None:
+    library.edit("models/marts/loans_by_status.sql", "sum(fee)", "sum({{ fee( }})")
+    said = call(*command, "-p", str(library.project), "--data-dir", str(library.folder / "none"))
+    assert said.code > 0
+    assert "loans_by_status.sql" in said.out + said.err
+    assert "dbt.log" not in said.out + said.err

@@ -126,7 +126,7 @@ def test_who_keeps_an_answer_asks_before_using_it(client: Client) -> None:
     assert headers["content-type"] == "application/json"
 
 
-@pytest.mark.parametrize("path", ["/books", "/books/a", "/books/x", "/health", "/openapi.json", "/nothing"])
+@pytest.mark.parametrize("path", ["/", "/books", "/books/a", "/books/x", "/health", "/openapi.json", "/nothing"])
 def test_head_is_get_without_a_body(client: Client, path: str) -> None:
     head, get = client.get(path, method="HEAD"), client.get(path)
 

@@ -24,12 +24,21 @@ def schema(described: Any, name: str) -> Any:
 
 def test_every_path_is_described_once(described: Any) -> None:
     assert sorted(described["paths"]) == [
+        "/",
         *("/books", "/books/{id}", "/books/{id}/loans", "/definitions", "/definitions/{name}", "/health"),
         *("/members", "/members/{id}", "/metrics/{name}", "/releases"),
     ]
     operations = [one["get"]["operationId"] for one in described["paths"].values()]
     assert len(set(operations)) == len(operations)
     assert (described["openapi"], described["info"]["title"]) == ("3.1.0", "library")
+
+
+def test_the_landing_document_lists_what_is_described(client: Client, described: Any) -> None:
+    landing = client.get("/").json
+    assert (landing["project"], landing["release"], landing["openapi"]) == ("library", 1, "/openapi.json")
+    assert {one["path"]: one["summary"] for one in landing["paths"]} == {
+        path: methods["get"]["summary"] for path, methods in described["paths"].items()
+    }
 
 
 def test_every_reference_leads_somewhere(described: Any) -> None:
@@ -57,6 +66,7 @@ def references(node: Any) -> Iterator[str]:
         ("/members", "members_page"),
         ("/books/x", "problem"),
         ("/books?limit=x", "problem"),
+        ("/", "Landing"),
         ("/health", "Health"),
         ("/releases", "Releases"),
         ("/definitions", "Definitions"),

@@ -36,7 +36,7 @@ def _read(installation: Installation, folder: Path) -> tuple[Graph, str | None]:
     if project.models is None:
         return Graph({}, {}), None
     workspace = prepare(folder / "dbt", models=project.models, database=folder / "explain.duckdb", limits=Limits())
-    dbt = Dbt(workspace, log=folder)
+    dbt = Dbt(workspace, log=None)
     graph = graph_of(dbt.parse(), workspace.variables)
     check_sources(graph, project.silver_tables, workspace)
     return graph, dbt.semantic_manifest()

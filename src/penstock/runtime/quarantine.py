@@ -99,6 +99,7 @@ def refused(
     nobody can say which part of such a line is which.
     """
     _checked(installation, dataset)
+    _check_code(code)
     with open_reader(installation.place.root, installation.world) as reader:
         if f"quarantine.{dataset}" not in reader.tables:
             return ()
@@ -142,6 +143,13 @@ def _checked(installation: Installation, dataset: str) -> str:
         near = did_you_mean(dataset, known)
         raise UsageError("There is no such dataset", expected=choices(known), found=dataset, remedy=near)
     return dataset
+
+
+def _check_code(code: str | None) -> None:
+    known = sorted(REMEDIES)
+    if code is not None and code not in known:
+        near = did_you_mean(code, known)
+        raise UsageError("There is no such rule", expected=f"one of {', '.join(known)}", found=code, remedy=near)
 
 
 def replay(installation: Installation, dataset: str) -> Mapping[str, Any]:

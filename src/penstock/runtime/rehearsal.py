@@ -37,7 +37,7 @@ def read_models(project: Project, folder: Path) -> Program:
         return Program("", Graph({}, {}), {}, None)
     workspace = prepare(folder / "dbt", models=project.models, database=_database(folder), limits=Limits())
     try:
-        program = read_program(workspace, log=folder)
+        program = read_program(workspace, log=None)
     except DeclarationError as error:
         raise _declared(error, project) from error
     check_sources(program.graph, project.silver_tables, workspace)
@@ -53,7 +53,7 @@ def problems(installation: Installation, program: Program, folder: Path) -> Iter
         return
     try:
         built = build(
-            project, inputs=inputs, base=None, target=_database(folder), clock=installation.world.clock, log=folder
+            project, inputs=inputs, base=None, target=_database(folder), clock=installation.world.clock, log=None
         )
         yield from _checks(project, {**silver, **quarantine}, built)
     except DeclarationError as error:

@@ -21,14 +21,14 @@ from penstock.errors import PenstockError
 from penstock.serve.caching import answer, is_known, not_modified
 from penstock.serve.engine import engine_routes
 from penstock.serve.head import HeadWithoutBody
-from penstock.serve.openapi import describe
+from penstock.serve.landing import DESCRIPTION, landing_routes
+from penstock.serve.openapi import Described, describe
 from penstock.serve.parameters import nothing
 from penstock.serve.problem import Problem, not_found
 from penstock.serve.site import Current, Site
 from penstock.serve.traffic import set_template
 from penstock.store.protocol import TakesLong
 
-DESCRIPTION = "/openapi.json"
 _EXPOSED = ("ETag", "Penstock-Release")
 
 
@@ -55,7 +55,11 @@ def make_app(
         middleware=[Middleware(HeadWithoutBody), *around, *_cors(cors)],
         exception_handlers={Problem: _problem, HTTPException: _http, PenstockError: _failed, Exception: _crashed},
     )
-    own = [engine_routes(current, root), *routers]
+
+    def whole(site: Site) -> Described:
+        return describe(site.manifest, described, site.first)
+
+    own = [landing_routes(current, whole), engine_routes(current, root), *routers]
     for router in own:
         app.include_router(router)
     described = get_openapi(title="", version="", routes=[route for router in own for route in router.routes])
@@ -64,8 +68,7 @@ def make_app(
         set_template(request.scope, DESCRIPTION)
         site = current.site()
         nothing(request.scope["query_string"])
-        whole = describe(site.manifest, described, site.first)
-        return _answer(request, site, json.dumps(whole, ensure_ascii=False).encode())
+        return _answer(request, site, json.dumps(whole(site), ensure_ascii=False).encode())
 
     async def declared(request: Request) -> Response:
         return await _declared(request, current.site())

@@ -39,7 +39,7 @@ def build(
     base: Path | None,
     target: Path,
     clock: Clock,
-    log: Path,
+    log: Path | None,
     limits: Limits | None = None,
     copy: Callable[[Path, Path], None] = warehouse.copy,
 ) -> Build:
@@ -88,7 +88,7 @@ def build(
 
 
 def read_program(
-    workspace: Workspace, *, log: Path, parsed: Callable[[str | None], object] = lambda _: None
+    workspace: Workspace, *, log: Path | None, parsed: Callable[[str | None], object] = lambda _: None
 ) -> Program:
     """The models of the workspace as dbt compiles them, or as it did when they are what they were.
 
@@ -115,7 +115,7 @@ def _run(
     *,
     clock: Clock,
     limits: Limits,
-    log: Path,
+    log: Path | None,
 ) -> tuple[Ran, ...]:
     """Build and test what was selected: by its SQL alone, or by dbt where the project needs more than that."""
     if program.sql:

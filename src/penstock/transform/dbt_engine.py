@@ -34,19 +34,18 @@ _SILENCE = [
     "--no-version-check",
     "--partial-parse",
     "--log-level=none",
-    "--log-level-file=info",
 ]
 
 
 class Dbt:
     """Commands on one workspace. The manifest is parsed once and handed to the commands that follow.
 
-    `log` is the folder of dbt's own log. The warehouse file is open only while a command runs.
+    `log` is the folder of dbt's own log, None where there is to be none. The warehouse file is open only while a command runs.
     """
 
-    def __init__(self, workspace: Workspace, *, log: Path) -> None:
+    def __init__(self, workspace: Workspace, *, log: Path | None) -> None:
         self._workspace = workspace
-        self._log = log.resolve()
+        self._log = None if log is None else log.resolve()
         self._manifest: Any = None
         self._said: list[str] = []
 
@@ -103,13 +102,14 @@ class Dbt:
 
     def _invoke(self, command: Sequence[str]) -> dbtRunnerResult:
         folder = str(self._workspace.folder)
-        places = ["--project-dir", folder, "--profiles-dir", folder, "--log-path", str(self._log)]
+        places = ["--project-dir", folder, "--profiles-dir", folder, "--log-path", str(self._log or folder)]
+        logged = f"--log-level-file={'none' if self._log is None else 'info'}"
         written = "--write-json" if command[0] == "docs" else "--no-write-json"
         self._said.clear()
         with _quiet(), _own_settings():
             try:
                 dbt = dbtRunner(manifest=self._manifest, callbacks=[self._listen])
-                return dbt.invoke([*_SILENCE, written, *command, *places])
+                return dbt.invoke([*_SILENCE, logged, written, *command, *places])
             finally:
                 release_database()
 
@@ -129,11 +129,12 @@ class Dbt:
                 remedy="Make room or mend the permissions, then run again; nothing was released.",
             )
         found = "; ".join(self._said) or message_of(exception)
+        told = "" if self._log is None else f"; dbt's own log is {self._log / 'dbt.log'}"
         return DeclarationError(
             "The models cannot be read by dbt",
             where=str(self._file(exception, found)),
             found=found,
-            remedy=f"Correct the file; dbt's own log is {self._log / 'dbt.log'}.",
+            remedy=f"Correct the file{told}.",
         )
 
     def _file(self, exception: BaseException | None, message: str) -> Path:
