@@ -23,6 +23,7 @@ from penstock.release.record import Release, latest_release
 from penstock.release.shape import Personal
 from penstock.runtime.copying import Ahead
 from penstock.runtime.installation import Installation
+from penstock.runtime.lanes import Tell, in_lanes
 from penstock.runtime.live_checks import define_live
 from penstock.runtime.metrics import keep_metrics
 from penstock.runtime.preparing import Preparation
@@ -72,15 +73,13 @@ def release_gold(
         )
         watch.end(f"{counted(len(built.models), 'model')}, {counted(len(built.tests), 'test')}")
         watch.begin("pass the gate")
-        checks = _check(installation, built, scans, inputs, last)
+        checks, metrics = _checked(installation, built, scans, inputs, last, prepared)
         read = partial(_personal_read, project, _personal(project, built))
         verdict = judge(checks, built.tests, personal=read)
         watch.end(
             f"{counted(verdict.held, 'rule')} hold, {len(verdict.blocking)} block, {len(verdict.warnings)} to note"
         )
         watch.begin("release gold")
-        prepared.metrics()
-        metrics = keep_metrics(installation, built, last)
         with warehouse.opened(built.database, read_only=True) as connection:
             release = publish(
                 lake,
@@ -143,6 +142,29 @@ def _input(lake: Lake, scan: Scan, since: int | None) -> ModelInput:
     here = {file.path for file in scan.files}
     gone = tuple(file for file in lake.scan(scan.table, snapshot_id=since).files if file.path not in here)
     return ModelInput(scan, changes.added, replace(scan, files=gone), since)
+
+
+def _checked(
+    installation: Installation,
+    built: Build,
+    scans: Mapping[str, Scan],
+    inputs: Mapping[str, ModelInput],
+    last: Release | None,
+    prepared: Preparation,
+) -> tuple[tuple[CheckResult, ...], str | None]:
+    """What the checks say, and the fingerprint of the metrics, which are held against the same tables beside them."""
+    checks: list[CheckResult] = []
+    metrics: list[str | None] = []
+
+    def check(_: Tell) -> None:
+        checks.extend(_check(installation, built, scans, inputs, last))
+
+    def keep(_: Tell) -> None:
+        prepared.metrics()
+        metrics.append(keep_metrics(installation, built, last))
+
+    in_lanes([check, keep], at_a_time=installation.world.at_a_time)
+    return tuple(checks), metrics[0]
 
 
 def _check(
