@@ -100,17 +100,21 @@ class WindowStage:
         """Of the windows that end with a pane that changed those that stay open; then those whose end lies beyond the
         watermark before, and not beyond the one after: they are final."""
         changed = self._open(changed, moment)
+        panes = self._cells.start[changed]
         first, last = moment.before // self._slide, moment.after // self._slide - 1  # panes that they end with
-        if self._oldest > last:
-            last = first - 1
-        if len(changed) == 0 and first > last:
+        first = max(first, self._oldest)
+        ends = [
+            *([first, last] if first <= last else []),
+            *([int(panes.min()), int(panes.max())] if len(panes) else []),
+        ]
+        if len(ends) == 0:
             return self.schema.empty_table()
-        if self._sums is None or (table := self._index.table()) is None:
-            contents, panes = self._overlapping(changed, first, last)
+        begin, end = min(ends) - self._panes + 1, max(ends)
+        if self._sums is None or (table := self._index.table(begin, end)) is None:
+            contents, panes = self._overlapping(self._between(begin, end), changed, first, last)
         else:
-            panes = self._cells.start[changed]
-            self._sums.reach(table, max(last, int(panes.max(initial=last))))
-            contents, panes = self._sums.windows(self._cells.key[changed], panes, max(first, self._oldest), last)
+            self._sums.reach(table, end)
+            contents, panes = self._sums.windows(self._cells.key[changed], panes, first, last)
         return self._rows_of(contents, panes, len(changed))
 
     def _told_in_parts(self, changed: Ints, moment: Moment, most: int) -> tuple[pa.Table, bool]:
@@ -135,11 +139,8 @@ class WindowStage:
             self._ended = cells if panes.min() == panes.max() else cells[np.argsort(panes, kind="stable")]
         self._ended_until = max(last, self._ended_until)
 
-    def _overlapping(self, changed: Ints, first: int, last: int) -> tuple[Contents, Ints]:
-        """The same of windows of several panes; the cells that both kinds are made of are put together once."""
-        panes = self._cells.start[changed]
-        ends = [*([first, last] if first <= last else []), *([panes.min(), panes.max()] if len(panes) else [])]
-        cells = self._between(int(min(ends)) - self._panes + 1, int(max(ends)))
+    def _overlapping(self, cells: Ints, changed: Ints, first: int, last: int) -> tuple[Contents, Ints]:
+        """Windows of several panes and the panes that they end with, of the cells that both kinds are made of."""
         run = PaneRun.of(cells, self._cells.key[cells], self._cells.start[cells], self._panes)
         wanted = np.zeros(self._cells.count, dtype=bool)
         wanted[changed] = True
@@ -172,7 +173,7 @@ class WindowStage:
         last = watermark // self._slide - self._panes
         if self._oldest > last:
             return
-        if (table := self._index.table()) is not None:
+        if (table := self._index.table(self._oldest, last)) is not None:
             self._cells.drop(table.between(self._oldest, last))
             self._oldest = last + 1
             self._tidy()
