@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.cli import show
+from penstock.cli import condition
 from penstock.runtime.installation import Installation
 from penstock.runtime.landing import land_topics
 from penstock.runtime.landing_state import landings_in
@@ -63,7 +63,7 @@ def test_a_topic_tells_how_fast_it_goes_to_the_lake_and_what_is_left(installatio
 def test_status_is_read_by_people(installation: Installation, capsys: pytest.CaptureFixture[str]) -> None:
     stream(installation, until_idle=True)
     land_topics(installation, ["loans_typed"], until_idle=True)
-    show.status(read_status(installation), as_json=False)
+    condition.status(read_status(installation), as_json=False)
     shown = capsys.readouterr().out
     assert "rows/s" in shown
     assert "topic to the lake" in shown

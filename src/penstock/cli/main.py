@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from penstock import __version__
-from penstock.cli import metrics, show, stream, topics
+from penstock.cli import condition, metrics, output, quarantine, show, stream, topics
 from penstock.cli.options import HERE, Data, Json, Project, Release
 from penstock.cli.up import up
 from penstock.errors import PenstockError, StorageError, UsageError
@@ -29,10 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-quarantine = typer.Typer(
-    help="Rows that were refused: see them, mend the declaration, replay them.", no_args_is_help=True
-)
-app.add_typer(quarantine, name="quarantine")
+app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(metrics.app, name="metrics")
 app.add_typer(stream.app, name="stream")
 app.add_typer(topics.app, name="topics")
@@ -40,7 +37,7 @@ app.add_typer(topics.app, name="topics")
 
 def version(value: bool) -> None:
     if value:
-        show.line(f"penstock {__version__}")
+        output.line(f"penstock {__version__}")
         raise typer.Exit
 
 
@@ -118,7 +115,7 @@ def status(project: Project = HERE, data_dir: Data = None, as_json: Json = False
     from penstock.runtime.installation import Installation
     from penstock.runtime.status import read_status
 
-    show.status(read_status(Installation.at(project, data_dir)), as_json=as_json)
+    condition.status(read_status(Installation.at(project, data_dir)), as_json=as_json)
 
 
 @app.command()
@@ -132,7 +129,7 @@ def history(
     from penstock.runtime.installation import Installation
     from penstock.runtime.status import read_history
 
-    show.history(read_history(Installation.at(project, data_dir), limit=limit), as_json=as_json)
+    condition.history(read_history(Installation.at(project, data_dir), limit=limit), as_json=as_json)
 
 
 @app.command()
@@ -227,7 +224,7 @@ def doctor(
     installation = Installation.at(project, data_dir)
     mend(installation, adopt=adopt, restore=restore, relocate=relocate)
     findings = examine(installation)
-    show.findings(findings, as_json=as_json)
+    condition.findings(findings, as_json=as_json)
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
 
@@ -254,7 +251,7 @@ def demo(
     if once or as_json or report.exit_code or not installation.project.endpoints:
         raise typer.Exit(report.exit_code)
     if can_go_live(installation.project.root):
-        raise typer.Exit(go_live(installation, port=port, say=lambda words: show.error_line(words), show=show.line))
+        raise typer.Exit(go_live(installation, port=port, say=lambda words: output.error_line(words), show=output.line))
     from penstock.runtime.serving import serve
 
     serve(installation, host="127.0.0.1", port=port, workers=1, ready=show.serving)
@@ -262,52 +259,6 @@ def demo(
 
 app.command("land")(stream.land)
 app.command("up")(up)
-
-
-@quarantine.command("list")
-def quarantine_list(
-    dataset: Annotated[str | None, typer.Argument(help="One dataset. [default: all]")] = None,
-    project: Project = HERE,
-    data_dir: Data = None,
-    as_json: Json = False,
-) -> None:
-    """Count refused rows by dataset, stage and rule. A row that broke several rules counts for each."""
-    from penstock.runtime.installation import Installation
-    from penstock.runtime.quarantine import summarise
-
-    show.quarantine_summary(summarise(Installation.at(project, data_dir), dataset), as_json=as_json)
-
-
-@quarantine.command("show")
-def quarantine_show(
-    dataset: Annotated[str, typer.Argument(help="The dataset.")],
-    code: Annotated[str | None, typer.Option(help="Only rows that broke this rule.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many rows.")] = 20,
-    reveal: Annotated[bool, typer.Option("--reveal", help="Show personal values and malformed lines too.")] = False,
-    project: Project = HERE,
-    data_dir: Data = None,
-    as_json: Json = False,
-) -> None:
-    """Show refused rows with file, line, reasons and what was read; what may be personal only with --reveal."""
-    from penstock.runtime.installation import Installation
-    from penstock.runtime.quarantine import refused
-
-    rows = refused(Installation.at(project, data_dir), dataset, code=code, limit=limit, reveal=reveal)
-    show.quarantine_rows(rows, as_json=as_json)
-
-
-@quarantine.command("replay")
-def quarantine_replay(
-    dataset: Annotated[str, typer.Argument(help="The dataset.")],
-    project: Project = HERE,
-    data_dir: Data = None,
-    as_json: Json = False,
-) -> None:
-    """Try refused rows again under the declarations as they are now."""
-    from penstock.runtime.installation import Installation
-    from penstock.runtime.quarantine import replay
-
-    show.replayed(replay(Installation.at(project, data_dir), dataset), as_json=as_json)
 
 
 INTERRUPTED = 130  # how Typer ends when Ctrl-C was pressed
@@ -327,7 +278,7 @@ def main() -> None:
 
 def answer() -> int:
     """Run the command line; a user's mistake is one sentence and an exit code, never a traceback."""
-    show.any_text()
+    output.any_text()
     try:
         code = _code()
         sys.stdout.flush()
@@ -347,18 +298,18 @@ def _code() -> int:
             raise ended.__context__ from None
         code = ended.code
     except PenstockError as error:
-        show.error(error, as_json=as_json)
+        output.error(error, as_json=as_json)
         return error.exit_code
     except typer.TyperException as mistake:
-        show.error(UsageError(mistake.format_message()), as_json=as_json)
+        output.error(UsageError(mistake.format_message()), as_json=as_json)
         return UsageError.exit_code
     except BrokenPipeError:
         raise
     except OSError as refusal:
-        show.error(_refused(refusal), as_json=as_json)
+        output.error(_refused(refusal), as_json=as_json)
         return StorageError.exit_code
     if code == INTERRUPTED:
-        show.error(
+        output.error(
             PenstockError("stopped; what was committed stays, and the next run finishes the rest"), as_json=as_json
         )
     return int(code or 0)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from penstock.cli import show as shown
+from penstock.cli import output
 from penstock.cli.options import HERE, Data, Json, Project, Release
 
 app = typer.Typer(
@@ -26,11 +26,11 @@ def metrics_list(
     read, found = read_metrics(Installation.at(project, data_dir), release=release)
     if as_json:
         every = [metric.as_summary() for metric in found.metrics.values()]
-        shown.document({"release": read.number, "metrics": every})
+        output.document({"release": read.number, "metrics": every})
     elif not found.metrics:
-        shown.line("The release has no metrics; declare them beside the models.")
+        output.line("The release has no metrics; declare them beside the models.")
     else:
-        shown.table(
+        output.table(
             ("metric", "label", "unit", "final after", "description"),
             [(one.name, one.label, one.unit, days_until_final(one), one.description) for one in found.metrics.values()],
         )
@@ -50,10 +50,10 @@ def metrics_show(
 
     found = explain_metric(Installation.at(project, data_dir), metric, release=release)
     if as_json:
-        shown.document(found.as_record())
+        output.document(found.as_record())
         return
     for text in found.lines():
-        shown.line(text)
+        output.line(text)
 
 
 @app.command("query")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from penstock.cli import show as shown
+from penstock.cli import condition, output
 from penstock.cli.options import HERE, Data, Json, Project
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def stream_run(
     installation = Installation.at(project, data_dir)
     with until_told() as stopped:
         done = stream(
-            installation, names or (), until_idle=until_idle, adopt=adopt, stopped=stopped, note=shown.error_line
+            installation, names or (), until_idle=until_idle, adopt=adopt, stopped=stopped, note=output.error_line
         )
     _show(done, as_json=as_json)
 
@@ -64,10 +64,10 @@ def _replay(installation: Installation, names: Sequence[str], *, as_json: bool) 
 
     done = replay_topologies(installation, names)
     if as_json:
-        shown.document([vars(one) for one in done])
+        output.document([vars(one) for one in done])
     else:
         rows = [(one.topology, one.table, one.rounds, one.rows, one.different) for one in done]
-        shown.table(("topology", "live table", "rounds", "rows", "different"), rows)
+        output.table(("topology", "live table", "rounds", "rows", "different"), rows)
     raise typer.Exit(1 if any(one.different for one in done) else 0)
 
 
@@ -97,18 +97,18 @@ def stream_rows(
 
     rows = live_rows(Installation.at(project, data_dir), table, order=order, limit=limit)
     if as_json:
-        shown.document(rows)
+        output.document(rows)
     elif rows:
-        shown.table(tuple(rows[0]), [tuple(row.values()) for row in rows])
+        output.table(tuple(rows[0]), [tuple(row.values()) for row in rows])
     else:
-        shown.line("no rows")
+        output.line("no rows")
 
 
 def _show(states: Sequence[TopologyState], *, as_json: bool) -> None:
     if as_json:
-        shown.document([{**vars(one), "running": one.is_running} for one in states])
+        output.document([{**vars(one), "running": one.is_running} for one in states])
         return
-    shown.topologies(states)
+    condition.topologies(states)
 
 
 def land(
@@ -125,11 +125,11 @@ def land(
 
     installation = Installation.at(project, data_dir)
     with until_told() as stopped:
-        done = land_topics(installation, topics or (), until_idle=until_idle, stopped=stopped, note=shown.error_line)
+        done = land_topics(installation, topics or (), until_idle=until_idle, stopped=stopped, note=output.error_line)
     if as_json:
-        shown.document([vars(one) for one in done])
+        output.document([vars(one) for one in done])
         return
-    shown.table(
+    output.table(
         ("topic", "commits", "rows", "malformed", "accepted", "rejected"),
         [(one.topic, one.commits, one.rows, one.malformed, one.settled, one.quarantined) for one in done],
     )

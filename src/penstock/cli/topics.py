@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from penstock.cli import show as shown
+from penstock.cli import output
 from penstock.cli.options import HERE, Data, Json, Project
 from penstock.errors import counted
 
@@ -28,10 +28,10 @@ def topics_list(project: Project = HERE, data_dir: Data = None, as_json: Json = 
 
     found = list_topics(Installation.at(project, data_dir))
     if as_json:
-        shown.document([vars(one) for one in found])
+        output.document([vars(one) for one in found])
         return
     rows = [(one.name, one.partitions, one.rows, one.appended) for one in found]
-    shown.table(("topic", "partitions", "rows", "appended"), rows)
+    output.table(("topic", "partitions", "rows", "appended"), rows)
 
 
 @app.command("peek")
@@ -48,7 +48,7 @@ def topics_peek(
     from penstock.runtime.topics import peek
 
     installation = Installation.at(project, data_dir)
-    shown.document(peek(installation, topic, limit=limit, partition=partition, offset=offset))
+    output.document(peek(installation, topic, limit=limit, partition=partition, offset=offset))
 
 
 @app.command("tail")
@@ -68,7 +68,7 @@ def topics_tail(
     installation = Installation.at(project, data_dir)
     with until_told() as stopped:
         for row in tail(installation, topic, last=last, partition=partition, offset=offset, stopped=stopped):
-            shown.document_line(row)
+            output.document_line(row)
 
 
 @app.command("append")
@@ -90,9 +90,9 @@ def topics_append(
         with file.open("rb") as lines:
             count = append_lines(installation, topic, lines)
     if as_json:
-        shown.document({"topic": topic, "rows": count})
+        output.document({"topic": topic, "rows": count})
     else:
-        shown.line(f"{counted(count, 'row')} appended to {topic}")
+        output.line(f"{counted(count, 'row')} appended to {topic}")
 
 
 @app.command("forget")
@@ -108,8 +108,8 @@ def topics_forget(
 
     given_up = forget_reader(Installation.at(project, data_dir), reader)
     if as_json:
-        shown.document({"reader": reader, "given_up": [{"topic": one.topic, "rows": one.rows} for one in given_up]})
+        output.document({"reader": reader, "given_up": [{"topic": one.topic, "rows": one.rows} for one in given_up]})
         return
-    shown.line(f"{reader} is forgotten")
+    output.line(f"{reader} is forgotten")
     for one in given_up:
-        shown.line(f"{counted(one.rows, 'row')} of {one.topic} that it had not read will not be kept for it")
+        output.line(f"{counted(one.rows, 'row')} of {one.topic} that it had not read will not be kept for it")

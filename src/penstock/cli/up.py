@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from penstock.cli import show as shown
+from penstock.cli import output
 from penstock.cli.options import HERE, Data, Project
 
 
@@ -25,4 +25,4 @@ def up(
     installation = Installation.at(project, data_dir)
     parts = parts_of(installation, every=every, host=host, port=port)
     require_address(parts, host, port)
-    raise typer.Exit(keep_up(installation, parts, say=lambda words: shown.error_line(f"up: {words}")))
+    raise typer.Exit(keep_up(installation, parts, say=lambda words: output.error_line(f"up: {words}")))
