@@ -111,7 +111,10 @@ class WindowStage:
             return self.schema.empty_table()
         begin, end = min(ends) - self._panes + 1, max(ends)
         if self._sums is None or (table := self._index.table(begin, end)) is None:
-            contents, panes = self._overlapping(self._between(begin, end), changed, first, last)
+            cells = self._between(begin, end)
+            if first > last:
+                cells = self._of_keys(changed, cells)
+            contents, panes = self._overlapping(cells, changed, first, last)
         else:
             self._sums.reach(table, end)
             contents, panes = self._sums.windows(self._cells.key[changed], panes, first, last)
@@ -154,6 +157,13 @@ class WindowStage:
         """The cells of the panes from `first` to `last`."""
         panes = self._cells.start[: self._cells.count]
         return np.flatnonzero((panes >= first) & (panes <= last) & ~self._cells.gone[: self._cells.count])
+
+    def _of_keys(self, changed: Ints, cells: Ints) -> Ints:
+        """Those of the cells that are of the keys of those that changed."""
+        keys = self._cells.key[cells]
+        wanted = np.zeros(int(keys.max()) + 1, dtype=bool)
+        wanted[self._cells.key[changed]] = True
+        return cells[wanted[keys]]
 
     def _rows_of(self, contents: Contents, panes: Ints, open: int) -> pa.Table:
         """Rows of the windows that end with `panes`, the first `open` of them provisional; in that order, those of one
