@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
 
 from penstock.errors import DeclarationError
 from penstock.spec.agreement import Datasets, judge_reference, judge_source
 from penstock.spec.check_file import CHECK_NAME, read_checks
 from penstock.spec.contract import Contract
 from penstock.spec.contract_file import DeclaredContract, make_contract, read_contract
-from penstock.spec.document import MAX_BYTES, Node, Place, parse_document
+from penstock.spec.document import Node, Place
 from penstock.spec.endpoint import Endpoint
 from penstock.spec.endpoint_file import ENDPOINT_FILE, judge_endpoints, read_endpoints
-from penstock.spec.fingerprint import fingerprint, folder_fingerprint
+from penstock.spec.fingerprint import fingerprint
+from penstock.spec.folder import PROJECT_FILE, Folder, require_project
 from penstock.spec.history import judge_histories, with_history
 from penstock.spec.live_endpoint import LiveEndpoint, LiveMeasure
 from penstock.spec.live_file import judge_live, read_live
-from penstock.spec.problems import Problems, did_you_mean
+from penstock.spec.problems import Problems
 from penstock.spec.project import Check, Project, Retention
 from penstock.spec.project_file import (
     PROJECT_DESCRIPTION,
@@ -41,13 +41,7 @@ from penstock.spec.stream_judge import judge_streams
 from penstock.spec.stream_keys import TOPIC_NAME
 from penstock.spec.stream_models import read_models
 
-PROJECT_FILE = "penstock.yml"
 PROFILE = "PENSTOCK_PROFILE"  # environment variable that names the profile whose checks count too
-FOLDERS = ("contracts", "sources", "streams", "checks", "models", "endpoints")
-_ENDINGS = (".yml", ".yaml")
-_MODEL_ENDINGS = (*_ENDINGS, ".sql", ".py")
-
-T = TypeVar("T")
 
 
 def load_project(root: Path, *, environment: Mapping[str, str] | None = None) -> Project:
@@ -57,31 +51,13 @@ def load_project(root: Path, *, environment: Mapping[str, str] | None = None) ->
     DeclarationError, whose `problems` hold every mistake found, each with file:line:column (relative
     to `root`), what was expected, what was found and what to do.
     """
-    _check_folder(Path(root))
+    require_project(Path(root))
     loading = _Loading(Path(root), os.environ if environment is None else environment)
     project = loading.project()
     loading.problems.raise_any(str(root))
     if project is None:
         raise DeclarationError("The project could not be read", where=str(root), remedy="Report this as a defect.")
     return project
-
-
-def _check_folder(root: Path) -> None:
-    """Refuse a folder that is no project, before anything is looked for in it."""
-    folder = os.path.abspath(root)
-    try:
-        is_project, is_there, is_folder = (root / PROJECT_FILE).is_file(), root.exists(), root.is_dir()
-    except OSError as error:
-        raise DeclarationError(
-            "The folder cannot be read", where=folder, found=error.strerror, remedy="Check that you may read it."
-        ) from error
-    if not is_project:
-        raise DeclarationError(
-            "There is no project here" if is_folder else "This is a file" if is_there else "There is no such folder",
-            where=folder,
-            expected=f"a folder with a file {PROJECT_FILE}",
-            remedy="Go to the project's folder, or name it: `-p DIR`. `penstock init DIR` begins a new one.",
-        )
 
 
 @dataclass
@@ -92,14 +68,18 @@ class _Loading:
     live: list[LiveEndpoint] = field(default_factory=list)
     measures: list[LiveMeasure] = field(default_factory=list)
 
+    @property
+    def folder(self) -> Folder:
+        return Folder(self.root, self.problems)
+
     def project(self) -> Project | None:
-        fields = self._document(self.root / PROJECT_FILE, lambda node, _: read_project_file(node, self.problems))
-        self._refuse_misnamed_folders()
-        contracts = [contract for file in self._documents("contracts", self._contracts) for contract in file]
-        sources = list(self._documents("sources", lambda node, path: (read_source(node, self.problems), path)))
-        checks = [check for file in self._documents("checks", self._checks) for check in file]
-        endpoints = [endpoint for file in self._documents("endpoints", self._endpoints) for endpoint in file]
-        streams = list(self._documents("streams", lambda node, path: read_streams(node, path, self.problems)))
+        fields = self.folder.document(self.root / PROJECT_FILE, lambda node, _: read_project_file(node, self.problems))
+        self.folder.refuse_misnamed()
+        contracts = [contract for file in self.folder.documents("contracts", self._contracts) for contract in file]
+        sources = list(self.folder.documents("sources", lambda node, path: (read_source(node, self.problems), path)))
+        checks = [check for file in self.folder.documents("checks", self._checks) for check in file]
+        endpoints = [endpoint for file in self.folder.documents("endpoints", self._endpoints) for endpoint in file]
+        streams = list(self.folder.documents("streams", lambda node, path: read_streams(node, path, self.problems)))
         judge_endpoints([fields for fields, _ in endpoints], self.problems)
         self._judge_live([one.path for _, one in endpoints if one is not None])
         by_dataset = self._by_dataset(contracts)
@@ -108,7 +88,7 @@ class _Loading:
         judge_streams(streams, datasets, self.problems)
         scoring = read_models(streams, self.root, self.problems)
         self._refuse_shared_names(sources, checks, streams)
-        models, models_fingerprint = self._models()
+        models, models_fingerprint = self.folder.models()
         tenant = "default" if fields is None else fields.get(TENANT_KEY) or "default"
         made_contracts = self._make_contracts(by_dataset, tenant)
         made_sources = self._make_sources(sources, made_contracts)
@@ -132,65 +112,6 @@ class _Loading:
             made_streams,
         )
         return replace(project, live=tuple(self.live), measures=tuple(self.measures))
-
-    def _refuse_unreadable(self, place: Place, error: Exception) -> None:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        self.problems.add(
-            place, "It cannot be read", found=reason, remedy="Check that it exists and that you may read it."
-        )
-
-    def _place(self, path: Path) -> Place:
-        return Place(path.relative_to(self.root).as_posix())
-
-    def _document(self, path: Path, read: Callable[[Node, Path], T | None]) -> T | None:
-        place = self._place(path)
-        try:
-            with path.open("rb") as stream:
-                data = stream.read(MAX_BYTES + 1)
-        except OSError as error:
-            self._refuse_unreadable(place, error)
-            return None
-        node = parse_document(data, place.file, self.problems)
-        return None if node is None else read(node, path.resolve())
-
-    def _documents(self, folder: str, read: Callable[[Node, Path], T | None]) -> Iterator[T]:
-        for path in self._files(self.root / folder):
-            value = self._document(path, read)
-            if value is not None:
-                yield value
-
-    def _files(self, folder: Path) -> list[Path]:
-        try:
-            if not folder.exists():
-                return []
-            paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-            kept = []
-            for path in paths:
-                if path.is_file() and path.suffix in _ENDINGS:
-                    kept.append(path)
-                elif path.suffix not in (".md", ".txt"):
-                    self.problems.add(
-                        self._place(path),
-                        "It is not read",
-                        expected=f"files ending in .yml, directly in {folder.name}/",
-                        found="a folder" if path.is_dir() else "another ending",
-                        remedy="Move or rename it.",
-                    )
-        except OSError as error:
-            self._refuse_unreadable(self._place(folder), error)
-            return []
-        return kept
-
-    def _refuse_misnamed_folders(self) -> None:
-        try:
-            names = sorted(path.name for path in self.root.iterdir() if path.is_dir())
-        except OSError as error:
-            self._refuse_unreadable(Place(PROJECT_FILE), error)
-            return
-        for name in names:
-            meant = did_you_mean(name, [folder for folder in FOLDERS if folder not in names])
-            if name not in FOLDERS and meant is not None:
-                self.problems.add(Place(name), "The folder is not read", remedy=f"{meant} Rename it.")
 
     def _contracts(self, node: Node, path: Path) -> tuple[DeclaredContract, ...]:
         return read_contract(node, path, self.problems)
@@ -229,7 +150,7 @@ class _Loading:
 
     def _knows_every_dataset(self, contracts: list[DeclaredContract]) -> bool:
         read = {contract.place.file for contract in contracts if contract.name is not None}
-        return {self._place(path).file for path in self._files(self.root / "contracts")} == read and all(
+        return {self.folder.place(path).file for path in self.folder.files(self.root / "contracts")} == read and all(
             contract.name is not None for contract in contracts
         )
 
@@ -284,26 +205,6 @@ class _Loading:
                     found=f"the first at {first}",
                     remedy="Rename one of them.",
                 )
-
-    def _models(self) -> tuple[Path | None, str]:
-        folder = self.root / "models"
-        try:
-            if not folder.exists():
-                return None, ""
-            if not (folder / "dbt_project.yml").is_file():
-                if not any(file.suffix in _MODEL_ENDINGS for file in folder.rglob("*")):
-                    return None, ""  # nothing is in it yet
-                self.problems.add(
-                    Place("models"),
-                    "The folder is not a dbt project",
-                    expected="a file dbt_project.yml in it",
-                    remedy="Add the file, or remove the folder.",
-                )
-                return None, ""
-            return folder.resolve(), folder_fingerprint(folder)
-        except OSError as error:
-            self._refuse_unreadable(Place("models"), error)
-            return None, ""
 
     def _make_contracts(self, by_dataset: dict[str, DeclaredContract], tenant: str) -> dict[str, Contract]:
         made = {name: make_contract(declared, tenant=tenant) for name, declared in by_dataset.items()}
