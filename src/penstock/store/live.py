@@ -27,7 +27,8 @@ from penstock.world import Disk
 DELETED = "_deleted"  # of a change: the row of this key is there no longer
 ENDING = ".live"
 _BY = "by "  # of the name of an index, before the column
-DUE_BYTES, MOST_BYTES = 32 << 20, 128 << 20  # a page that changes again and again is taken over once
+# of the write-ahead log: a page that changes again and again is taken over once
+DUE_BYTES, MOST_BYTES = 32 << 20, 128 << 20
 _TRIES = 4  # somebody writes all the time
 _PAGE_CACHE_KIB = 32 * 1024
 _PAGE_BYTES = 2048  # small, for most rows that change in a round are far from each other
@@ -198,11 +199,13 @@ class LiveTable:
             self._db.execute("PRAGMA synchronous = NORMAL")  # what is lost is applied again from the position
             self._db.execute(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
             self._db.execute("PRAGMA wal_autocheckpoint = 0")
-            self._db.execute(f"PRAGMA journal_size_limit = {DUE_BYTES}")  # so long is the file when it begins anew
+            # Begun anew, the file is written over and not cut off, which would be done within a commit.
+            self._db.execute(f"PRAGMA journal_size_limit = {MOST_BYTES}")
             self._checkpointer = Checkpointer(self.path, MOST_BYTES, tries=_TRIES)
             self._prepare()
             self._index()
         self._position = self._about().get("position")
+        self._changed_pages = 0  # about so many since a checkpoint was due
         self._upsert = _upsert(shape)
         self._delete = f"DELETE FROM rows WHERE {' AND '.join(f'{_quoted(name)} = ?' for name in shape.key)}"
 
@@ -221,7 +224,7 @@ class LiveTable:
             self._change(changes)
             self._db.execute("INSERT OR REPLACE INTO about VALUES ('position', ?)", [position])
         self._position = position
-        self._keep_short()
+        self._keep_short(changes.num_rows)
 
     def close(self) -> None:
         self._checkpointer.close()
@@ -241,15 +244,18 @@ class LiveTable:
                     self._db.execute("ROLLBACK")
                 raise
 
-    def _keep_short(self) -> None:
-        """What waits beside the file is taken over beside the commits, by this one when it is far too much."""
-        waiting = self._checkpointer.waiting()
-        if waiting > MOST_BYTES:
+    def _keep_short(self, changed: int) -> None:
+        """What waits beside the file is taken over beside the commits, by this one when it is far too much. SQLite does
+        not say how much a commit added: about a page for each row and index entry, and no more than there are."""
+        ((pages,),) = self._db.execute("PRAGMA page_count").fetchall()
+        self._changed_pages += min(changed * (1 + len(self.shape.indexed)), pages)
+        if self._checkpointer.waiting() > MOST_BYTES:
             with suppress(sqlite3.Error):
                 take_over(self._db)
         elif self._checkpointer.nearly:
             self._checkpointer.finish(self._db)
-        elif waiting > DUE_BYTES:
+        elif self._changed_pages * _PAGE_BYTES > DUE_BYTES:
+            self._changed_pages = 0
             self._checkpointer.due()
 
     def _about(self) -> dict[str, str]:
