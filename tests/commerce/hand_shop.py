@@ -134,6 +134,7 @@ ROWS: Mapping[str, tuple[str, ...]] = {
         "berlin,t2,o1,c1,,,wallet,captured,2,88.21,EUR,2024-03-10T23:31:00Z",
         "berlin,t3,o1,c1,,,wallet,refunded,1,25.50,EUR,2024-03-31T22:40:00Z",
         "berlin,t4,o2,g,,,card,captured,1,20.00,USD,2024-03-10T10:01:00Z",
+        "berlin,t8,o2,g,,,card,captured,2,7.00,EUR,2024-03-10T10:02:00Z",
         "berlin,t5,,c1,m1,travel,card,captured,1,50.00,EUR,2024-03-10T23:15:00Z",
         "berlin,t6,,c1,m1,travel,card,captured,1,10.00,USD,2024-03-10T12:00:00Z",
         "berlin,t7,,c1,m1,travel,card,failed,1,99.00,EUR,2024-03-10T12:00:00Z",

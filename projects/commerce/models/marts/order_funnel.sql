@@ -17,7 +17,7 @@ orders as (
         store_id,
         date_key,
         count(*) as placed,
-        count(*) filter (where captured_amount > 0) as paid,
+        count(*) filter (where is_paid) as paid,
         count(*) filter (where shipped_at is not null) as shipped,
         count(*) filter (where delivered_at is not null) as delivered,
         count(*) filter (where is_wholly_cancelled) as cancelled,

@@ -11,6 +11,7 @@ with orders as (
         refund_amount,
         captured_amount,
         paid_back_amount,
+        other_currency_payments,
         refunded_quantity,
         returned_quantity,
         amount,
@@ -44,7 +45,9 @@ select
     cast(received_amount - expected_amount as decimal(24, 4)) as difference,
     refunded_quantity,
     returned_quantity,
+    other_currency_payments,
     case
+        when other_currency_payments > 0 then 'other currency'
         when received_amount = expected_amount then 'settled'
         when captured_amount = 0 then 'unpaid'
         when received_amount < expected_amount then 'under-paid'

@@ -30,18 +30,32 @@ money as (
 
 ),
 
+payments as (
+
+    select
+        paid.*,
+        paid.currency = orders.currency as is_in_currency
+    from {{ penstock_affected(ref('int_payments')) }} as paid
+    inner join orders
+        on paid.store_id = orders.store_id
+        and paid.order_id = orders.order_id
+
+),
+
+-- What was paid in another currency than the order's is counted, and in no sum.
 paid as (
 
     select
         store_id,
         order_id,
-        {{ order_sum('amount', "status = 'captured'") }} as captured_amount,
-        {{ order_sum('amount', "status = 'refunded'") }} as paid_back_amount,
+        {{ order_sum('amount', "status = 'captured' and is_in_currency") }} as captured_amount,
+        {{ order_sum('amount', "status = 'refunded' and is_in_currency") }} as paid_back_amount,
+        count(*) filter (where status in ('captured', 'refunded') and not is_in_currency) as other_currency_payments,
+        bool_or(status = 'captured' and amount > 0) as is_paid,
         min(occurred_at) filter (where status = 'captured') as paid_at,
         arg_min(payment_method, row(occurred_at, payment_id)) filter (where status = 'captured') as payment_method,
         count(*) filter (where status = 'failed') as failed_payments
-    from {{ penstock_affected(ref('int_payments')) }}
-    where order_id is not null
+    from payments
     group by store_id, order_id
 
 ),
@@ -84,6 +98,8 @@ select
     case when not coalesce(money.lacks_cost, false) then coalesce(money.cost, 0) end as cost,
     coalesce(paid.captured_amount, 0) as captured_amount,
     coalesce(paid.paid_back_amount, 0) as paid_back_amount,
+    coalesce(paid.other_currency_payments, 0) as other_currency_payments,
+    coalesce(paid.is_paid, false) as is_paid,
     coalesce(paid.failed_payments, 0) as failed_payments,
     paid.paid_at,
     paid.payment_method,

@@ -44,6 +44,8 @@ select
     combined.cost,
     combined.captured_amount,
     combined.paid_back_amount,
+    cast(combined.other_currency_payments as integer) as other_currency_payments,
+    combined.is_paid,
     cast(combined.failed_payments as integer) as failed_payments,
     combined.payment_method,
     combined.paid_at,

@@ -8,7 +8,7 @@ with lines as (
 
 orders as (
 
-    select store_id, order_id, status, captured_amount, failed_payments, payment_method, paid_at
+    select store_id, order_id, status, is_paid, failed_payments, payment_method, paid_at
     from {{ penstock_affected(ref('fact_orders')) }}
 
 ),
@@ -55,7 +55,7 @@ select
     lines.base_currency,
     {{ in_base('(lines.gross_amount - lines.discount_amount)', 'lines.fx_rate') }} as base_amount,
     orders.status as order_status,
-    orders.captured_amount > 0 as is_paid,
+    orders.is_paid,
     orders.payment_method,
     orders.paid_at,
     orders.failed_payments
