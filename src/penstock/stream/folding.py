@@ -83,8 +83,8 @@ class Additive(MeasureState, Protocol):
     """An aggregate that is made of sums over cells."""
 
     def addends(self, cells: Ints, most: int) -> list[Ints]:
-        """What is to be added up of each cell, when at most so many are. A total may be taken modulo 2^64. There are
-        more addends once what is folded in asks for them, never fewer."""
+        """What is to be added up of each cell, when at most so many are; none: the number of rows. A total may be taken
+        modulo 2^64. There are more addends once what is folded in asks for them, never fewer."""
 
     def of_totals(self, totals: Sequence[Ints]) -> pa.Array:
         """The results, of the totals of the addends."""

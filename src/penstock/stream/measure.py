@@ -15,7 +15,7 @@ def make_measure(aggregate: Aggregate, kind: pa.DataType) -> MeasureState:
     """The state of an aggregate over values of a type."""
     match aggregate.measure:
         case Measure.COUNT:
-            return Count()
+            return Count(of_rows=aggregate.column is None)
         case Measure.SUM | Measure.MEAN:
             return Sum(kind, mean=aggregate.measure is Measure.MEAN)
         case Measure.DISTINCT | Measure.TOP:

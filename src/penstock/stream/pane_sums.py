@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from penstock.stream.cell_index import PaneTable
@@ -29,7 +31,7 @@ class PaneSums:
         self._cells, self._measures, self._length = cells, measures, length
         self._table = PaneTable(np.zeros((0, 0), dtype=np.int32), 0, -1)
         self._totals: list[list[Ints]] = []
-        self._latest = np.zeros((1, 0), dtype=np.int64)  # the row of the last cell of each key, one on
+        self._latest = np.zeros((1, 0), dtype=np.int32)  # the row of the last cell of each key, one on
         self._known = 0  # rows of the table that are summed up
 
     def changed(self, pane: int) -> None:
@@ -41,8 +43,8 @@ class PaneSums:
         numbers = [len(one) for one in self._addends(np.zeros(0, dtype=np.int64))]
         if self._table.cells is not table.cells or numbers != [len(one) for one in self._totals]:
             shape = (table.cells.shape[0] + 1, table.cells.shape[1])
-            self._totals = [[_begun(shape) for _ in range(number)] for number in numbers]
-            self._latest, self._known = _begun(shape), 0
+            self._totals = [[_begun(shape, np.int64) for _ in range(number)] for number in numbers]
+            self._latest, self._known = _begun(shape, np.int32), 0
         self._table = table
         begin, self._known = self._known, max(self._known, min(pane, table.last) - table.first + 1)
         if begin == self._known:
@@ -51,7 +53,7 @@ class PaneSums:
         here = cells >= 0
         for total, addend in zip(chain(*self._totals), chain(*self._addends(cells.ravel())), strict=True):
             _along(np.add, addend.reshape(cells.shape) * here, total[begin : self._known + 1])
-        rows = np.arange(begin + 1, self._known + 1)[:, np.newaxis]
+        rows = np.arange(begin + 1, self._known + 1, dtype=np.int32)[:, np.newaxis]
         _along(np.maximum, rows * here, self._latest[begin : self._known + 1])
 
     def windows(self, keys: Ints, panes: Ints, first: int, last: int) -> tuple[Differences, Ints]:
@@ -63,7 +65,7 @@ class PaneSums:
         places, others = np.nonzero(rows[upper] > rows[lower])
         panes, keys = np.concatenate([panes, ends[places]]), np.concatenate([keys, others])
         lower, upper = (row * rows.shape[1] + keys for row in self._rows(panes))
-        latest = (self._latest.take(upper) - 1) * rows.shape[1] + keys
+        latest = (self._latest.take(upper).astype(np.int64) - 1) * rows.shape[1] + keys
         cells = self._table.cells.take(latest).astype(np.int64)
         return Differences(self._measures, self._totals, lower, upper, cells), panes
 
@@ -92,27 +94,29 @@ class Differences:
         """The same results in another order."""
         return Differences(self.measures, self.totals, self.lower[order], self.upper[order], self.last[order])
 
+    @cached_property
     def rows(self) -> Ints:
         """How many rows each is of."""
         return self._of(self.totals[0])[0]
 
     def results(self) -> list[pa.Array]:
         return [
-            measure.of_totals(self._of(totals)) for measure, totals in zip(self.measures, self.totals[1:], strict=True)
+            measure.of_totals(self._of(totals) or [self.rows])
+            for measure, totals in zip(self.measures, self.totals[1:], strict=True)
         ]
 
     def _of(self, totals: Sequence[Ints]) -> list[Ints]:
         return [one.take(self.upper) - one.take(self.lower) for one in totals]
 
 
-def _begun(shape: tuple[int, int]) -> Ints:
+def _begun(shape: tuple[int, int], dtype: npt.DTypeLike) -> np.ndarray:
     """A table of which the first row is zero."""
-    table = np.empty(shape, dtype=np.int64)
+    table = np.empty(shape, dtype)
     table[0] = 0
     return table
 
 
-def _along(combine: np.ufunc, values: Ints, into: Ints) -> None:
+def _along(combine: np.ufunc, values: np.ndarray, into: np.ndarray) -> None:
     """Each row of `into` after the first made of the one before it and the next of `values`."""
     if values.shape[1] >= _WIDE:
         for number, row in enumerate(values):

@@ -17,9 +17,10 @@ _SAFE = 1 << 62
 
 
 class Count:
-    """How many values there are."""
+    """How many values there are, or how many rows."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, of_rows: bool) -> None:
+        self._of_rows = of_rows
         self.counts = np.zeros(0, dtype=np.int64)
 
     def reserve(self, cells: int) -> None:
@@ -38,7 +39,7 @@ class Count:
         return self.of_totals([ranged(self.counts[ranges.cells], ranges)])
 
     def addends(self, cells: Ints, _: int) -> list[Ints]:
-        return [self.counts[cells]]
+        return [] if self._of_rows else [self.counts[cells]]
 
     def of_totals(self, totals: Sequence[Ints]) -> pa.Array:
         return pa.array(totals[0])

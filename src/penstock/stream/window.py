@@ -176,7 +176,7 @@ class WindowStage:
         order = stable_order((number << self._cells.count.bit_length()) | contents.last)
         contents, ends, final = contents.take(order), (panes[order] + 1) * self._slide, final[order]
         bounds = (ends - self._panes * self._slide, ends)
-        return told(self._cells, self.schema, contents, bounds, contents.rows() + final, final)
+        return told(self._cells, self.schema, contents, bounds, contents.rows + final, final)
 
     def _drop(self, watermark: int) -> None:
         """Forget the panes of which every window is final."""

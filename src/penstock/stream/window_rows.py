@@ -26,6 +26,7 @@ class Contents(Protocol):
     def take(self, order: Rows) -> Contents:
         """The same windows in another order."""
 
+    @property
     def rows(self) -> Ints:
         """How many rows each holds."""
 
@@ -47,6 +48,7 @@ class CellContents:
     def take(self, order: Rows) -> CellContents:
         return CellContents(self.cells, self.ranges.take(order))
 
+    @property
     def rows(self) -> Ints:
         return ranged(self.cells.rows[self.ranges.cells], self.ranges)
 
