@@ -15,6 +15,7 @@ from penstock.load.bronze import take
 from penstock.runtime import run as running
 from penstock.runtime.forgetting import forget_records
 from penstock.runtime.installation import Installation
+from penstock.runtime.planning import plan_run
 from penstock.runtime.run import run
 from penstock.runtime.watch import Unwatched
 from penstock.testing.world import ManualClock
@@ -97,7 +98,7 @@ def test_a_batch_that_silver_has_not_seen_is_remembered_whatever_its_age(library
         found = state.discoveries["loans"]
         list(take(lake, installation.project, source, found, lease=lease, world=installation.world, observe=print))
         forget_records(library.data, older_than=timedelta(days=90), now=datetime.now(UTC) + timedelta(days=200))
-    assert later(library, 0).plan().steps[0].rows == 2
+    assert plan_run(later(library, 0)).steps[0].rows == 2
 
 
 def test_a_refusal_stands_until_a_release_answers_it_and_is_then_forgotten(library: Library) -> None:

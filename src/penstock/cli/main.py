@@ -76,8 +76,9 @@ def validate(project: Project = HERE, data_dir: Data = None, as_json: Json = Fal
 def plan(project: Project = HERE, data_dir: Data = None, as_json: Json = False) -> None:
     """Show the steps that `run` would take now."""
     from penstock.runtime.installation import Installation
+    from penstock.runtime.planning import plan_run
 
-    show.plan(Installation.at(project, data_dir).plan(), as_json=as_json)
+    show.plan(plan_run(Installation.at(project, data_dir)), as_json=as_json)
 
 
 @app.command()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.errors import StorageError
 from penstock.runtime.place import DataDirectory
-from penstock.runtime.plan import Plan, make_plan
-from penstock.runtime.state import read_state
 from penstock.spec.loading import load_project
 from penstock.spec.project import Project
 from penstock.world import World, real_world
@@ -38,13 +36,3 @@ class Installation:
         if root.exists() and not root.is_dir():
             raise StorageError("The data directory is a file", where=str(root), remedy="Name a folder with --data-dir.")
         return cls(loaded, DataDirectory(root), real_world() if world is None else world)
-
-    def plan(self) -> Plan:
-        """The steps that a run would take now, with what changed models cost."""
-        state = read_state(self.project, self.place, self.world)
-        plan = make_plan(self.project, state)
-        if not plan.steps:
-            return plan
-        from penstock.runtime.migration import rebuilds
-
-        return make_plan(self.project, replace(state, rebuilds=rebuilds(self)))

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from penstock.lake.records import read_heads, read_table_summary
 from penstock.release.record import latest_release
+from penstock.runtime.installation import Installation
+from penstock.runtime.models import read_models
 from penstock.runtime.plan import Rebuild
 
 if TYPE_CHECKING:
-    from penstock.runtime.installation import Installation
     from penstock.transform.graph import Graph, Node
     from penstock.transform.state import NodeState, WarehouseState
 
@@ -31,8 +32,6 @@ def rebuilds(installation: Installation) -> tuple[Rebuild, ...]:
     added = {} if built is None else _added_columns(installation, built)
     if last.models == project.models_fingerprint and built is not None and built.engine == engine() and not added:
         return ()
-    from penstock.runtime.models import read_models
-
     return _rebuilt(
         installation, read_models(installation), built if built and built.engine == engine() else None, added
     )
