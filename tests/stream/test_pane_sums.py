@@ -80,7 +80,7 @@ def test_every_round_tells_the_same_whatever_comes_late_and_whenever_it_restarts
         told, expected = (stage.process((rows,), moment) for stage in (summed, together))
         assert repr(told.rows.to_pylist()) == repr(expected.rows.drop(["least"]).to_pylist())
         assert told.late == expected.late
-        filled |= summed._index.table(0, 100) is not None
+        filled |= summed._panes.table(0, 100) is not None
         if number == restart:
             snapshot, summed = summed.snapshot()(), WindowStage(SUMMED, SCHEMA, "at")
             summed.restore(snapshot, ())
