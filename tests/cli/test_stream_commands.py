@@ -84,7 +84,10 @@ def test_a_damaged_batch_is_named_and_not_shown(project: Path) -> None:
             db.execute("UPDATE batch SET data = zeroblob(length(data))")
 
     refused = at(project, "topics", "peek", "loans_typed").expect(1)
+    findings = at(project, "doctor", "--json").expect(1).document["findings"]
 
     assert "offsets 0 to" in refused.err
     assert "A batch of the log is damaged" in refused.err
     assert refused.out == ""
+    told = [one["text"] for one in findings if one["subject"] == "event log" and not one["ok"]]
+    assert [text.partition(", offsets")[0] for text in told] == ["loans_typed, partition 0", "loans_typed, partition 1"]

@@ -30,13 +30,14 @@ class Finding:
 
 
 def examine(installation: Installation) -> tuple[Finding, ...]:
-    """Look at software, disk, sources, catalogue, tables, releases and readers of the log; nothing is changed."""
+    """Look at software, disk, sources, catalogue, tables, releases, batches and readers of the log; nothing is changed."""
     return (
         _software(),
         _disk(installation),
         *_sources(installation),
         *_lake(installation),
         _store(installation),
+        *_log(installation),
         *_readers(installation),
     )
 
@@ -113,6 +114,23 @@ def _store(installation: Installation) -> Finding:
     from penstock.runtime.served import examined
 
     return Finding("serving store", *examined(installation))
+
+
+def _log(installation: Installation) -> Iterator[Finding]:
+    """Whether batches of the data directory's event log can be read; brokers of Kafka look after theirs themselves."""
+    from penstock.runtime.event_log import open_log, waits_for_readers
+    from penstock.runtime.log_health import damaged
+
+    if not waits_for_readers(installation):
+        return
+    try:
+        with open_log(installation) as log:
+            found = [Finding("event log", False, str(error)) for error in damaged(log)]
+            yield from found or [
+                Finding("event log", True, f"{counted(len(log.topics()), 'topic')}, every batch whole")
+            ]
+    except PenstockError as error:
+        yield Finding("event log", False, str(error))
 
 
 def _readers(installation: Installation) -> Iterator[Finding]:
