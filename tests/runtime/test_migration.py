@@ -57,3 +57,16 @@ def test_reverted_declarations_release_the_former_content_again(library: Library
     contents = [{name: (table.content, table.shape) for name, table in one.gold.items()} for one in (first, last)]
     assert contents[0] == contents[1]
     assert library.gold() == library.gold(release=1)
+
+
+def test_a_contract_that_the_data_cannot_follow_is_told_before_a_run_refuses_it(library: Library) -> None:
+    before = library.data / "catalog.db"
+    there = before.read_bytes()
+    library.edit("contracts/loans.yml", "decimal(10,2)", "decimal(8,2)")
+    library.edit("contracts/members.yml", "First day of the membership", "The first day of it")
+    for command in ("plan", "validate"):
+        said = library.call(command).expect(2).err
+        assert "silver.loans: The type of column fee cannot change in place" in said
+        assert "1 problem found" in said
+    assert before.read_bytes() == there
+    assert "cannot change in place" in library.call("run").expect(2).err

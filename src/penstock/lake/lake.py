@@ -134,6 +134,14 @@ class Lake:
         metadata = update_table_metadata(base, updates, metadata_location=head.metadata_location)
         return self._move(spec.name, head.metadata_location, stamped(metadata, self.world.clock), lease)
 
+    def check(self, spec: TableSpec) -> None:
+        """Raise the DeclarationError that `ensure` would; nothing is written."""
+        head = self.head(spec.name)
+        if head is None:
+            new_shape(spec)
+        else:
+            evolved_shape(self.metadata(head), spec)
+
     def stage(self, *, lease: Lease, token: str) -> Commit:
         """Begin a commit. The token is made of content positions only, so an unknown outcome can be asked."""
         return Commit(self.committer(lease), self.staging(), token, self._new_change)

@@ -129,6 +129,12 @@ def ensure_silver(lake: Lake, contract: Contract, contracts: Mapping[str, Contra
     return lake.ensure(silver_spec(contract, contracts, before=before), lease=lease)
 
 
+def check_silver(lake: Lake, contract: Contract, contracts: Mapping[str, Contract]) -> None:
+    """Raise what `ensure_silver` would; nothing is made."""
+    before = lake.spec(silver_name(contract.dataset))
+    lake.check(silver_spec(contract, contracts, before=before))
+
+
 def quarantine_spec(dataset: str) -> TableSpec:
     """Every refused row with its reasons, original bytes and position."""
     columns = (

@@ -26,6 +26,7 @@ def validate(project: Path, data_dir: Path | None, watch: Watch) -> Project:
 
 def _problems(installation: Installation, watch: Watch) -> Iterator[PenstockError]:
     from penstock.conform.validate import problems
+    from penstock.runtime.evolution import problems_of_evolution
     from penstock.runtime.live_agreement import problems_of_live
     from penstock.runtime.planned import problems_of_streams
     from penstock.sql.connection import connect
@@ -39,6 +40,7 @@ def _problems(installation: Installation, watch: Watch) -> Iterator[PenstockErro
             of_contract = {str(problem): problem for several in found for problem in several}
             wrong += len(of_contract)
             yield from of_contract.values()
+    yield from problems_of_evolution(installation)
     watch.end(counted(len(installation.project.contracts), "contract"))
     watch.begin("plan the topologies")
     yield from problems_of_streams(installation)
