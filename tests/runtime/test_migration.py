@@ -47,6 +47,22 @@ def test_a_new_column_of_silver_is_a_reason(library: Library) -> None:
     assert {one["reason"] for one in rebuilds(library).values()} == {"silver.loans has the new column note"}
 
 
+def test_a_model_that_is_gone_is_released_no_more_and_former_releases_keep_its_table(library: Library) -> None:
+    (library.project / STATUS).unlink()
+    properties = library.project / "models" / "marts" / "schema.yml"
+    text = properties.read_text()
+    start, end = text.index("  - name: loans_by_status"), text.index("  - name: dim_member")
+    properties.write_text(text[:start] + text[end:])
+    told = library.call("plan").expect(0).out
+    assert "release gold.loans_by_status no more: no model makes it (2 rows stay in the releases up to now)" in told
+    library.run()
+    assert "loans_by_status" not in library.call("status").expect(0).out
+    assert (
+        "There is no table loans_by_status" in library.call("query", "SELECT * FROM gold.loans_by_status").expect(2).err
+    )
+    assert library.count("gold.loans_by_status", release=1) == 2
+
+
 def test_reverted_declarations_release_the_former_content_again(library: Library) -> None:
     library.edit(STATUS, FEES, FEES + ",\n    max(fee) as highest")
     assert library.run()["gold"] == {"gold.loans_by_status": 2}

@@ -67,8 +67,8 @@ def plan(made_plan: Plan, *, as_json: bool) -> None:
         output.line(f"nothing to do{current}")
     for number, step in enumerate(made_plan.steps, 1):
         output.line(f"{number}. {step}")
-        for rebuild in getattr(step, "rebuilds", ()):
-            output.line(f"   {rebuild}")
+        for change in (*getattr(step, "rebuilds", ()), *getattr(step, "leaving", ())):
+            output.line(f"   {change}")
 
 
 def explanation(explained: Explanation, *, as_json: bool) -> None:

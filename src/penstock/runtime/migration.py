@@ -3,38 +3,46 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from penstock.lake.records import read_heads, read_table_summary
-from penstock.release.record import latest_release
+from penstock.release.record import Release, latest_release
 from penstock.runtime.installation import Installation
 from penstock.runtime.models import read_models
-from penstock.runtime.plan import Rebuild
+from penstock.runtime.plan import Leaving, Migration, Rebuild
 
 if TYPE_CHECKING:
     from penstock.transform.graph import Graph, Node
     from penstock.transform.state import NodeState, WarehouseState
 
 
-def rebuilds(installation: Installation) -> tuple[Rebuild, ...]:
-    """The tables that changed models or new columns of silver make anew, each after those it reads; none where the
-    models are those of the last release. Reads the models when they differ, so it may take seconds."""
+def migration(installation: Installation) -> Migration:
+    """The tables that changed models or new columns of silver make anew, each after those it reads, and those that no
+    model makes any more; none where the models are those of the last release. Reads the models when they differ, so it
+    may take seconds."""
     project, place = installation.project, installation.place
     last = latest_release(place.root)
     if project.models is None or last is None:
-        return ()
+        return Migration()
     from penstock.transform.build import engine
     from penstock.transform.warehouse import read_state
 
     built = read_state(place.warehouse(last.number))
     added = {} if built is None else _added_columns(installation, built)
     if last.models == project.models_fingerprint and built is not None and built.engine == engine() and not added:
-        return ()
-    return _rebuilt(
-        installation, read_models(installation), built if built and built.engine == engine() else None, added
-    )
+        return Migration()
+    graph = read_models(installation)
+    rebuilt = _rebuilt(installation, graph, built if built and built.engine == engine() else None, added)
+    return Migration(rebuilt, tuple(_leaving(last, graph)))
+
+
+def _leaving(last: Release, graph: Graph) -> Iterator[Leaving]:
+    made = {node.table for node in graph.nodes.values()}
+    for name, table in sorted(last.gold.items()):
+        if name not in made:
+            yield Leaving(name, table.rows)
 
 
 def _rebuilt(

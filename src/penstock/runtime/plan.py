@@ -43,6 +43,26 @@ class Rebuild:
 
 
 @dataclass(frozen=True)
+class Leaving:
+    """A released table that no model makes any more; releases up to now keep it."""
+
+    table: str
+    rows: int
+
+    def __str__(self) -> str:
+        kept = f"{counted(self.rows, 'row')} {'stays' if self.rows == 1 else 'stay'} in the releases up to now"
+        return f"release {self.table} no more: no model makes it ({kept})"
+
+
+@dataclass(frozen=True)
+class Migration:
+    """What changed models do to the tables: those made from nothing, and those that are released no more."""
+
+    rebuilds: tuple[Rebuild, ...] = ()
+    leaving: tuple[Leaving, ...] = ()
+
+
+@dataclass(frozen=True)
 class State:
     """What is there: new files by source, pending rows by dataset, and whether gold follows silver."""
 
@@ -50,7 +70,7 @@ class State:
     pending: Mapping[str, Pending]
     gold_reason: str | None  # why gold must be built; None: the last release equals silver and the declarations
     release: int | None
-    rebuilds: tuple[Rebuild, ...] = ()  # tables that changed models make from nothing
+    migration: Migration = Migration()
 
 
 @dataclass(frozen=True)
@@ -85,6 +105,7 @@ class ReleaseGold:
 
     reason: str
     rebuilds: tuple[Rebuild, ...] = ()
+    leaving: tuple[Leaving, ...] = ()
 
     def __str__(self) -> str:
         return f"build the models, pass the gate and release gold ({self.reason})"
@@ -119,7 +140,10 @@ def make_plan(project: Project, state: State) -> Plan:
         if (reason := _conform_reason(waiting, fed=dataset in fed)) is not None
     )
     reason = "silver changes" if conforming else state.gold_reason
-    releasing = () if reason is None or project.models is None else (ReleaseGold(reason, state.rebuilds),)
+    moved = state.migration
+    releasing = (
+        () if reason is None or project.models is None else (ReleaseGold(reason, moved.rebuilds, moved.leaving),)
+    )
     return Plan(taking + conforming + releasing, state.release)
 
 

@@ -19,8 +19,8 @@ def plan_run(installation: Installation) -> Plan:
     if not plan.steps:
         return plan
     from penstock.runtime.evolution import problems_of_evolution
-    from penstock.runtime.migration import rebuilds
+    from penstock.runtime.migration import migration
 
     if problems := problems_of_evolution(installation):
         raise DeclarationError("The data that are there cannot follow the contracts", problems=problems)
-    return make_plan(project, replace(state, rebuilds=rebuilds(installation)))
+    return make_plan(project, replace(state, migration=migration(installation)))

@@ -83,8 +83,9 @@ class History:
 def read_status(installation: Installation) -> Status:
     """Rows, snapshot, files and bytes of every table, from the catalogue and the tables' metadata."""
     root = installation.place.root
-    tables = [_table(name, location) for name, location in read_heads(root).items()]
     release, topologies, landings = latest_release(root), read_states(installation), landings_in(root)
+    heads = {name: at for name, at in read_heads(root).items() if not _left(name, release)}
+    tables = [_table(name, location) for name, location in heads.items()]
     return Status(
         project=installation.project.name,
         release=None if release is None else release.number,
@@ -117,6 +118,11 @@ def _scores(release: Release) -> Iterator[QualityScore]:
     for check in sorted(scores, key=lambda check: check["name"]):
         _, _, dataset = check["name"].partition(".")
         yield QualityScore(dataset or None, check["value"], check["message"])
+
+
+def _left(table: str, release: Release | None) -> bool:
+    """Whether it is a table of former releases alone."""
+    return table.startswith("gold.") and release is not None and table not in release.gold
 
 
 def _table(name: str, location: str) -> TableStatus:
