@@ -217,6 +217,26 @@ def test_superfluous_deltas_and_snapshots_go(tmp_path: Path) -> None:
         assert len(list((tmp_path / "log" / "jobs" / "enrich").glob("*.snapshot"))) == 1
 
 
+def test_a_snapshot_that_was_prepared_goes_when_the_one_after_the_next_is_prepared(tmp_path: Path) -> None:
+    def files() -> list[bytes]:
+        return sorted(path.read_bytes() for path in (tmp_path / "log" / "jobs" / "enrich").glob("*.snapshot"))
+
+    with open_log(tmp_path) as log:
+        log.ensure(TopicSpec("events", 1, PAYLOAD))
+        job = log.job("enrich", ["events"], [])
+        for state in (b"1", b"2"):
+            job.commit(outputs={}, state_delta=b"d", snapshot=job.prepare(state), journal=None, positions={})
+        assert files() == [b"1", b"2"]
+
+        job.prepare(b"3")
+
+        assert files() == [b"2", b"3"]
+        assert job.restore().snapshot == b"2"
+    with open_log(tmp_path) as log:
+        log.job("enrich", ["events"], [])
+        assert files() == [b"2"]
+
+
 def test_a_zombie_cannot_write_into_a_sealed_segment(tmp_path: Path) -> None:
     zombie = open_log(tmp_path)
     zombie.ensure(TopicSpec("events", 1, PAYLOAD))

@@ -40,6 +40,7 @@ class EmbeddedJob:
     _outputs: Mapping[str, TopicSpec]
     _epoch: int
     _count: int = field(default=0)
+    _superseded: list[Snapshot] = field(default_factory=list)  # that no segment names any more
 
     def positions(self) -> Mapping[Part, Position]:
         committed = self._volume.read(lambda segment: segment.positions())
@@ -106,7 +107,9 @@ class EmbeddedJob:
                 self._remove(written)
             raise
         if before is not None:
-            self._remove(before)
+            self._superseded.append(before)
+        if isinstance(snapshot, bytes):
+            self._remove_superseded()
 
     def close(self) -> None:
         """The job stays with the log until that is closed."""
@@ -119,7 +122,9 @@ class EmbeddedJob:
 
     def prepare(self, snapshot: bytes) -> Prepared:
         """The state in a file of its own, durable before the commit that names it: an old one goes whole. It is synced
-        piece by piece, so that who syncs another file meanwhile waits for a piece and not for all of it."""
+        piece by piece, so that who syncs another file meanwhile waits for a piece and not for all of it. Those before
+        the last are removed here, for the file system takes its time: who prepares beside the commits makes none wait."""
+        self._remove_superseded()
         world = self._volume.world
         path = self._volume.root / f"{world.ids.new()}.snapshot"
         try:
@@ -132,6 +137,10 @@ class EmbeddedJob:
             self._volume.world.disk.remove(str(path))
             raise
         return Prepared(Snapshot(path.name, len(snapshot), zlib.crc32(snapshot), 0))
+
+    def _remove_superseded(self) -> None:
+        while self._superseded:
+            self._remove(self._superseded.pop())
 
     def _remove(self, snapshot: Snapshot) -> None:
         self._volume.world.disk.remove(str(self._volume.root / Path(snapshot.file).name))
