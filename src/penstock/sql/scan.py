@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from penstock.sql.names import literal, quote
@@ -20,6 +20,30 @@ class Field(Protocol):
     def duckdb_type(self) -> str: ...
     @property
     def everywhere(self) -> bool: ...
+
+
+class File(Protocol):
+    """A data file and how many rows it has."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def rows(self) -> int: ...
+
+
+def paths_of(files: Iterable[File]) -> list[str]:
+    """The paths of files to be read, first that of one with as many rows as the files have on average, or just more:
+    DuckDB takes the first for all when it estimates rows, and builds its tables of what it takes for few.
+
+    >>> from types import SimpleNamespace as DataFile
+    >>> paths_of([DataFile(path="small", rows=1), DataFile(path="large", rows=90), DataFile(path="usual", rows=60)])
+    ['usual', 'small', 'large']
+    """
+    given = list(files)
+    rows = sum(file.rows for file in given)
+    enough = [file for file in given if file.rows * len(given) >= rows]
+    first = min(enough, key=lambda file: file.rows, default=None)
+    return [file.path for file in sorted(given, key=lambda file: file is not first)]
 
 
 def read_scan(files: Sequence[str], columns: Sequence[Field], *, origin: str | None = None) -> str:

@@ -15,7 +15,7 @@ import duckdb
 from penstock.errors import StorageError
 from penstock.sql.connection import connect
 from penstock.sql.names import literal, quote
-from penstock.sql.scan import read_scan
+from penstock.sql.scan import paths_of, read_scan
 from penstock.transform.result import ModelInput
 from penstock.transform.selection import Change
 from penstock.transform.state import WarehouseState
@@ -120,11 +120,11 @@ def define_sources(
 
 
 def _source(given: ModelInput, change: Change) -> str:
-    everything = [file.path for file in given.scan.files]
+    everything = given.scan.files
     added = _added(given, change)
     parts = [
-        (False, [path for path in everything if path not in added]),
-        (True, [path for path in everything if path in added]),
+        (False, paths_of(file for file in everything if file.path not in added)),
+        (True, paths_of(file for file in everything if file.path in added)),
     ]
     return " UNION ALL ".join(
         f"SELECT *, {literal(new)} AS _new FROM ({read_scan(files, given.scan.columns)})"
