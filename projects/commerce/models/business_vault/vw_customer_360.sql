@@ -10,11 +10,12 @@ current_versions as (
 
 ),
 
+-- A link stands once, and so does its order.
 orders as (
 
     select
         links.customer_hk,
-        count(distinct links.order_hk) as orders,
+        count(*) as orders,
         min(placed.placed_at) as first_order_at,
         max(placed.placed_at) as last_order_at,
         {{ total('placed.net_sales') }} as net_sales,

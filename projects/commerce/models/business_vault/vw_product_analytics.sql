@@ -15,10 +15,22 @@ sales as (
     select
         store_id,
         product_id,
-        count(distinct order_id) filter (where entry_type = 'sale') as orders,
         {{ sales_columns() }}
     from {{ ref('sales_ledger') }}
     where not is_test and product_id is not null
+    group by store_id, product_id
+
+),
+
+-- Counted apart: to tell orders apart takes a table of them, and few entries are sales.
+placed as (
+
+    select store_id, product_id, count(*) as orders
+    from (
+        select distinct store_id, product_id, order_id
+        from {{ ref('sales_ledger') }}
+        where entry_type = 'sale' and not is_test and product_id is not null
+    )
     group by store_id, product_id
 
 )
@@ -34,7 +46,7 @@ select
     current_versions.status,
     coalesce(current_versions.is_deleted, false) as is_deleted,
     current_versions.product_hk is not null as is_known,
-    coalesce(sales.orders, 0) as orders,
+    coalesce(placed.orders, 0) as orders,
     coalesce(sales.quantity, 0) as quantity,
     coalesce(sales.gross_sales, 0) as gross_sales,
     coalesce(sales.net_sales, 0) as net_sales,
@@ -42,3 +54,4 @@ select
 from products
 left join current_versions on products.product_hk = current_versions.product_hk
 left join sales on products.store_id = sales.store_id and products.product_id = sales.product_id
+left join placed on products.store_id = placed.store_id and products.product_id = placed.product_id

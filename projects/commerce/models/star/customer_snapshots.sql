@@ -43,18 +43,20 @@ placed as (
 
 ),
 
+-- What moved within a month counts from its end on, or from the last day.
 spent as (
 
     select
         orders.store_id,
         orders.person_id,
-        ledger.business_date,
+        least(last_day(ledger.business_date), horizon.last_day) as until_date,
         {{ base_sum('ledger.base_amount', 'ledger.is_net_sales') }} as net_sales,
         {{ base_sum('ledger.base_cost') }} as cost
     from {{ ref('sales_ledger') }} as ledger
     inner join orders on ledger.store_id = orders.store_id and ledger.order_id = orders.order_id
-    where ledger.is_net_sales or ledger.base_cost <> 0
-    group by orders.store_id, orders.person_id, ledger.business_date
+    cross join horizon
+    where (ledger.is_net_sales or ledger.base_cost <> 0) and ledger.business_date <= horizon.last_day
+    group by orders.store_id, orders.person_id, until_date
 
 ),
 
@@ -63,11 +65,11 @@ running as (
     select
         store_id,
         person_id,
-        business_date,
+        until_date,
         cast(sum(net_sales) over until_now as decimal(38, 12)) as net_sales,
         cast(sum(cost) over until_now as decimal(38, 12)) as cost
     from spent
-    window until_now as (partition by store_id, person_id order by business_date rows unbounded preceding)
+    window until_now as (partition by store_id, person_id order by until_date rows unbounded preceding)
 
 ),
 
@@ -86,7 +88,7 @@ valued as (
     asof left join running
         on placed.store_id = running.store_id
         and placed.person_id = running.person_id
-        and placed.as_of_date >= running.business_date
+        and placed.as_of_date >= running.until_date
 
 ),
 
