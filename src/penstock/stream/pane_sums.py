@@ -16,6 +16,7 @@ from penstock.stream.cells import Cells
 from penstock.stream.folding import Additive
 from penstock.stream.word_index import Ints, Rows
 
+_NEVER = np.iinfo(np.int64).max
 _WIDE = 128  # keys for which a step along all of them costs more than its call
 
 
@@ -23,8 +24,8 @@ class PaneSums:
     """Of counts, sums and means: tables of panes and keys with the total of all panes before, as numbers modulo 2^64,
     of which the difference is exact. Windows are `length` panes long.
 
-    What a round costs goes by the panes from the earliest that changed to the last that is asked for, and by the
-    windows that are told of; not by the panes that a window has.
+    What a round costs goes by the panes that were not asked for before and, of the keys that changed before them, by the
+    panes since then; and by the windows that are told of. It does not go by the panes that a window has.
     """
 
     def __init__(self, cells: Cells, measures: Sequence[Additive], length: int) -> None:
@@ -32,11 +33,14 @@ class PaneSums:
         self._table = PaneTable(np.zeros((0, 0), dtype=np.int32), 0, -1)
         self._totals: list[list[Ints]] = []
         self._latest = np.zeros((1, 0), dtype=np.int32)  # the row of the last cell of each key, one on
-        self._known = 0  # rows of the table that are summed up
+        self._known = 0  # rows of the table that are summed up, but for keys that
+        self._stale = np.zeros(0, dtype=np.int64)  # are stale from a row on
 
-    def changed(self, pane: int) -> None:
-        """Cells of this pane and of later ones are new or hold more rows."""
-        self._known = max(min(self._known, pane - self._table.first), 0)
+    def changed(self, keys: Ints, panes: Ints) -> None:
+        """Cells of these keys in these panes are new or hold more rows."""
+        rows = np.maximum(panes - self._table.first, 0)
+        stale = (rows < self._known) & (keys < len(self._stale))  # a table of more keys is summed up anew
+        np.minimum.at(self._stale, keys[stale], rows[stale])
 
     def reach(self, table: PaneTable, pane: int) -> None:
         """Sum up as far as this pane."""
@@ -45,16 +49,35 @@ class PaneSums:
             shape = (table.cells.shape[0] + 1, table.cells.shape[1])
             self._totals = [[_begun(shape, np.int64) for _ in range(number)] for number in numbers]
             self._latest, self._known = _begun(shape, np.int32), 0
+            self._stale = np.full(shape[1], _NEVER)
         self._table = table
+        self._mend()
         begin, self._known = self._known, max(self._known, min(pane, table.last) - table.first + 1)
-        if begin == self._known:
+        self._sum_up(begin, self._known, slice(None))
+
+    def _mend(self) -> None:
+        """Sum up the keys that are stale, those that came late by themselves; or be about to sum up all when they are
+        the most."""
+        stale, newest = np.flatnonzero(self._stale < self._known), self._known - 1
+        rows = self._stale[stale]
+        for keys in (stale[rows < newest], stale[rows == newest]):
+            begin = int(self._stale[keys].min(initial=self._known))
+            if 2 * len(keys) > len(self._stale):
+                self._known = begin
+            else:
+                self._sum_up(begin, self._known, keys)
+        self._stale[stale] = _NEVER
+
+    def _sum_up(self, begin: int, end: int, keys: Ints | slice) -> None:
+        """Some rows of the table, of some keys."""
+        if begin >= end:
             return
-        cells = table.cells[begin : self._known].astype(np.int64)
+        cells = self._table.cells[begin:end, keys].astype(np.int64)
         here = cells >= 0
         for total, addend in zip(chain(*self._totals), chain(*self._addends(cells.ravel())), strict=True):
-            _along(np.add, addend.reshape(cells.shape) * here, total[begin : self._known + 1])
-        rows = np.arange(begin + 1, self._known + 1, dtype=np.int32)[:, np.newaxis]
-        _along(np.maximum, rows * here, self._latest[begin : self._known + 1])
+            _along(np.add, addend.reshape(cells.shape) * here, total, (slice(begin, end + 1), keys))
+        rows = np.arange(begin + 1, end + 1, dtype=np.int32)[:, np.newaxis]
+        _along(np.maximum, rows * here, self._latest, (slice(begin, end + 1), keys))
 
     def windows(self, keys: Ints, panes: Ints, first: int, last: int) -> tuple[Differences, Ints]:
         """The windows of these keys that end with these panes, in which they have a cell; then all that end with a
@@ -116,11 +139,13 @@ def _begun(shape: tuple[int, int], dtype: npt.DTypeLike) -> np.ndarray:
     return table
 
 
-def _along(combine: np.ufunc, values: np.ndarray, into: np.ndarray) -> None:
-    """Each row of `into` after the first made of the one before it and the next of `values`."""
+def _along(combine: np.ufunc, values: np.ndarray, table: np.ndarray, where: tuple[slice, Ints | slice]) -> None:
+    """Each row of that part of the table, after the first, made of the one before it and the next of `values`."""
+    into = table[where]
     if values.shape[1] >= _WIDE:
         for number, row in enumerate(values):
             combine(into[number], row, out=into[number + 1])
     else:
         values[0] = combine(into[0], values[0])
         combine.accumulate(values, axis=0, out=into[1:])
+    table[where] = into

@@ -76,8 +76,8 @@ class WindowStage:
     def _told(self, changed: Ints, moment: Moment) -> pa.Table:
         """Of the windows that end with a pane that changed those that stay open; then those whose end lies beyond the
         watermark before, and not beyond the one after: they are final."""
-        if self._sums is not None and len(changed):
-            self._sums.changed(int(self._cells.start[changed].min()))
+        if self._sums is not None:
+            self._sums.changed(self._cells.key[changed], self._cells.start[changed])
         changed = self._open(changed, moment)
         panes = self._cells.start[changed]
         first, last = moment.before // self._slide, moment.after // self._slide - 1  # panes that they end with
