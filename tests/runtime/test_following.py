@@ -19,7 +19,7 @@ from penstock.runtime.live import LiveWriter
 from penstock.runtime.planned import graphs
 from penstock.runtime.stream import stream
 from penstock.runtime.topology import open_topology
-from penstock.store.live import LiveShape, open_live
+from penstock.store.live import LiveShape, LiveTable, open_live
 from penstock.stream.outgoing import records
 from penstock.stream.runner import Limits
 from tests.stream.lending import lending
@@ -61,8 +61,11 @@ def test_live_tables_stay_where_only_their_topology_reads_cheaply_what_it_commit
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lending(tmp_path, WATCH)
+    apply = LiveTable.apply
     begun: list[object] = []
+    sizes: list[int] = []
     monkeypatch.setattr(Follower, "begin", lambda *task: begun.append(task))
+    monkeypatch.setattr(LiveTable, "apply", lambda self, *rest: sizes.append(rest[0].num_rows) or apply(self, *rest))
     monkeypatch.setattr(EmbeddedLog, "capabilities", replace(EmbeddedLog.capabilities, apart=False))
     installation = Installation.at(tmp_path)
     produce(installation, [loan(number, "m", fee="1.00") for number in range(300)])
@@ -70,6 +73,7 @@ def test_live_tables_stay_where_only_their_topology_reads_cheaply_what_it_commit
     stream(installation, until_idle=True, limits=Limits(rows=50, rows_apart=100))
 
     assert begun == []
+    assert len(sizes) < 2 * 300 // 50  # two tables, six rounds
     assert [row["loans"] for row in open_live(live_folder(installation.place.root), "days").rows()] == [300]
 
 

@@ -1,6 +1,7 @@
 """The live tables of a topology: written between its rounds, or by a process of their own while there is much to do.
 
-Rounds and tables then each have a core. The tables read what the job has committed, so nothing depends on who writes
+Rounds and tables then each have a core. Where another process would have to fetch what was committed, they stay, and follow
+several rounds at a time: of a row that changed in each of them the last is written. The tables read what the job has committed, so nothing depends on who writes
 them: whoever moves a table from where it stood has moved it, anybody else looks again.
 """
 
@@ -24,6 +25,7 @@ from penstock.store.live import LiveShape
 from penstock.world import World, real_world
 
 PAUSE = 0.005  # seconds between two looks when there was nothing
+ROUNDS_AT_ONCE = 5  # that the tables follow together while there is much to do
 _FINISH = b"finish\n"
 
 
@@ -87,6 +89,7 @@ class LiveTables:
     _writers: list[LiveWriter] = field(default_factory=list)
     _follower: Follower | None = None
     _may_part: bool = True  # until a process failed: what ails it is then met here
+    _rounds: int = 0  # that the tables were not moved for
 
     @classmethod
     def open(cls, log: Log, root: Path, shapes: Mapping[str, LiveShape], world: World) -> LiveTables:
@@ -100,9 +103,14 @@ class LiveTables:
         `worked`: the job has made a round. `behind`: so much waits for it that a process of their own is worth it.
         """
         if self._follower is None:
-            if behind and self._may_part and self.shapes and self.log.capabilities.apart:
+            apart = self.log.capabilities.apart
+            if behind and self._may_part and self.shapes and apart:
                 self._part()
                 return True
+            self._rounds = self._rounds + 1 if behind and not apart else ROUNDS_AT_ONCE
+            if self._rounds < ROUNDS_AT_ONCE:
+                return False
+            self._rounds = 0
             applied = [writer.turn() for writer in self._writers]
             return any(applied)
         if self._follower.ended:
