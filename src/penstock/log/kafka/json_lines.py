@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from itertools import accumulate
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.json as pj
 
@@ -18,6 +19,7 @@ _SHARE = 32  # one value in so many may stand in the way; with more of them each
 _AT_ONCE = 1_024  # lines; what is wrong with one of them is found among these
 _ROW = re.compile(r" in row (\d+)$")
 _NUMBER = re.compile(r"couldn't parse:(\S+)$")
+_END, _OPEN, _CLOSE = b"\n{}"
 _TWO_OBJECTS = re.compile(rb"}\s*{")
 
 
@@ -31,8 +33,11 @@ def lines_of(values: Sequence[bytes | None]) -> bytes | None:
     if None in values:
         return None
     data = b"\n".join(values)  # type: ignore[arg-type]
-    between = len(values) - 1
-    fits = data.count(b"\n") == data.count(b"}\n{") == between and data[:1] == b"{" and data[-1:] == b"}"
+    if data[:1] != b"{" or data[-1:] != b"}":
+        return None
+    text = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(text == _END)
+    fits = len(ends) == len(values) - 1 and (text[ends - 1] == _CLOSE).all() and (text[ends + 1] == _OPEN).all()
     return data if fits else None
 
 

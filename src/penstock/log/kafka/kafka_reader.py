@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from itertools import groupby, repeat
-from operator import is_
+from itertools import groupby
 from typing import TypeAlias
 
 import pyarrow as pa
@@ -131,10 +130,9 @@ class KafkaReader:
 
     def _read(self, messages: list[Message]) -> _Read:
         told: list[Message] = []
-        errors = list(map(Message.error, messages))
-        if not all(map(is_, errors, repeat(None))):
-            told = [message for message, error in zip(messages, errors, strict=True) if error is not None]
-            messages = [message for message, error in zip(messages, errors, strict=True) if error is None]
+        if any(map(Message.error, messages)):
+            told = [message for message in messages if message.error() is not None]
+            messages = [message for message in messages if message.error() is None]
         by_part = _by_part(messages, of_one=len(self._topics) == 1)
         ends = dict(map(self._end, told))
         for part, rows in by_part.items():
