@@ -25,7 +25,7 @@ from tests.scale.broker import Broker, fetch_jars, missing
 
 RATE = "Kafka to z-score, windows, Kafka and live tables"
 RATE_BAR = 60_000
-ROWS = 4_880_000  # for neither the start of ours nor the compilers of the JVMs to count; no window ends in the last round
+ROWS = 4_880_000  # so many that no start counts; by then what is to be told of minutes that ended is told
 MEMORY = ("-Xmx1g",)  # of the broker, which compiles its code as it does by default
 LAST = [f"last-{number}" for number in range(16)]  # so many that every partition has some
 SETTLED = 1.0  # seconds until what was committed can be read everywhere

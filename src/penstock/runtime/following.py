@@ -100,7 +100,7 @@ class LiveTables:
     def turn(self, *, worked: bool, behind: bool) -> bool:
         """Apply what the job has committed; whether there was, or may be, anything to do.
 
-        `worked`: the job has made a round. `behind`: so much waits for it that a process of their own is worth it.
+        `worked`: the job has made a round. `behind`: so much waits for it that they may follow later.
         """
         if self._follower is None:
             apart = self.log.capabilities.apart

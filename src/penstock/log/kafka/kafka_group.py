@@ -14,7 +14,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Pro
 from penstock.errors import PenstockError
 from penstock.log.kafka.client import PATIENCE, GroupMoved, KafkaSettings, Transactions, as_error, kafka_errors
 from penstock.log.kafka.kafka_reader import reset
-from penstock.log.kafka.messages import Form, receive, send
+from penstock.log.kafka.messages import Form, Received, send
 from penstock.log.kafka.table import arrived
 from penstock.log.protocol import Chunk, LogStorageError, Part, Position
 from penstock.world import World
@@ -88,7 +88,9 @@ class KafkaGroup:
         for topic in {topic for topic, _ in by_part}:
             self._check(topic, self._inputs[topic].topic.incarnation)
         return [
-            receive(self._inputs[part[0]], part[1], of_part) for part, of_part in by_part.items() if part in self._held
+            Received(self._inputs[part[0]], part[1]).add(of_part).chunk()
+            for part, of_part in by_part.items()
+            if part in self._held
         ]
 
     def commit(self, outputs: Mapping[str, pa.RecordBatch], positions: Mapping[Part, Position]) -> None:

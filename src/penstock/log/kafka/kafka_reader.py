@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import groupby
 from typing import TypeAlias
@@ -11,8 +11,8 @@ import pyarrow as pa
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from penstock.log.kafka.client import KafkaSettings, as_error, kafka_errors
-from penstock.log.kafka.messages import Form, receive
-from penstock.log.kafka.table import arrived
+from penstock.log.kafka.messages import Form, Received
+from penstock.log.kafka.table import arriving
 from penstock.log.protocol import Chunk, Part, Position, SourceReset
 from penstock.world import Clock
 
@@ -97,8 +97,8 @@ class KafkaReader:
             wanted = timeout if self._at_end >= set(self._positions) else max(timeout, _ON_ITS_WAY)
             left = begun + wanted - self._clock.monotonic()
             with kafka_errors("reader"):
-                messages = arrived(self._consumer, max_rows, max(left, 0.0))
-            chunks = self._checked(*self._read(messages))
+                read = self._read(arriving(self._consumer, max_rows, max(left, 0.0)))
+            chunks = self._checked(*read)
             if chunks or left <= 0:
                 return chunks
 
@@ -110,7 +110,7 @@ class KafkaReader:
 
     def _next(self, max_rows: int) -> _Read:
         with kafka_errors("reader"):
-            return self._read(arrived(self._consumer, max_rows, _PATIENT, linger=_PATIENT))
+            return self._read(arriving(self._consumer, max_rows, _PATIENT, linger=_PATIENT))
 
     def _fetched_ahead(self, max_rows: int) -> list[Chunk]:
         """What was fetched meanwhile; if it may be too much, it is fetched again."""
@@ -128,18 +128,23 @@ class KafkaReader:
         self._check_incarnations(topics)
         return chunks
 
-    def _read(self, messages: list[Message]) -> _Read:
+    def _read(self, came: Iterable[list[Message]]) -> _Read:
+        received: dict[Part, Received] = {}
         told: list[Message] = []
-        if any(map(Message.error, messages)):
-            told = [message for message in messages if message.error() is not None]
-            messages = [message for message in messages if message.error() is None]
-        by_part = _by_part(messages, of_one=len(self._topics) == 1)
+        for messages in came:
+            if any(map(Message.error, messages)):
+                told += [message for message in messages if message.error() is not None]
+                messages = [message for message in messages if message.error() is None]
+            for part, of_part in _runs(messages, of_one=len(self._topics) == 1):
+                if part not in received:
+                    received[part] = Received(self._topics[part[0]], part[1], bare=self._bare)
+                received[part].add(of_part)
         ends = dict(map(self._end, told))
-        for part, rows in by_part.items():
-            if ends.get(part, 0) <= (rows[-1].offset() or 0):
+        for part, rows in received.items():
+            if ends.get(part, 0) <= rows.last:
                 self._at_end.discard(part)
-        topics = {topic for topic, _ in (*by_part, *ends)}
-        return self._chunks(by_part, ends), topics
+        topics = {topic for topic, _ in (*received, *ends)}
+        return self._chunks(received, ends), topics
 
     def _end(self, message: Message) -> tuple[Part, int]:
         """A partition that was read up to where it ends now; anything else that the client tells is an error."""
@@ -154,10 +159,10 @@ class KafkaReader:
             raise reset(part, self._positions[part], "the topic", "no such topic")
         raise as_error(error, f"{part[0]}, partition {part[1]}")
 
-    def _chunks(self, by_part: dict[Part, list[Message]], ends: dict[Part, int]) -> list[Chunk]:
+    def _chunks(self, received: dict[Part, Received], ends: dict[Part, int]) -> list[Chunk]:
         found = []
-        for part, messages in by_part.items():
-            chunk = receive(self._topics[part[0]], part[1], messages, bare=self._bare)
+        for part, rows in received.items():
+            chunk = rows.chunk()
             found.append(chunk if part not in ends else _up_to(chunk, ends.pop(part)))
         for part, end in ends.items():
             if end > self._positions[part].offset:
@@ -189,16 +194,15 @@ def _count(chunk: Chunk) -> int:
     return int(chunk.records.num_rows) + (0 if chunk.poison is None else int(chunk.poison.num_rows))
 
 
-def _by_part(messages: Sequence[Message], *, of_one: bool) -> dict[Part, list[Message]]:
-    """The rows of each partition in their order, `of_one` topic. They are many: nothing is done for each in Python."""
-    found: dict[Part, list[Message]] = {}
+def _runs(messages: Sequence[Message], *, of_one: bool) -> Iterator[tuple[Part, list[Message]]]:
+    """Messages of the same partition, `of_one` topic, that follow on each other. They are many: nothing is done for each
+    in Python."""
     if not messages:
-        return found
+        return
     runs = [(messages[0].topic(), messages)] if of_one else groupby(messages, Message.topic)
     for topic, of_topic in runs:
         for partition, of_part in groupby(of_topic, Message.partition):
-            found.setdefault((topic or "", partition or 0), []).extend(of_part)
-    return found
+            yield (topic or "", partition or 0), list(of_part)
 
 
 def _up_to(chunk: Chunk, end: int) -> Chunk:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import pyarrow as pa
@@ -135,28 +135,57 @@ def _headers(rows: pa.RecordBatch, *, of_job: bool) -> Sequence[list[tuple[str, 
     return [[*(own or []), time] for own, time in zip(given.to_pylist(), times, strict=True)]
 
 
-def receive(form: Form, partition: int, messages: Sequence[Message], *, bare: bool = False) -> Chunk:
-    """Messages of one partition, ascending by offset, as rows; those that cannot be read as poison. `bare` rows have
-    nulls for system columns: keys and headers cost more than all the rest."""
-    spec, values, offsets = form.topic.spec, list(map(Message.value, messages)), _offsets(messages)
-    at = _EPOCH + timedelta(milliseconds=messages[0].timestamp()[1])
-    rows, bad = form.codec.decode(values)
-    if bad:
-        good = [number for number in range(len(messages)) if number not in bad]
-        messages, own = [messages[number] for number in good], offsets.take(pa.array(good, pa.int64()))
-    else:
-        own = offsets
-    system = _no_system(len(messages)) if bare else _system(messages, of_job=form.of_job)
-    records = pa.RecordBatch.from_arrays([*system, *rows.columns, own], schema=spec.read_schema)
-    return Chunk(spec.name, partition, records, at, _poison(bad, values, offsets), offsets[-1].as_py() + 1)
+@dataclass
+class Received:
+    """Messages of one partition, ascending by offset: what is needed of them is kept, so that they can go at once, for
+    many at a time keep the collector of Python busy. `bare` rows have nulls for system columns: keys and headers cost
+    more than all the rest."""
+
+    form: Form
+    partition: int
+    bare: bool = False
+    values: list[bytes | None] = field(default_factory=list)
+    offsets: list[np.ndarray] = field(default_factory=list)
+    milliseconds: int = 0  # since 1970, when the first was appended
+    whole: list[Message] = field(default_factory=list)
+
+    def add(self, messages: Sequence[Message]) -> Self:
+        """At least one."""
+        if not self.values:
+            self.milliseconds = messages[0].timestamp()[1]
+        self.values += map(Message.value, messages)
+        self.offsets.append(_offsets(messages))
+        if not self.bare:
+            self.whole += messages
+        return self
+
+    @property
+    def last(self) -> int:
+        """The last offset."""
+        return int(self.offsets[-1][-1])
+
+    def chunk(self) -> Chunk:
+        """As rows; those that cannot be read as poison."""
+        spec, offsets = self.form.topic.spec, np.concatenate(self.offsets)
+        rows, bad = self.form.codec.decode(self.values)
+        good = [number for number in range(len(offsets)) if number not in bad] if bad else None
+        if self.bare:
+            system = _no_system(rows.num_rows)
+        else:
+            whole = self.whole if good is None else [self.whole[number] for number in good]
+            system = _system(whole, of_job=self.form.of_job)
+        own = pa.array(offsets if good is None else offsets[good])
+        records = pa.RecordBatch.from_arrays([*system, *rows.columns, own], schema=spec.read_schema)
+        at = _EPOCH + timedelta(milliseconds=self.milliseconds)
+        return Chunk(spec.name, self.partition, records, at, _poison(bad, self.values, offsets), self.last + 1)
 
 
-def _offsets(messages: Sequence[Message]) -> pa.Array:
+def _offsets(messages: Sequence[Message]) -> np.ndarray:
     """Mostly there are no holes, so that the ends tell all."""
     first, last = messages[0].offset() or 0, messages[-1].offset() or 0
     if last - first == len(messages) - 1:
-        return pa.array(np.arange(first, last + 1))
-    return pa.array(list(map(Message.offset, messages)), pa.int64())
+        return np.arange(first, last + 1)
+    return np.array(list(map(Message.offset, messages)), np.int64)
 
 
 def _no_system(count: int) -> list[pa.Array]:
@@ -178,12 +207,12 @@ def _time(headers: Sequence[tuple[str, bytes]], message: Message, *, of_job: boo
     return None if of_job else int(message.timestamp()[1]) * 1000
 
 
-def _poison(bad: dict[int, NotReadable], values: Sequence[bytes | None], offsets: pa.Array) -> pa.RecordBatch | None:
+def _poison(bad: dict[int, NotReadable], values: Sequence[bytes | None], offsets: np.ndarray) -> pa.RecordBatch | None:
     if not bad:
         return None
     rows = [
         {
-            OFFSET: offsets[number].as_py(),
+            OFFSET: int(offsets[number]),
             "raw": values[number],
             "code": why.code,
             "expected": why.expected,

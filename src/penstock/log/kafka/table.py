@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
@@ -15,15 +16,19 @@ _LINGER = 0.002  # seconds, for the rest of what is there
 _LOOK = 0.5  # seconds
 
 
-def arrived(consumer: Consumer, most: int, timeout: float, *, linger: float = _LINGER) -> list[Message]:
-    """What comes within `timeout` seconds; it waits for the first message, and for the rest `linger` seconds at a time."""
+def arriving(consumer: Consumer, most: int, timeout: float, *, linger: float = _LINGER) -> Iterator[list[Message]]:
+    """What comes within `timeout` seconds, a part at a time; it waits for the first message, and for the rest `linger`
+    seconds at a time."""
     messages: list[Message] = consumer.consume(1, timeout=timeout)
-    while messages and len(messages) < most:
-        more = consumer.consume(min(most - len(messages), _AT_ONCE), timeout=linger)
-        if not more:
-            break
-        messages += more
-    return messages
+    while messages:
+        yield messages
+        most -= len(messages)
+        messages = consumer.consume(min(most, _AT_ONCE), timeout=linger) if most else []
+
+
+def arrived(consumer: Consumer, most: int, timeout: float) -> list[Message]:
+    """All of it."""
+    return list(chain.from_iterable(arriving(consumer, most, timeout)))
 
 
 def assigned(consumer: Consumer, topic: str, partitions: Sequence[int]) -> list[TopicPartition]:
