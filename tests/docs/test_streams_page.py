@@ -66,7 +66,7 @@ def test_what_was_landed_is_replayed_to_the_same_rows(library: Installation) -> 
     (landed,) = land_topics(library, until_idle=True)
     (replayed,) = replay_topologies(library)
 
-    assert (landed.rows, landed.settled, landed.quarantined) == (6, 4, 1)
+    assert (landed.rows, landed.settled, landed.quarantined, landed.duplicates) == (6, 4, 1, 1)
     assert (replayed.rows, replayed.different) == (2, 0)
 
 

@@ -130,6 +130,18 @@ def land(
         output.document([vars(one) for one in done])
         return
     output.table(
-        ("topic", "commits", "rows", "malformed", "accepted", "rejected"),
-        [(one.topic, one.commits, one.rows, one.malformed, one.settled, one.quarantined) for one in done],
+        ("topic", "commits", "rows", "malformed", "accepted", "rejected", "duplicates", "superseded"),
+        [
+            (
+                one.topic,
+                one.commits,
+                one.rows,
+                one.malformed,
+                one.settled,
+                one.quarantined,
+                one.duplicates,
+                one.superseded,
+            )
+            for one in done
+        ],
     )

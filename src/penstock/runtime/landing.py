@@ -37,7 +37,8 @@ _ROWS_PER_POLL = 50_000
 
 @dataclass
 class Landing:
-    """What the lake got of a topic since it was asked for."""
+    """What the lake got of a topic since it was asked for: of `rows` some are `malformed`, the others are `settled` in
+    silver, `quarantined`, or left out as `duplicates` or `superseded`."""
 
     topic: str
     commits: int = 0
@@ -45,6 +46,8 @@ class Landing:
     malformed: int = 0
     settled: int = 0
     quarantined: int = 0
+    duplicates: int = 0
+    superseded: int = 0
 
 
 def reader_of(topic: str) -> str:
@@ -236,6 +239,8 @@ def _settle(installation: Installation, lake: Lake, ways: Sequence[_Way]) -> boo
                     worked = True
                     first.landing.settled += done.counts.accepted
                     first.landing.quarantined += done.counts.quarantined
+                    first.landing.duplicates += done.counts.duplicate
+                    first.landing.superseded += done.counts.superseded
     except (LeaseHeld, CommitConflict):
         return False
     for way in ways:
