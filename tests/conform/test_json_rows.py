@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.conform.json_rows import MOST_BYTES, TEXT, VALUE, Judge, columns
-from penstock.conform.texts import long_numbers, undecodable
+from penstock.conform.texts import decoded, long_numbers, without
 from penstock.sql.connection import connect
 
 ORACLE = r"""
@@ -107,13 +107,25 @@ def test_the_text_of_a_key_is_what_duckdb_extracts(
 
 @given(values=st.lists(st.none() | BYTES, max_size=12), at=st.integers(0, 12))
 def test_text_is_what_python_decodes(values: list[bytes | None], at: int) -> None:
-    def fails(value: bytes | None) -> bool:
+    def alone(value: bytes | None) -> str | None:
         try:
-            return value is None or value.decode() is None
+            return None if value is None else value.decode()
         except UnicodeDecodeError:
-            return True
+            return None
 
-    assert undecodable(chunked(values, at)).tolist() == [fails(value) for value in values]
+    found = decoded(chunked(values, at))
+
+    found.validate(full=True)
+    assert found.to_pylist() == [alone(value) for value in values]
+
+
+@given(values=st.lists(BYTES, max_size=12), at=st.integers(0, 12), rows=st.sets(st.integers(0, 11)))
+def test_all_but_some_rows_are_the_others_in_their_order(values: list[bytes], at: int, rows: set[int]) -> None:
+    gone = sorted(row for row in rows if row < len(values))
+
+    kept = without(chunked([*values], at), gone).to_pylist()
+
+    assert kept == [value for row, value in enumerate(values) if row not in rows]
 
 
 @given(values=st.lists(st.text("0123456789./-:a", max_size=12), max_size=12), digits=st.integers(1, 9))

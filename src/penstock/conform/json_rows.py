@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock.conform.columns import SYSTEM, VERSION
-from penstock.conform.texts import Flags, long_numbers, undecodable
+from penstock.conform.texts import Flags, decoded, long_numbers, without
 from penstock.sql.names import literal, quote
 from penstock.sql.planned import PlannedQuery
 
@@ -33,6 +33,7 @@ _FAULTS = (  # (code, expected); the first that holds counts
     ("inexact_number", "numbers of at most 15 digits, or in quotes"),
 )
 _TOO_LONG, _UNDECODABLE, _BROKEN, _NO_OBJECT, _DUPLICATE, _RESERVED, _INEXACT = range(len(_FAULTS))
+_NONE = -1
 _READ = pa.schema([pa.field(TEXT, pa.string()), pa.field(_SUSPECT, pa.bool_())])
 
 
@@ -54,25 +55,22 @@ class Judge:
 
     def judge(self, rows: pa.Table) -> Judged:
         """Judge rows with the bytes `VALUE`; null is no text."""
-        values = rows[VALUE]
-        faults = np.full(rows.num_rows, -1, dtype=np.int8)
-        faults[_flags(pc.greater(pc.binary_length(values), MOST_BYTES))] = _TOO_LONG
-        _note(faults, _UNDECODABLE, undecodable(_left(values, faults)))
-        texts = _left(values, faults).cast(pa.string())
+        values, others = rows[VALUE], rows.drop_columns([VALUE])
+        long = _flags(pc.greater(pc.binary_length(values), MOST_BYTES))
+        texts = decoded(without(values, np.flatnonzero(long)))
         read = self._read.over(pa.table([texts, pa.array(long_numbers(texts, DIGITS))], schema=_READ))
-        keys = _Keys.of(read["keys"].combine_chunks())
-        others = rows.drop_columns([VALUE])
-        reserved = keys.among({*SYSTEM, VERSION, *others.column_names})
         broken, no_object, inexact = (_flags(read[name]) for name in ("broken", "no_object", "inexact"))
+        keys = _Keys.of(read["keys"].combine_chunks())
+        reserved = keys.among({*SYSTEM, VERSION, *others.column_names})
         found = np.select(
-            [broken, no_object, keys.repeated(), reserved, inexact],
-            [_BROKEN, _NO_OBJECT, _DUPLICATE, _RESERVED, _INEXACT],
-            default=-1,
+            [np.asarray(pc.is_null(texts)), broken, no_object, keys.repeated(), reserved, inexact],
+            [_UNDECODABLE, _BROKEN, _NO_OBJECT, _DUPLICATE, _RESERVED, _INEXACT],
+            default=_NONE,
         )
-        faults[faults < 0] = found
-        good = found < 0
-        objects = _left(others, faults).append_column(TEXT, texts if good.all() else texts.filter(pa.array(good)))
-        return Judged(objects, _malformed(rows, faults), keys.of_rows(good))
+        faults = np.full(rows.num_rows, _TOO_LONG)
+        faults[~long] = found
+        objects = _those(others, faults == _NONE).append_column(TEXT, _those(texts, found == _NONE))
+        return Judged(objects, _malformed(rows, faults), keys.of_rows(found == _NONE))
 
 
 def columns(relation: str, names: Sequence[str], others: Sequence[str]) -> str:
@@ -134,25 +132,14 @@ def _reading(relation: str) -> str:
     )
 
 
-def _note(faults: np.ndarray, fault: int, found: Flags) -> None:
-    """`found` is of the rows without a fault so far."""
-    if found.any():
-        faults[np.flatnonzero(faults < 0)[found]] = fault
-
-
-def _left(rows: pa.Table | pa.ChunkedArray, faults: np.ndarray) -> pa.Table | pa.ChunkedArray:
-    good = faults < 0
-    return rows if good.all() else rows.filter(pa.array(good))
+def _those(rows: pa.Table | pa.ChunkedArray, chosen: Flags) -> pa.Table | pa.ChunkedArray:
+    return rows if chosen.all() else rows.filter(pa.array(chosen))
 
 
 def _malformed(rows: pa.Table, faults: np.ndarray) -> pa.Table:
-    bad = np.flatnonzero(faults >= 0)
-    numbers = pa.array(faults[bad])
-    texts = zip(("code", "expected"), zip(*_FAULTS, strict=True), strict=True)
-    found = rows.take(pa.array(bad))
-    for name, values in texts:
-        found = found.append_column(name, pa.array(values, pa.string()).take(numbers))
-    return found
+    found, numbers = _those(rows, faults != _NONE), pa.array(faults[faults != _NONE])
+    codes, expected = (pa.array(texts, pa.string()).take(numbers) for texts in zip(*_FAULTS, strict=True))
+    return found.append_column("code", codes).append_column("expected", expected)
 
 
 def _flags(column: pa.ChunkedArray) -> Flags:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeAlias
 
 import numpy as np
@@ -24,16 +25,19 @@ def _by_first_byte() -> tuple[_Bytes, _Bytes, _Bytes]:
 _LENGTH, _LOW, _HIGH = _by_first_byte()
 
 
-def undecodable(values: pa.ChunkedArray) -> Flags:
-    """Which values are no text in UTF-8; null is none."""
-    found = np.asarray(pc.is_null(values), dtype=bool).copy()
-    start = 0
-    for chunk in values.chunks:
-        if not _is_text(chunk):
-            data, ends = _bytes(chunk)
-            found[start + _rows(_misplaced(data, ends), ends)] = True
-        start += len(chunk)
-    return found
+def decoded(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The same bytes as text, null where they are none in UTF-8."""
+    return pa.chunked_array([_decoded(chunk) for chunk in values.chunks], pa.string())
+
+
+def without(values: pa.ChunkedArray, rows: Iterable[int]) -> pa.ChunkedArray:
+    """All but a few ascending `rows`. Nothing is copied."""
+    kept, start = [], 0
+    for row in rows:
+        kept.append(values.slice(start, row - start))
+        start = row + 1
+    kept.append(values.slice(start))
+    return pa.chunked_array([chunk for one in kept for chunk in one.chunks], values.type)
 
 
 def long_numbers(texts: pa.ChunkedArray, digits: int) -> Flags:
@@ -47,12 +51,16 @@ def long_numbers(texts: pa.ChunkedArray, digits: int) -> Flags:
     return found
 
 
-def _is_text(chunk: pa.Array) -> bool:
+def _decoded(chunk: pa.Array) -> pa.Array:
     try:
-        chunk.cast(pa.string())
+        return chunk.cast(pa.string())
     except pa.ArrowInvalid:
-        return False
-    return True
+        data, ends = _bytes(chunk)
+    valid = np.asarray(pc.is_valid(chunk)).copy()
+    valid[_rows(_misplaced(data, ends), ends)] = False
+    _, offsets, all_data = chunk.buffers()
+    offsets = offsets.slice(chunk.offset * 4, (len(chunk) + 1) * 4)
+    return pa.Array.from_buffers(pa.string(), len(chunk), [pa.array(valid).buffers()[1], offsets, all_data])
 
 
 def _bytes(chunk: pa.Array) -> tuple[_Bytes, npt.NDArray[np.int64]]:

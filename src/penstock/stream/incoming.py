@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 import duckdb
 import numpy as np
@@ -201,6 +202,7 @@ class _Check:
 _EMPTY = REJECTED_SCHEMA.empty_table()
 
 
+@cache  # one for each code
 def _reason(code: str, expected: str) -> str:
     fact = {"code": code, "column": None, "expected": expected, "found": None}
     return json.dumps([fact], separators=(",", ":"))
