@@ -10,6 +10,7 @@ from penstock.errors import PenstockError, without_values
 from penstock.quality.declared import declared_rules
 from penstock.quality.growth import Growth
 from penstock.quality.implied import implied_rules
+from penstock.quality.query import relations
 from penstock.quality.result import CheckResult, Status
 from penstock.quality.rule import Outcome, Rule
 from penstock.quality.score import score_rules
@@ -33,10 +34,11 @@ def run_checks(
     `growth`, the schema came has the rows that came to its datasets, with the columns of silver. `personal` has the
     personal columns of each gold table.
     """
+    known = relations(connection)
     rules = (
         *declared_rules(project, personal),
-        *implied_rules(project, now=clock.now(), growth=growth),
-        *score_rules(project),
+        *implied_rules(project, known, now=clock.now(), growth=growth),
+        *score_rules(project, known),
     )
     return tuple(side_by_side(on_own(connection, lambda own, rule: _run(rule, own, clock)), rules))
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from hashlib import sha256
 
 import duckdb
 
 from penstock.quality.growth import CAME, Growth
-from penstock.quality.query import relations, sample
+from penstock.quality.query import sample
 from penstock.quality.result import Kind, Status
 from penstock.quality.rule import Outcome, Rule
 from penstock.spec.contract import Contract, Reference
@@ -18,25 +18,32 @@ from penstock.sql.names import quote
 from penstock.sql.personal import personal_of_dataset
 
 
-def implied_rules(project: Project, *, now: datetime, growth: Growth | None = None) -> tuple[Rule, ...]:
-    """References, uniqueness and freshness of every contract, by dataset. `now` is aware. Where a rule held for all
-    rows but those that came, as `growth` tells, it looks at these alone."""
+def implied_rules(
+    project: Project, known: Collection[str], *, now: datetime, growth: Growth | None = None
+) -> tuple[Rule, ...]:
+    """References, uniqueness and freshness of every contract, by dataset. `known` are the tables that are there, `now`
+    is aware. Where a rule held for all rows but those that came, as `growth` tells, it looks at these alone."""
     contracts = [project.contracts[name] for name in sorted(project.contracts)]
-    known = Growth() if growth is None else growth
-    return tuple(rule for contract in contracts for rule in _rules(project, contract, now, known))
+    grown = Growth() if growth is None else growth
+    return tuple(rule for contract in contracts for rule in _rules(project, contract, known, now, grown))
 
 
-def _rules(project: Project, contract: Contract, now: datetime, growth: Growth) -> Iterator[Rule]:
+def _rules(
+    project: Project, contract: Contract, known: Collection[str], now: datetime, growth: Growth
+) -> Iterator[Rule]:
+    there = frozenset(name for name in project.contracts if f"silver.{name}" in known)
     personal = frozenset(name.lower() for name in personal_of_dataset(project, contract.dataset))
     for reference in contract.references:
-        yield _reference_rule(contract, reference, personal, growth)
+        yield _reference_rule(contract, reference, there, personal, growth)
     if contract.identity:
-        yield _uniqueness_rule(contract, personal, growth)
+        yield _uniqueness_rule(contract, there, personal, growth)
     if contract.freshness is not None:
-        yield _freshness_rule(contract, contract.freshness, now)
+        yield _freshness_rule(contract, contract.freshness, there, now)
 
 
-def _reference_rule(contract: Contract, reference: Reference, personal: frozenset[str], growth: Growth) -> Rule:
+def _reference_rule(
+    contract: Contract, reference: Reference, there: frozenset[str], personal: frozenset[str], growth: Growth
+) -> Rule:
     columns, target = ", ".join(reference.columns), f"{reference.dataset} ({', '.join(reference.to)})"
     name = f"references.{contract.dataset}.{'_'.join(reference.columns)}"
     fingerprint = _fingerprint(contract, Kind.REFERENCES, columns)
@@ -49,7 +56,7 @@ def _reference_rule(contract: Contract, reference: Reference, personal: frozense
         fingerprint=fingerprint,
         where=str(contract.path),
         description=f"{columns} of {contract.dataset} names a row of {target}",
-        run=lambda connection: _waiting(connection, contract, reference, personal, others_hold),
+        run=lambda connection: _waiting(connection, contract, reference, there, personal, others_hold),
     )
 
 
@@ -57,14 +64,15 @@ def _waiting(
     connection: duckdb.DuckDBPyConnection,
     contract: Contract,
     reference: Reference,
+    there: frozenset[str],
     personal: frozenset[str],
     others_hold: bool,
 ) -> Outcome:
     """Rows whose reference has not arrived: pending for as long as it takes, never wrong. A null refers to nothing."""
-    if not _has(connection, contract.dataset):
+    if contract.dataset not in there:
         return Outcome(Status.PASS, "0", "there are no rows yet")
     rows = _came(contract.dataset) if others_hold else _silver(contract.dataset)
-    found = sample(connection, _waiting_sql(connection, reference, rows), personal)
+    found = sample(connection, _waiting_sql(reference, there, rows), personal)
     if found.rows == 0:
         return Outcome(Status.PASS, "0", "every reference has arrived")
     oldest = found.sample[0]["_ingested_at"]
@@ -72,18 +80,18 @@ def _waiting(
     return Outcome(Status.PENDING, str(found.rows), message, found.sample)
 
 
-def _waiting_sql(connection: duckdb.DuckDBPyConnection, reference: Reference, rows: str) -> str:
+def _waiting_sql(reference: Reference, there: frozenset[str], rows: str) -> str:
     shown = ", ".join(f"waiting.{quote(name)}" for name in (*reference.columns, "_file", "_line", "_ingested_at"))
     given = " AND ".join(f"waiting.{quote(column)} IS NOT NULL" for column in reference.columns)
     query = f"SELECT {shown} FROM {rows} AS waiting WHERE {given}"
-    if _has(connection, reference.dataset):
+    if reference.dataset in there:
         pairs = zip(reference.columns, reference.to, strict=True)
         same = " AND ".join(f"target.{quote(to)} = waiting.{quote(column)}" for column, to in pairs)
         query += f" AND NOT EXISTS (SELECT 1 FROM {_silver(reference.dataset)} AS target WHERE {same})"
     return f"{query} ORDER BY waiting._ingested_at, waiting._file, waiting._line"
 
 
-def _uniqueness_rule(contract: Contract, personal: frozenset[str], growth: Growth) -> Rule:
+def _uniqueness_rule(contract: Contract, there: frozenset[str], personal: frozenset[str], growth: Growth) -> Rule:
     key = ", ".join(contract.identity)
     name, fingerprint = f"uniqueness.{contract.dataset}", _fingerprint(contract, Kind.UNIQUENESS, key)
     others_hold = growth.holds_for_the_others(name, fingerprint, of={contract.dataset})
@@ -95,14 +103,18 @@ def _uniqueness_rule(contract: Contract, personal: frozenset[str], growth: Growt
         fingerprint=fingerprint,
         where=str(contract.path),
         description=f"{key} names one row of {contract.dataset}, over all time",
-        run=lambda connection: _doubled(connection, contract, personal, others_hold),
+        run=lambda connection: _doubled(connection, contract, there, personal, others_hold),
     )
 
 
 def _doubled(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, personal: frozenset[str], others_hold: bool
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    there: frozenset[str],
+    personal: frozenset[str],
+    others_hold: bool,
 ) -> Outcome:
-    if not _has(connection, contract.dataset):
+    if contract.dataset not in there:
         return Outcome(Status.PASS, "0", "there are no rows yet")
     key = ", ".join(quote(column) for column in contract.identity)
     twice = f"FROM {_silver(contract.dataset)} GROUP BY {key} HAVING count(*) > 1"
@@ -116,7 +128,7 @@ def _doubled(
     return Outcome(Status.FAIL, str(found.rows), f"{keys} more than one row", found.sample)
 
 
-def _freshness_rule(contract: Contract, allowed: timedelta, now: datetime) -> Rule:
+def _freshness_rule(contract: Contract, allowed: timedelta, there: frozenset[str], now: datetime) -> Rule:
     return Rule(
         name=f"freshness.{contract.dataset}",
         kind=Kind.FRESHNESS,
@@ -125,14 +137,20 @@ def _freshness_rule(contract: Contract, allowed: timedelta, now: datetime) -> Ru
         fingerprint=_fingerprint(contract, Kind.FRESHNESS, str(allowed)),
         where=str(contract.path),
         description=f"the newest row of {contract.dataset} arrived within {allowed}",
-        run=lambda connection: _age(connection, contract, allowed, now),
+        run=lambda connection: _age(connection, contract, allowed, there, now),
     )
 
 
-def _age(connection: duckdb.DuckDBPyConnection, contract: Contract, allowed: timedelta, now: datetime) -> Outcome:
+def _age(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    allowed: timedelta,
+    there: frozenset[str],
+    now: datetime,
+) -> Outcome:
     """Counted from arrival, so a backfill of old facts is fresh; a clock that was set back is no reason to warn."""
     newest = None
-    if _has(connection, contract.dataset):
+    if contract.dataset in there:
         sql = f"SELECT max(_ingested_at) FROM {_silver(contract.dataset)}"
         newest = connection.execute(sql).fetchall()[0][0]
     if newest is None:
@@ -140,10 +158,6 @@ def _age(connection: duckdb.DuckDBPyConnection, contract: Contract, allowed: tim
     age = now - newest
     status = Status.PASS if age <= allowed else Status.FAIL
     return Outcome(status, str(age), f"the newest row arrived {newest:%Y-%m-%d %H:%M:%S} UTC, {age} ago")
-
-
-def _has(connection: duckdb.DuckDBPyConnection, dataset: str) -> bool:
-    return f"silver.{dataset}" in relations(connection)
 
 
 def _silver(dataset: str) -> str:

@@ -10,7 +10,7 @@ no score. It is rounded down at the fourth digit, so 100 means that not one row 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from hashlib import sha256
@@ -18,7 +18,6 @@ from hashlib import sha256
 import duckdb
 
 from penstock.errors import counted
-from penstock.quality.query import relations
 from penstock.quality.result import Kind, Status
 from penstock.quality.rule import Outcome, Rule
 from penstock.spec.project import Project, Severity
@@ -53,26 +52,39 @@ def overall(scores: Iterable[Score]) -> Score:
     return sum(scores, Score(0, 0))
 
 
-def measure(connection: duckdb.DuckDBPyConnection, dataset: str) -> Score:
-    """Count a dataset's rows in silver and in open quarantine; a table that is not there has none."""
-    known = relations(connection)
+def measure(connection: duckdb.DuckDBPyConnection, dataset: str, known: Collection[str]) -> Score:
+    """Count a dataset's rows in silver and in open quarantine; a table that is not `known` has none."""
     accepted = _count(connection, f"silver.{quote(dataset)}") if f"silver.{dataset}" in known else 0
     refused = f"quarantine.{quote(dataset)} WHERE status = 'open'"
     return Score(accepted, _count(connection, refused) if f"quarantine.{dataset}" in known else 0)
 
 
-def score_rules(project: Project) -> tuple[Rule, ...]:
-    """One rule per dataset, by name, and where there are several, one for all together.
+def score_rules(project: Project, known: Collection[str]) -> tuple[Rule, ...]:
+    """One rule per dataset, by name, and where there are several, one for all together. `known` are the tables that
+    are there; each is counted once.
 
     Below the target is a warning, below the alert bound is a louder one; neither keeps gold back, for the rows
     in it did meet their contracts. A project that wants that declares a threshold check.
     """
     datasets = sorted(project.contracts)
-    each = tuple(_rule(project, f"score.{name}", [name], str(project.contracts[name].path)) for name in datasets)
-    return (*each, _rule(project, "score", datasets, str(project.root))) if len(datasets) > 1 else each
+    held: dict[str, Score] = {}
+
+    def score(connection: duckdb.DuckDBPyConnection, dataset: str) -> Score:
+        if dataset not in held:
+            held[dataset] = measure(connection, dataset, known)
+        return held[dataset]
+
+    each = tuple(_rule(project, f"score.{name}", [name], str(project.contracts[name].path), score) for name in datasets)
+    return (*each, _rule(project, "score", datasets, str(project.root), score)) if len(datasets) > 1 else each
 
 
-def _rule(project: Project, name: str, datasets: Sequence[str], where: str) -> Rule:
+def _rule(
+    project: Project,
+    name: str,
+    datasets: Sequence[str],
+    where: str,
+    score: Callable[[duckdb.DuckDBPyConnection, str], Score],
+) -> Rule:
     target, alert = Decimal(str(project.quality_target)), Decimal(str(project.quality_alert))
     return Rule(
         name=name,
@@ -82,7 +94,7 @@ def _rule(project: Project, name: str, datasets: Sequence[str], where: str) -> R
         fingerprint=sha256(f"{name}\x00{target}\x00{alert}".encode()).hexdigest(),
         where=where,
         description=f"rows of {', '.join(datasets)} that met their contract",
-        run=lambda connection: judge(overall(measure(connection, one) for one in datasets), target, alert),
+        run=lambda connection: judge(overall(score(connection, one) for one in datasets), target, alert),
     )
 
 
