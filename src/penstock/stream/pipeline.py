@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from penstock.conform.counts import Counts
 from penstock.errors import PenstockError
 from penstock.spec.stream import Lookup, Score
+from penstock.sql.planned import PlannedQuery
 from penstock.stream.fused import fused
 from penstock.stream.incoming import REJECTED_SCHEMA, Incoming
 from penstock.stream.plan import ROWS, Graph, Intake, Node, Sink
@@ -66,6 +67,7 @@ class Pipeline:
 
     def __post_init__(self) -> None:
         self._computed = fused(self.graph)
+        self._planned: dict[tuple[str, pa.Schema], PlannedQuery] = {}
 
     def take(self, taken: Mapping[str, pa.Table], unreadable: pa.Table | None = None) -> Came:
         """Hold the rows of each topic, payload with partition and offset, to their contracts. `unreadable` are of
@@ -155,11 +157,12 @@ class Pipeline:
         return rows.select(sink.schema.names).cast(sink.schema)
 
     def _sql(self, sql: str, rows: pa.Table) -> pa.Table:
-        self.connection.register(ROWS, rows)
-        try:
-            return self.connection.sql(sql).to_arrow_table()
-        finally:
-            self.connection.unregister(ROWS)
+        form = (sql, rows.schema)
+        if form not in self._planned:
+            self._planned[form] = PlannedQuery(
+                self.connection, rows.schema, lambda held: f"WITH {ROWS} AS (SELECT * FROM {held}) {sql}"
+            )
+        return self._planned[form].over(rows)
 
 
 def _nothing(node: Node) -> pa.Table:
