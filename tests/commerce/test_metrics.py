@@ -174,6 +174,11 @@ def test_what_is_no_product_is_in_no_category(shop: Shop) -> None:
         assert "none" not in {category for category, _ in shop.ask(metric, "category", "base_currency")}
 
 
+@pytest.mark.parametrize("metric", ["net_sales", "gross_margin", "average_order_value"])
+def test_rows_tell_the_currency_that_their_store_has(shop: Shop, metric: str) -> None:
+    assert shop.ask(metric, "base_currency") == shop.ask(metric, "store__base_currency")
+
+
 def test_money_of_different_currencies_is_never_added_up(shop: Shop) -> None:
     of_money = {name for name, one in shop.metrics.metrics.items() if "currency" in one.unit} | {"gross_margin"}
 
