@@ -355,6 +355,18 @@ def test_a_row_that_changed_is_put_in_its_place_and_what_it_said_is_gone(tmp_pat
     assert b"unmistakable" not in (tmp_path / collection.parts[0].file).read_bytes()
 
 
+def test_a_former_file_that_is_damaged_is_written_anew(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path, manual_world())
+    done = store.refresh(manifest(1), ToldBooks(MANY))
+    with closing(sqlite3.connect(tmp_path / done.collections[0].parts[0].file)) as db, db:
+        db.execute("DROP TABLE rows")
+    told = ToldBooks([(isbn, "north", pages) for isbn, _, pages in MANY])
+
+    store.refresh(manifest(2), told)
+
+    assert (told.read, store.faults()) == (1, ())
+
+
 @pytest.mark.parametrize(
     "after",
     [MANY[1:], [*MANY[:5], *MANY[6:], MANY[5]], [(isbn, "south", pages) for isbn, _, pages in MANY]],

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from penstock.errors import StorageError
 from penstock.store.collection import Collection
 from penstock.store.protocol import Told
 from penstock.store.sqlite_rows import written
@@ -29,7 +30,15 @@ def keep_digests(path: Path, told: Told) -> None:
 
 def patch_rows(former: Path, path: Path, collection: Collection, told: Told) -> int | None:
     """Make the file `path` from a former one of the same place; the number of rows. None, and nothing is written,
-    when rows came, went or stand elsewhere, or many changed."""
+    when rows came, went or stand elsewhere, many changed, or the former file is damaged."""
+    try:
+        return _patched(former, path, collection, told)
+    except (sqlite3.Error, StorageError):
+        path.unlink(missing_ok=True)  # all rows are written anew, which tells if the disk is what is wrong
+        return None
+
+
+def _patched(former: Path, path: Path, collection: Collection, told: Told) -> int | None:
     before, after = _digests(former), told.digests()
     if before is None or len(before) != len(after):
         return None
