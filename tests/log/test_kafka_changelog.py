@@ -23,7 +23,7 @@ class Messages:
 
 
 def changelog() -> Changelog:
-    return Changelog("penstock.job.copy", cast("Topics", None))
+    return Changelog("penstock.job.copy", "penstock.job.copy.journal", cast("Topics", None))
 
 
 def test_a_snapshot_comes_before_the_deltas_that_are_kept_with_it() -> None:

@@ -10,9 +10,19 @@ from release_shapes import House, model
 from penstock.lake.lake import Lake
 from penstock.runtime.installation import Installation
 from penstock.runtime.landing import land_topics
-from penstock.runtime.reference_table import read_reference
+from penstock.runtime.reference_table import oldest_named, read_reference
+from penstock.runtime.stream import stream
 from penstock.runtime.topics import append_lines
 from tests.stream.lending import lending
+
+NAMED = """\
+  - name: named
+    input: loans_typed
+    steps:
+      - {lookup: {table: silver.loans, on: {loan: loan}, columns: {known: member}}}
+    outputs:
+      - {live: latest, key: [loan], columns: [loan, known]}
+"""
 
 
 @pytest.fixture
@@ -62,3 +72,18 @@ def test_only_the_table_that_is_looked_up_is_planned(
     found = read_reference(installation, "gold.a", ("n",))
 
     assert (found.rows.column("n").to_pylist(), set(planned)) == ([1], {"gold.a"})
+
+
+def test_a_release_that_a_log_names_is_the_oldest_that_must_stay(tmp_path: Path) -> None:
+    lending(tmp_path, NAMED)
+    installation = Installation.at(tmp_path)
+    assert oldest_named(installation) is None
+    house = House(installation.place.root, installation.world)
+    first = land(installation, "L1")
+    house.release(model("a", [1]), loans=first)
+    house.release(model("a", [2]), loans=first)
+    stream(installation, until_idle=True)
+    house.release(model("a", [3]), loans=land(installation, "L2"))
+    stream(installation, until_idle=True)
+
+    assert oldest_named(installation) == 2

@@ -16,6 +16,7 @@ from penstock.log import database
 from penstock.log.batch import encode
 from penstock.log.catalog import Catalog, Home, check_name
 from penstock.log.embedded_job import HOLDER, EmbeddedJob
+from penstock.log.embedded_journal import oldest_entry
 from penstock.log.embedded_reader import EmbeddedReader, Segments
 from penstock.log.lock import FolderLock
 from penstock.log.protocol import (
@@ -118,6 +119,10 @@ class EmbeddedLog:
         topics = {one: self._home(one).topic for one in inputs}
         specs = {spec.name: spec for spec in outputs}
         return EmbeddedJob(self, volume, topics, specs, volume.hold(HOLDER))
+
+    def oldest_entry(self, job: str) -> bytes | None:
+        check_name(job)
+        return oldest_entry(self._root / "jobs" / job)
 
     def remove(self, topic: str) -> None:
         """Delete a topic with its rows; LeaseHeld while somebody writes it."""

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from penstock.log import database
 from penstock.log.batch import encode
+from penstock.log.embedded_journal import entries
 from penstock.log.protocol import (
     Log,
     LogError,
@@ -24,7 +25,7 @@ from penstock.log.protocol import (
     beginning,
 )
 from penstock.log.segment import Segment, Snapshot
-from penstock.log.volume import Change, JobChange, Volume, numbers, segment_path
+from penstock.log.volume import Change, JobChange, Volume
 
 HOLDER = "job"
 _PIECE = 2 << 20  # bytes
@@ -66,18 +67,7 @@ class EmbeddedJob:
         return Restored(data, tuple(deltas))
 
     def journal(self) -> Iterator[bytes]:
-        """Entries are numbered by commit; a segment begins with those since the snapshot that it begins with."""
-        last = -1
-        for number in numbers(self._volume.root):
-            path = segment_path(self._volume.root, number)
-            with database.storage_errors(path):
-                segment = Segment(database.open_reader(path), str(path))
-                try:
-                    for entry, data in segment.notes("journal", last):
-                        last = entry
-                        yield data
-                finally:
-                    segment.connection.close()
+        return entries(self._volume.root)
 
     def commit(
         self,

@@ -203,7 +203,7 @@ class Job(Protocol):
     def restore(self) -> Restored: ...
 
     def journal(self) -> Iterable[bytes]:
-        """The entries still retained, oldest first; at least all since the last snapshot."""
+        """The entries still retained, oldest first; at least those of rounds whose rows a topic still has."""
 
     def commit(
         self,
@@ -266,6 +266,9 @@ class Log(Protocol):
 
     def job(self, name: str, inputs: Sequence[str], outputs: Sequence[TopicSpec]) -> Job:
         """Take over the job; `outputs` are made when they are not there, and only this job writes them."""
+
+    def oldest_entry(self, job: str) -> bytes | None:
+        """Of the journal of a job, whoever owns it; None where it has none, or there is no such job."""
 
     def upkeep(self) -> None:
         """Drop what retention lets go of what this log writes, also when nothing is appended: for now and then."""

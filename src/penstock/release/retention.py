@@ -13,15 +13,18 @@ from penstock.spec.project import Retention
 from penstock.world import Clock
 
 
-def expired(releases: Sequence[Release], retention: Retention, now: datetime) -> tuple[int, ...]:
-    """The numbers of readable releases that may go: older than `releases_for` and not among the last
-    `releases_keep`. The last release never goes. Pure."""
+def expired(
+    releases: Sequence[Release], retention: Retention, now: datetime, *, named: int | None = None
+) -> tuple[int, ...]:
+    """The numbers of readable releases that may go: older than `releases_for`, not among the last `releases_keep`, and
+    before the oldest that is `named` by somebody who may read it again. The last release never goes. Pure."""
     newest_first = sorted((one for one in releases if one.expired_at is None), key=lambda one: -one.number)
     beyond = newest_first[max(1, retention.releases_keep) :]
-    return tuple(sorted(one.number for one in beyond if one.committed_at + retention.releases_for < now))
+    old = (one.number for one in beyond if one.committed_at + retention.releases_for < now)
+    return tuple(sorted(number for number in old if named is None or number < named))
 
 
-def expire_releases(root: Path, retention: Retention, *, clock: Clock) -> tuple[int, ...]:
+def expire_releases(root: Path, retention: Retention, *, clock: Clock, named: int | None = None) -> tuple[int, ...]:
     """Mark releases beyond their retention as expired; from now on they answer so. Returns their numbers.
 
     Files stay until upkeep expires the snapshots that nothing pins any more. The record keeps what happened,
@@ -29,7 +32,7 @@ def expire_releases(root: Path, retention: Retention, *, clock: Clock) -> tuple[
     """
     every = releases(root)
     now = clock.now()
-    going = expired(every, retention, now)
+    going = expired(every, retention, now, named=named)
     for release in every:
         if release.number in going:
             marked = replace(release, gold={}, silver={}, checks=(), expired_at=now)

@@ -30,6 +30,11 @@ def open_log_at(root: Path, world: World) -> Log:
     return EmbeddedLog.open(root / "log", world)
 
 
+def has_log(installation: Installation) -> bool:
+    """Whether there is one already, without making it."""
+    return bool(os.environ.get(KAFKA)) or (installation.place.root / "log").is_dir()
+
+
 def waits_for_readers(installation: Installation) -> bool:
     """Whether there is a log that keeps rows for readers who are behind; the brokers of Kafka wait for nobody."""
     return not os.environ.get(KAFKA) and (installation.place.root / "log").is_dir()

@@ -87,11 +87,12 @@ def _rounds(installation: Installation, log: Log, graph: Graph) -> list[Round]:
     specs = derived_topics(installation.project, graph)
     with closing(log.job(graph.topology.name, list(graph.topology.inputs()), specs)) as job:
         rounds = [Round.of_bytes(entry) for entry in job.journal()]
-    if rounds and rounds[0].number > 0:
+        begun = job.restore().snapshot is not None
+    if (rounds[0].number > 0) if rounds else begun:
         raise UsageError(
             "The journal of the topology does not go back to its first round",
             where=graph.topology.name,
-            found=f"round {rounds[0].number}",
+            found=f"round {rounds[0].number}" if rounds else "no round",
             remedy="What it made before is in its topics and live tables; only a whole journal can be taken again.",
         )
     return rounds

@@ -14,7 +14,12 @@ _KEPT = Retention()
 RELEASES_KEEP = default(
     "releases_keep", COUNT, "How many of the last releases stay readable, whatever their age.", _KEPT.releases_keep
 )
-RELEASES_FOR = default("releases_for", DURATION, "For how long every release stays readable.", _KEPT.releases_for)
+RELEASES_FOR = default(
+    "releases_for",
+    DURATION,
+    "For how long every release stays readable; longer as long as the log of a stream names it.",
+    _KEPT.releases_for,
+)
 SNAPSHOTS_FOR = default(
     "snapshots_for", DURATION, "For how long a snapshot that no release needs stays readable.", _KEPT.snapshots_for
 )

@@ -423,6 +423,18 @@ class LogSuite:
         assert list(job.journal()) == [b"j1"]
         assert sorted(ids(log, out.name)) == [0, 1, 2, 3, 4]
 
+    def test_the_oldest_entry_of_a_journal_is_told_while_its_job_is_at_work(
+        self, place: Place, fresh: Callable[[str], str]
+    ) -> None:
+        log = place.open()
+        topic, name = self.topic(log, fresh), fresh("job")
+        assert log.oldest_entry(name) is None
+        job = log.job(name, [topic], [])
+        assert log.oldest_entry(name) is None
+        for entry in (b"j1", b"j2"):
+            job.commit(outputs={}, state_delta=b"", snapshot=None, journal=entry, positions={})
+        assert log.oldest_entry(name) == b"j1"
+
     def test_a_snapshot_replaces_what_came_before_it(self, place: Place, fresh: Callable[[str], str]) -> None:
         log = place.open()
         topic, name = self.topic(log, fresh), fresh("job")

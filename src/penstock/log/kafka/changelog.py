@@ -1,25 +1,26 @@
 """What a job committed besides its rows, as a topic of its own: one entry for each commit, cut into messages.
 
 An entry ends with the message that holds its positions; parts before it belong to it. After a snapshot everything
-before its entry is deleted from the topic; the journal has a topic of its own, and stays.
+before its entry is deleted from the topic. The journal has a topic of its own, which is kept as long as the rows.
 """
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from confluent_kafka import Consumer, Message, Producer
 
 from penstock.log.kafka.client import KafkaSettings, kafka_errors
 from penstock.log.kafka.table import assigned, drained
-from penstock.log.kafka.topics import Topics
+from penstock.log.kafka.topics import Topics, kept_for
 from penstock.log.protocol import LogError, Part, Position
 
 _PIECE = 900_000  # bytes of a message; a broker takes a million unless told otherwise
-_FOREVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 
 
 @dataclass(frozen=True)
@@ -38,27 +39,24 @@ class Changelog:
     """The entries of a job, as committed."""
 
     topic: str
+    journal: str  # its topic
     topics: Topics
     positions: dict[Part, Position] = field(default_factory=dict)
     snapshot: bytes | None = None
     deltas: list[bytes] = field(default_factory=list)
-    journal: list[bytes] = field(default_factory=list)
     _first: int | None = None
 
     @classmethod
-    def read(cls, job: str, topics: Topics, settings: KafkaSettings) -> Changelog:
-        """As the last committed transaction left it; to be read after the job's transactional id was taken over."""
-        found = cls(f"penstock.job.{job}", topics)
-        for name in (found.topic, found.journal_topic):
-            topics.make(name, 1, _FOREVER)
-        for key, value in _all(settings, found.topic):
+    def read(cls, job: str, topics: Topics, settings: KafkaSettings, *, kept: timedelta | None) -> Changelog:
+        """As the last committed transaction left it; to be read after the job's transactional id was taken over. The
+        journal is `kept` for a time, or for ever."""
+        found = cls(_topic(job), journal_topic(job), topics)
+        topics.make(found.topic, 1, kept_for(None))
+        topics.make(found.journal, 1, kept_for(kept))
+        topics.configure(found.journal, kept_for(kept))
+        for key, value in _read(settings, found.topic):
             found._take(key, value or b"")
-        found.journal = [value or b"" for _, value in _all(settings, found.journal_topic)]
         return found
-
-    @property
-    def journal_topic(self) -> str:
-        return f"{self.topic}.journal"
 
     def merged(self, positions: Mapping[Part, Position]) -> dict[Part, Position]:
         return self.positions | dict(positions)
@@ -84,7 +82,7 @@ class Changelog:
         }
         producer.produce(self.topic, json.dumps(facts).encode(), b"entry", 0, on_delivery=self._note)
         if entry.journal is not None:
-            producer.produce(self.journal_topic, entry.journal, b"entry", 0)
+            producer.produce(self.journal, entry.journal, b"entry", 0)
 
     def _note(self, error: object, message: Message) -> None:
         offset = None if error is not None else message.offset()
@@ -100,8 +98,6 @@ class Changelog:
                 self.topics.drop_before(self.topic, self._first)
         if entry.delta is not None:
             self.deltas.append(entry.delta)
-        if entry.journal is not None:
-            self.journal.append(entry.journal)
 
     def _take(self, key: bytes, value: bytes) -> None:
         """One message of the topic, in order."""
@@ -138,15 +134,25 @@ class Changelog:
         self._parts = {}
 
 
+def journal(settings: KafkaSettings, job: str) -> Generator[bytes]:
+    """The entries that a job committed, oldest first."""
+    for _, value in _read(settings, journal_topic(job)):
+        yield value or b""
+
+
+def journal_topic(job: str) -> str:
+    return f"{_topic(job)}.journal"
+
+
+def _topic(job: str) -> str:
+    return f"penstock.job.{job}"
+
+
 def _facts(data: bytes | None) -> list[int] | None:
     """Size and checksum."""
     return None if data is None else [len(data), zlib.crc32(data)]
 
 
-def _all(settings: KafkaSettings, topic: str) -> list[tuple[bytes, bytes | None]]:
-    with kafka_errors(topic):
-        consumer = Consumer(settings.consumer())
-        try:
-            return list(drained(consumer, assigned(consumer, topic, (0,)), {}))
-        finally:
-            consumer.close()
+def _read(settings: KafkaSettings, topic: str) -> Generator[tuple[bytes, bytes | None]]:
+    with kafka_errors(topic), closing(Consumer(settings.consumer())) as consumer:
+        yield from drained(consumer, assigned(consumer, topic, (0,)), {})

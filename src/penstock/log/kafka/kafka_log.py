@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from datetime import timedelta
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from penstock.log.catalog import check_name, check_spec
 from penstock.log.kafka.avro_codec import AvroCodec
-from penstock.log.kafka.changelog import Changelog
+from penstock.log.kafka.changelog import Changelog, journal, journal_topic
 from penstock.log.kafka.client import KafkaSettings, Transactions, admin
 from penstock.log.kafka.committed import Committed, NearReader
 from penstock.log.kafka.kafka_group import KafkaGroup
@@ -128,12 +131,14 @@ class KafkaLog:
             starts |= beginning(self, topic)
         transactions = Transactions(self._settings, f"penstock.job.{name}")
         self._closing.append(transactions.close)
-        changelog = Changelog.read(name, self._cluster, self._settings)
+        kept = _longest(self._topic(one)[0].spec for one in (*inputs, *(spec.name for spec in outputs)))
+        changelog = Changelog.read(name, self._cluster, self._settings, kept=kept)
         forms = {spec.name: self._form(spec.name) for spec in outputs}
         committed = {spec.name: Committed() for spec in outputs if spec.partitions == 1}
         self._committed |= committed
         made_anew = _made_anew(changelog.positions, starts)
-        return KafkaJob(transactions, changelog, forms, starts, committed, self._world.clock, made_anew)
+        entries = partial(journal, self._settings, name)
+        return KafkaJob(transactions, changelog, entries, forms, starts, committed, self._world.clock, made_anew)
 
     def group(
         self, name: str, inputs: Sequence[str], outputs: Sequence[TopicSpec], *, session: float = 10.0
@@ -160,6 +165,13 @@ class KafkaLog:
         self._cluster.remove(topic)
         self._notes[LIST].write({topic.encode(): None})
         self._known.pop(topic, None)
+
+    def oldest_entry(self, job: str) -> bytes | None:
+        check_name(job)
+        if self._cluster.identity(journal_topic(job)) is None:
+            return None
+        with closing(journal(self._settings, job)) as entries:
+            return next(entries, None)
 
     def upkeep(self) -> None:
         """The brokers see to it."""
@@ -226,6 +238,12 @@ class KafkaLog:
             raise reset(part, position, f"an offset from {first}", lost)
         if position.offset > next:
             raise reset(part, position, f"an offset up to {next}", f"offset {position.offset}")
+
+
+def _longest(specs: Iterable[TopicSpec]) -> timedelta | None:
+    """How long the rows of any of the topics are kept; None is for ever."""
+    ages = [spec.retention for spec in specs]
+    return None if None in ages else max(one for one in ages if one is not None)
 
 
 def _made_anew(committed: Mapping[Part, Position], starts: Mapping[Part, Position]) -> SourceReset | None:

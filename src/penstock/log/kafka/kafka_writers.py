@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -73,6 +73,7 @@ class KafkaJob:
 
     _transactions: Transactions
     _changelog: Changelog
+    _journal: Callable[[], Iterator[bytes]]
     _outputs: Mapping[str, Form]
     _starts: Mapping[Part, Position]
     _committed: Mapping[str, Committed]  # by topic of one partition, for readers of this process
@@ -89,8 +90,8 @@ class KafkaJob:
     def restore(self) -> Restored:
         return Restored(self._changelog.snapshot, tuple(self._changelog.deltas))
 
-    def journal(self) -> list[bytes]:
-        return list(self._changelog.journal)
+    def journal(self) -> Iterator[bytes]:
+        return self._journal()
 
     def commit(
         self,

@@ -117,14 +117,14 @@ class Topics:
 
 def config_of(spec: TopicSpec) -> dict[str, str]:
     """Retention as Kafka has it: by age and size it waits for nobody. Age counts from appending, not from the event."""
-    age = -1 if spec.retention is None else spec.retention // timedelta(milliseconds=1)
     size = -1 if spec.max_bytes is None else max(spec.max_bytes // spec.partitions, 1)
-    return {
-        "retention.ms": str(age),
-        "retention.bytes": str(size),
-        "cleanup.policy": "delete",
-        "message.timestamp.type": "LogAppendTime",
-    }
+    return kept_for(spec.retention) | {"retention.bytes": str(size), "message.timestamp.type": "LogAppendTime"}
+
+
+def kept_for(age: timedelta | None) -> dict[str, str]:
+    """For ever when it is None, and whatever the size."""
+    milliseconds = -1 if age is None else age // timedelta(milliseconds=1)
+    return {"cleanup.policy": "delete", "retention.ms": str(milliseconds), "retention.bytes": "-1"}
 
 
 def as_value(topic: Topic, job: str | None) -> bytes:
