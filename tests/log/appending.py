@@ -12,7 +12,7 @@ import penstock.world
 from penstock.log.embedded import EmbeddedLog
 from penstock.log.protocol import Position, TopicSpec
 from penstock.log.volume import Limits
-from penstock.testing.log_suite import PAYLOAD, numbered
+from penstock.testing.log_rows import PAYLOAD, numbered
 
 ROWS = 10
 

@@ -24,7 +24,7 @@ from penstock.log.segment import Segment
 from penstock.log.volume import Limits
 from penstock.testing.crash import Program, one_of_each_kind
 from penstock.testing.disk import FullDisk, Mode
-from penstock.testing.log_suite import PAYLOAD, ids, numbered, read
+from penstock.testing.log_rows import PAYLOAD, ids, numbered, read
 from penstock.testing.world import ManualClock, manual_world
 
 HERE = Path(__file__).parent

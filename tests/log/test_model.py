@@ -14,7 +14,7 @@ from penstock.errors import Fenced
 from penstock.log.embedded import EmbeddedLog, EmbeddedProducer
 from penstock.log.protocol import Part, Position, TopicSpec, beginning
 from penstock.log.volume import Limits
-from penstock.testing.log_suite import PAYLOAD, numbered, read
+from penstock.testing.log_rows import PAYLOAD, numbered, read
 from penstock.testing.world import manual_world
 
 PARTITIONS = 2

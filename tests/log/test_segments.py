@@ -13,7 +13,7 @@ from logs import HOURLY, clocked, files, open_log
 from penstock.errors import Fenced, LeaseHeld
 from penstock.log.protocol import Position, SourceReset, TopicSpec, beginning
 from penstock.log.volume import Limits
-from penstock.testing.log_suite import PAYLOAD, ids, numbered, read
+from penstock.testing.log_rows import PAYLOAD, ids, numbered, read
 from penstock.testing.world import ManualClock
 
 DAY = timedelta(days=1)

@@ -11,7 +11,7 @@ from scale_place import Cluster
 
 from penstock.errors import Fenced
 from penstock.log.protocol import OFFSET, Job, Reader, TopicSpec, beginning
-from penstock.testing.log_suite import PAYLOAD, numbered
+from penstock.testing.log_rows import PAYLOAD, numbered
 
 Fresh = Callable[[str], str]
 NAMES = [*PAYLOAD.names, OFFSET]

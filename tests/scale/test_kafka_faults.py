@@ -25,7 +25,8 @@ from penstock.log.protocol import LogStorageError, Position, Reader, SourceReset
 from penstock.runtime.installation import Installation
 from penstock.runtime.stream import stream
 from penstock.runtime.topics import append_lines, peek
-from penstock.testing.log_suite import PAYLOAD, LogSuite, ids, numbered, read
+from penstock.testing.log_rows import PAYLOAD, ids, numbered, read
+from penstock.testing.log_suite import LogSuite
 from penstock.testing.schema_registry import schema_registry
 from tests.stream.lending import lending
 

@@ -12,7 +12,7 @@ from penstock.log.kafka import kafka_writers
 from penstock.log.kafka.client import KafkaSettings
 from penstock.log.kafka.kafka_log import KafkaLog
 from penstock.log.protocol import TopicSpec
-from penstock.testing.log_suite import PAYLOAD, numbered
+from penstock.testing.log_rows import PAYLOAD, numbered
 from penstock.world import real_world
 
 ROWS = 100

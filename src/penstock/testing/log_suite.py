@@ -6,11 +6,10 @@ Where logs differ, their declared capabilities say so; nothing here asks which l
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Protocol
 
 import pyarrow as pa
 import pytest
@@ -20,91 +19,18 @@ from penstock.log.protocol import (
     OFFSET,
     RAW,
     SYSTEM,
-    Chunk,
-    Log,
     LogError,
-    Part,
     Position,
     SourceReset,
     TopicSpec,
     beginning,
-    end,
 )
-
-PAYLOAD = pa.schema([pa.field("id", pa.int64()), pa.field("note", pa.string())])
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-_PATIENCE = 30.0  # seconds that rows which are there may take to arrive
+from penstock.testing.job_suite import JobSuite, Place
+from penstock.testing.log_rows import NOON, PATIENCE, PAYLOAD, ids, numbered, read, records, rows
 
 
-class Place(Protocol):
-    """Where the logs under test are kept."""
-
-    def open(self) -> Log:
-        """The log as another process would open it; closed by the fixture."""
-
-    def forsake(self, log: Log) -> None:
-        """Let others believe that the process of this log is dead; it goes on as a zombie."""
-
-    def remove(self, topic: str) -> None:
-        """Delete a topic that nobody has open."""
-
-
-def records(
-    schema: pa.Schema, rows: Sequence[Mapping[str, object]], *, keys: Sequence[bytes | None] | None = None
-) -> pa.RecordBatch:
-    """Rows with keys `default/<first column>` unless others are given, one second apart."""
-    given = list(keys or [f"default/{row[schema.names[0]]}".encode() for row in rows])
-    times = [NOON + timedelta(seconds=number) for number in range(len(rows))]
-    system = [
-        pa.array(given, SYSTEM.types[0]),
-        pa.array(times, SYSTEM.types[1]),
-        pa.array([[("source", b"test")]] * len(rows), SYSTEM.types[2]),
-    ]
-    columns = [pa.array([row[name] for row in rows], schema.field(name).type) for name in schema.names]
-    return pa.RecordBatch.from_arrays([*system, *columns], schema=pa.schema([*SYSTEM, *schema]))
-
-
-def numbered(first: int, next: int) -> pa.RecordBatch:
-    """Rows of `PAYLOAD` with these ids."""
-    return records(PAYLOAD, [{"id": number, "note": f"note {number}"} for number in range(first, next)])
-
-
-def read(log: Log, positions: Mapping[Part, Position], *, most: int = 10_000) -> list[Chunk]:
-    """Everything from the positions to where the log ends now."""
-    ends = {part: at.offset for topic, _ in positions for part, at in end(log, topic).items()}
-    waiting = {part for part, at in positions.items() if at.offset < ends[part]}
-    reader = log.reader(positions)
-    found: list[Chunk] = []
-    while waiting:
-        chunks = reader.poll(most, _PATIENCE)
-        if not chunks:
-            break
-        found += chunks
-        waiting -= {(one.topic, one.partition) for one in chunks if one.next >= ends[one.topic, one.partition]}
-    reader.close()
-    return [chunk for chunk in found if chunk.records.num_rows or chunk.poison is not None]
-
-
-def rows(log: Log, topic: str, *, most: int = 10_000) -> list[dict[str, Any]]:
-    """Every row of a topic, by partition and offset."""
-    chunks = sorted(read(log, beginning(log, topic), most=most), key=lambda one: (one.partition, one.next))
-    return [row for chunk in chunks for row in chunk.records.to_pylist()]
-
-
-def ids(log: Log, topic: str, *, most: int = 10_000) -> list[int]:
-    return [row["id"] for row in rows(log, topic, most=most)]
-
-
-class LogSuite:
-    """The behaviour. `place` and `fresh` are fixtures; the default `fresh` gives topic names that were not used."""
-
-    def spec(self, fresh: Callable[[str], str], partitions: int = 1) -> TopicSpec:
-        return TopicSpec(fresh("events"), partitions, PAYLOAD)
-
-    def topic(self, log: Log, fresh: Callable[[str], str], partitions: int = 1) -> str:
-        return log.ensure(self.spec(fresh, partitions)).spec.name
-
-    # Rows
+class LogSuite(JobSuite):
+    """The behaviour, with that of jobs. `place` and `fresh` are fixtures; the default `fresh` gives unused topic names."""
 
     def test_rows_come_back_as_they_were_appended(self, place: Place, fresh: Callable[[str], str]) -> None:
         log = place.open()
@@ -123,7 +49,7 @@ class LogSuite:
         log.producer("writer", topic).append(numbered(0, 3), sequence=0)
         names = [*PAYLOAD.names, OFFSET]
         with closing(log.reader(beginning(log, topic), bare=True)) as reader:
-            (chunk,) = reader.poll(3, _PATIENCE)
+            (chunk,) = reader.poll(3, PATIENCE)
         whole = [row for chunk in read(log, beginning(log, topic)) for row in chunk.records.select(names).to_pylist()]
         assert chunk.records.select(names).to_pylist() == whole
         assert chunk.records.schema.names == [*SYSTEM.names, *names]
@@ -283,7 +209,7 @@ class LogSuite:
         log = place.open()
         topic = self.topic(log, fresh)
         log.producer("writer", topic).append(numbered(0, 10), sequence=0)
-        first = log.reader(beginning(log, topic)).poll(4, _PATIENCE)
+        first = log.reader(beginning(log, topic)).poll(4, PATIENCE)
         position = Position(first[-1].next, log.topics()[topic].incarnation)
         rest = read(log, {(topic, 0): position})
         assert [one for chunk in rest for one in chunk.records.column("id").to_pylist()] == list(range(4, 10))
@@ -294,7 +220,7 @@ class LogSuite:
         reader = other.reader(beginning(other, topic))
         assert reader.poll(10, 0.0) == []
         log.producer("writer", topic).append(numbered(0, 2), sequence=0)
-        found = reader.poll(10, _PATIENCE)
+        found = reader.poll(10, PATIENCE)
         assert [chunk.records.column("id").to_pylist() for chunk in found] == [[0, 1]]
         reader.close()
 
@@ -307,7 +233,7 @@ class LogSuite:
         reader = log.reader(beginning(log, topic))
         seen: list[int] = []
         while len(seen) < 80:
-            for chunk in reader.poll(1000, _PATIENCE):
+            for chunk in reader.poll(1000, PATIENCE):
                 seen += [chunk.partition] * chunk.records.num_rows
         reader.close()
         assert set(seen) == {0, 1}
@@ -325,7 +251,7 @@ class LogSuite:
         after = log.ensure(spec)
         assert after.incarnation != before.incarnation
         with pytest.raises(SourceReset, match=re.escape(before.incarnation)) as caught:
-            log.reader(positions).poll(10, _PATIENCE)
+            log.reader(positions).poll(10, PATIENCE)
         assert after.incarnation in str(caught.value)
 
     def test_a_position_beyond_the_end_stops_loudly(self, place: Place, fresh: Callable[[str], str]) -> None:
@@ -334,7 +260,7 @@ class LogSuite:
         log.producer("writer", topic).append(numbered(0, 3), sequence=0)
         position = Position(400, log.topics()[topic].incarnation)
         with pytest.raises(SourceReset, match="400"):
-            log.reader({(topic, 0): position}).poll(10, _PATIENCE)
+            log.reader({(topic, 0): position}).poll(10, PATIENCE)
 
     def test_positions_of_a_named_reader_are_kept(self, place: Place, fresh: Callable[[str], str]) -> None:
         log = place.open()
@@ -397,116 +323,3 @@ class LogSuite:
             log.producer("writer", "nowhere")
         with pytest.raises(LogError, match="nowhere"):
             log.bounds("nowhere")
-
-    # Jobs
-
-    def test_a_job_begins_with_the_oldest_rows(self, place: Place, fresh: Callable[[str], str]) -> None:
-        log = place.open()
-        topic = self.topic(log, fresh, partitions=2)
-        job = log.job(fresh("job"), [topic], [])
-        incarnation = log.topics()[topic].incarnation
-        assert job.positions() == {(topic, 0): Position(0, incarnation), (topic, 1): Position(0, incarnation)}
-        assert (job.restore().snapshot, list(job.restore().deltas), list(job.journal())) == (None, [], [])
-
-    def test_a_commit_is_there_as_a_whole_after_a_restart(self, place: Place, fresh: Callable[[str], str]) -> None:
-        log = place.open()
-        topic, name, out = self.topic(log, fresh), fresh("job"), self.spec(fresh, 2)
-        job = log.job(name, [topic], [out])
-        moved = {(topic, 0): Position(7, log.topics()[topic].incarnation)}
-        job.commit(outputs={out.name: numbered(0, 5)}, state_delta=b"d1", snapshot=None, journal=b"j1", positions=moved)
-        job.commit(outputs={}, state_delta=b"d2", snapshot=None, journal=None, positions=moved)
-        log.close()
-        log = place.open()
-        job = log.job(name, [topic], [out])
-        assert job.positions() == moved
-        assert (job.restore().snapshot, list(job.restore().deltas)) == (None, [b"d1", b"d2"])
-        assert list(job.journal()) == [b"j1"]
-        assert sorted(ids(log, out.name)) == [0, 1, 2, 3, 4]
-
-    def test_the_oldest_entry_of_a_journal_is_told_while_its_job_is_at_work(
-        self, place: Place, fresh: Callable[[str], str]
-    ) -> None:
-        log = place.open()
-        topic, name = self.topic(log, fresh), fresh("job")
-        assert log.oldest_entry(name) is None
-        job = log.job(name, [topic], [])
-        assert log.oldest_entry(name) is None
-        for entry in (b"j1", b"j2"):
-            job.commit(outputs={}, state_delta=b"", snapshot=None, journal=entry, positions={})
-        assert log.oldest_entry(name) == b"j1"
-
-    def test_a_snapshot_replaces_what_came_before_it(self, place: Place, fresh: Callable[[str], str]) -> None:
-        log = place.open()
-        topic, name = self.topic(log, fresh), fresh("job")
-        job = log.job(name, [topic], [])
-        for delta, snapshot in [(b"d1", None), (None, b"s" * 3_000_000), (b"d2", None), (b"d3", b"S"), (b"d4", None)]:
-            job.commit(outputs={}, state_delta=delta, snapshot=snapshot, journal=delta, positions={})
-        log.close()
-        job = place.open().job(name, [topic], [])
-        restored = job.restore()
-        assert (restored.snapshot, list(restored.deltas)) == (b"S", [b"d3", b"d4"])
-        assert list(job.journal())[-2:] == [b"d3", b"d4"]
-
-    def test_a_snapshot_that_was_prepared_keeps_the_deltas_committed_meanwhile(
-        self, place: Place, fresh: Callable[[str], str]
-    ) -> None:
-        log = place.open()
-        topic, name = self.topic(log, fresh), fresh("job")
-        job = log.job(name, [topic], [])
-        for delta in (b"d1", b"d2"):
-            job.commit(outputs={}, state_delta=delta, snapshot=None, journal=None, positions={})
-        prepared = job.prepare(b"s" * 3_000_000)
-        for delta in (b"d3", b"d4"):
-            job.commit(outputs={}, state_delta=delta, snapshot=None, journal=None, positions={})
-        job.commit(outputs={}, state_delta=b"d5", snapshot=prepared, journal=None, positions={}, kept=2)
-        log.close()
-        restored = place.open().job(name, [topic], []).restore()
-        assert (restored.snapshot, list(restored.deltas)) == (b"s" * 3_000_000, [b"d3", b"d4", b"d5"])
-
-    def test_a_snapshot_that_no_commit_named_is_none(self, place: Place, fresh: Callable[[str], str]) -> None:
-        log = place.open()
-        topic, name = self.topic(log, fresh), fresh("job")
-        job = log.job(name, [topic], [])
-        job.commit(outputs={}, state_delta=b"d", snapshot=None, journal=None, positions={})
-        job.prepare(b"s")
-        log.close()
-        restored = place.open().job(name, [topic], []).restore()
-        assert (restored.snapshot, list(restored.deltas)) == (None, [b"d"])
-
-    def test_a_zombie_job_commits_nothing(self, place: Place, fresh: Callable[[str], str]) -> None:
-        zombie_log = place.open()
-        topic, name, out = self.topic(zombie_log, fresh), fresh("job"), self.spec(fresh)
-        zombie = zombie_log.job(name, [topic], [out])
-        place.forsake(zombie_log)
-        log = place.open()
-        job = log.job(name, [topic], [out])
-        with pytest.raises(Fenced):
-            zombie.commit(
-                outputs={out.name: numbered(0, 3)}, state_delta=b"z", snapshot=None, journal=b"z", positions={}
-            )
-        job.commit(outputs={out.name: numbered(3, 4)}, state_delta=b"d", snapshot=None, journal=None, positions={})
-        assert ids(log, out.name) == [3]
-        assert (list(job.restore().deltas), list(job.journal())) == ([b"d"], [])
-
-    def test_a_job_whose_input_was_made_anew_stops_loudly(self, place: Place, fresh: Callable[[str], str]) -> None:
-        log = place.open()
-        spec, name = self.spec(fresh), fresh("job")
-        before = log.ensure(spec)
-        moved = {(spec.name, 0): Position(0, before.incarnation)}
-        log.job(name, [spec.name], []).commit(
-            outputs={}, state_delta=None, snapshot=None, journal=None, positions=moved
-        )
-        log.close()
-        place.remove(spec.name)
-        log = place.open()
-        log.ensure(spec)
-        with pytest.raises(SourceReset, match=re.escape(before.incarnation)):
-            log.job(name, [spec.name], []).positions()
-
-    def test_a_job_writes_only_its_own_topics(self, place: Place, fresh: Callable[[str], str]) -> None:
-        log = place.open()
-        topic = self.topic(log, fresh)
-        job = log.job(fresh("job"), [topic], [])
-        with pytest.raises(LogError, match="does not own"):
-            job.commit(outputs={topic: numbered(0, 1)}, state_delta=None, snapshot=None, journal=None, positions={})
-        assert ids(log, topic) == []
