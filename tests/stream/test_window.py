@@ -266,6 +266,30 @@ def test_windows_that_end_at_once_are_final_one_part_after_the_other(monkeypatch
     holds()
 
 
+def test_windows_that_were_told_of_are_forgotten_though_others_wait_all_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every ten seconds fewer members come than before, so that more windows end than are told of"""
+    monkeypatch.setattr("penstock.stream.window._AT_ONCE", 2)
+    monkeypatch.setattr("penstock.stream.cells._FEW", 10)
+    stage = WindowStage(TUMBLING, SCHEMA, "at")
+    clocked, rows, cells = Clocked(stage), list[Row](), list[int]()
+    for number in range(20):
+        came = [row(10 * number, f"{member}") for member in range(100 - 4 * number)]
+        clocked.take(came, until=10 * number)
+        rows += came
+        cells.append(stage._cells.count)
+
+    waited = stage.size()
+    for _ in range(100):
+        clocked.take([], until=200)
+
+    assert waited > 50
+    assert max(cells) < 500 < len(rows)
+    told = sorted((one["window_start"], one["member"]) for one in clocked.finals)
+    assert told == sorted((one["at"], one["member"]) for one in rows)
+
+
 def row(seconds: float, member: str = "ada", **values: Any) -> Row:
     return {"at": START + timedelta(seconds=seconds), "member": member, "fee": Decimal(1), **values}
 

@@ -67,7 +67,7 @@ class PaneCells:
         if (table := self.table(self.oldest, last)) is not None:
             self.cells.drop(table.between(self.oldest, last))
             self.oldest = last + 1
-            self._tidy()
+            self.tidy()
         else:
             here = self.cells.here
             self.cells.drop(here[self.cells.start[here] <= last])
@@ -76,7 +76,7 @@ class PaneCells:
     def look_for_oldest(self) -> None:
         """After cells were dropped."""
         self.oldest = int(self.cells.start[self.cells.here].min(initial=NEVER))
-        self._tidy()
+        self.tidy()
 
     def restore(self, snapshot: bytes | None, deltas: tuple[bytes, ...]) -> None:
         """Take over what was written, before any row came."""
@@ -84,9 +84,12 @@ class PaneCells:
         self._number()
         self.look_for_oldest()
 
-    def _tidy(self) -> None:
-        if self.cells.tidy():
-            self._number()
+    def tidy(self) -> bool:
+        """Forget cells that are gone, once they are the most; whether cells have other places now."""
+        if not self.cells.tidy():
+            return False
+        self._number()
+        return True
 
     def _number(self) -> None:
         """The place of each cell by its key and pane."""

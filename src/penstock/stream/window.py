@@ -111,6 +111,8 @@ class WindowStage:
             self._cells.drop(final)
             if len(self._ended) == 0:
                 self._panes.look_for_oldest()
+            elif self._panes.tidy():
+                self._ended_until = -NEVER  # they have other places now
         return made, len(self._ended) > 0
 
     def _look_for_ended(self, last: int) -> None:
