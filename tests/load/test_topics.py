@@ -141,3 +141,15 @@ def test_what_is_no_object_is_quarantined_with_its_bytes(landing: Landing) -> No
         (3, "duplicate_key", b'{"a":1,"a":2}'),
         (9, "undecodable", b"\x00"),
     ]
+
+
+def test_keys_called_like_columns_of_the_system_are_kept_under_a_number(landing: Landing) -> None:
+    values = [b'{"_line": 7, "_source": "them", "loan": "L1"}', b'{"_Source": "us", "LOAN": "L2"}']
+
+    landed = landing.land(chunk([{"value": value} for value in values], topic="loans_json"))
+
+    assert landed is not None
+    assert landing.rows("bronze.loans_json", "_line, _source, loan, _line_2, _source_2") == [
+        (0, "loans_json", "L1", "7", "them"),
+        (1, "loans_json", "L2", None, "us"),
+    ]

@@ -59,12 +59,10 @@ def batch(*values: bytes) -> pa.Table:
         (GOOD.replace(b"1.50", b"1.505"), ["scale"]),
         (GOOD.replace(b"2026-03-01T00:00:00Z", b"soon"), ["type"]),
         (b"{}", ["required", "required", "required"]),
-        (GOOD.replace(b"{", b'{"_line": 7, '), ["reserved_key"]),
-        (GOOD.replace(b"{", b'{"_Offset": 7, '), ["reserved_key"]),
-        (GOOD.replace(b"{", b'{"": 7, '), ["reserved_key"]),
-        (GOOD.replace(b"{", b'{"\\u0000": 7, '), ["reserved_key"]),
+        (GOOD.replace(b"{", b'{"": 7, '), ["nameless_key"]),
+        (GOOD.replace(b"{", b'{"\\u0000": 7, '), ["nameless_key"]),
     ],
-    ids=range(16),
+    ids=range(14),
 )
 def test_poison_is_kept_with_its_bytes_and_a_reason_beside_good_rows(
     connection: duckdb.DuckDBPyConnection, tmp_path: Path, poison: bytes, codes: list[str]
@@ -83,6 +81,34 @@ def test_keys_are_found_as_headers_of_files_are(connection: duckdb.DuckDBPyConne
     (found,) = taken(connection, tmp_path, row).rows.to_pylist()
 
     assert (found["loan"], str(found["fee"]), found["title"]) == ("L1", "1.50", None)
+
+
+def test_a_key_is_found_however_other_rows_of_the_batch_spell_it(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    spellings = [GOOD, GOOD.replace(b'"loan"', b'"LOAN"'), GOOD.replace(b'"loan"', b'"Loan"')]
+
+    found = taken(connection, tmp_path, *spellings)
+
+    assert found.rows["loan"].to_pylist() == ["L1"] * 3
+
+
+@pytest.mark.parametrize(
+    "key", ["_line", "_Offset", "_partition", "_source", "_tenant", "_file_version", "__texts", "__t0", "__discarded"]
+)
+def test_a_key_called_as_the_system_calls_something_stands_in_nobody_s_way(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path, key: str
+) -> None:
+    odd = GOOD.replace(b"{", b'{"%s": 7, ' % key.encode())
+
+    found = taken(connection, tmp_path, GOOD, odd, odd.replace(b"1.50", b'"x"'))
+
+    assert [(row["_offset"], row["loan"], str(row["fee"])) for row in found.rows.to_pylist()] == [
+        (0, "L1", "1.50"),
+        (1, "L1", "1.50"),
+    ]
+    (refused,) = found.rejected.to_pylist()
+    assert (refused["topic"], refused["partition"], refused["offset"]) == ("loans_json", 0, 2)
 
 
 def test_a_text_that_is_empty_is_a_text(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:

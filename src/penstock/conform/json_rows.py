@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 
 import duckdb
 import numpy as np
@@ -29,10 +30,10 @@ _FAULTS = (  # (code, expected); the first that holds counts
     ("broken_json", "JSON"),
     ("not_an_object", "an object"),
     ("duplicate_key", "every key once"),
-    ("reserved_key", "keys that can name columns: neither empty nor those of the system, as _line"),
+    ("nameless_key", "keys that can name columns: not empty, and without the character NUL"),
     ("inexact_number", "numbers of at most 15 digits, or in quotes"),
 )
-_TOO_LONG, _UNDECODABLE, _BROKEN, _NO_OBJECT, _DUPLICATE, _RESERVED, _INEXACT = range(len(_FAULTS))
+_TOO_LONG, _UNDECODABLE, _BROKEN, _NO_OBJECT, _DUPLICATE, _NAMELESS, _INEXACT = range(len(_FAULTS))
 _NONE = -1
 _READ = pa.schema([pa.field(TEXT, pa.string()), pa.field(_SUSPECT, pa.bool_())])
 
@@ -61,10 +62,9 @@ class Judge:
         read = self._read.over(pa.table([texts, pa.array(long_numbers(texts, DIGITS))], schema=_READ))
         broken, no_object, inexact = (_flags(read[name]) for name in ("broken", "no_object", "inexact"))
         keys = _Keys.of(read["keys"].combine_chunks())
-        reserved = keys.among({*SYSTEM, VERSION, *others.column_names})
         found = np.select(
-            [np.asarray(pc.is_null(texts)), broken, no_object, keys.repeated(), reserved, inexact],
-            [_UNDECODABLE, _BROKEN, _NO_OBJECT, _DUPLICATE, _RESERVED, _INEXACT],
+            [np.asarray(pc.is_null(texts)), broken, no_object, keys.repeated(), keys.nameless(), inexact],
+            [_UNDECODABLE, _BROKEN, _NO_OBJECT, _DUPLICATE, _NAMELESS, _INEXACT],
             default=_NONE,
         )
         faults = np.full(rows.num_rows, _TOO_LONG)
@@ -73,12 +73,34 @@ class Judge:
         return Judged(objects, _malformed(rows, faults), keys.of_rows(found == _NONE))
 
 
-def columns(relation: str, names: Sequence[str], others: Sequence[str]) -> str:
-    """SELECT of `others`, then the text of the keys `names`, for the objects of a relation with `TEXT`."""
+def named(keys: Iterable[str], others: Iterable[str] = (), known: Iterable[str] = ()) -> dict[str, tuple[str, ...]]:
+    """The keys that each column is read of: those that differ in case alone, for names of columns do not.
+
+    A key that is called like a column of the system, or one of `others`, has a number in the name of its column, as in
+    files. `known` columns are there in any case.
+
+    >>> named(["Fee", "_line", "title"], known=["fee"])
+    {'fee': ('fee', 'Fee'), '_line_2': ('_line',), 'title': ('title',)}
+    """
+    reserved = {*SYSTEM, VERSION, *others}
+    found: dict[str, dict[str, None]] = {}
+    spelled: dict[str, str] = {}
+    for key in (*known, *keys):
+        name = f"{key}_2" if key.lower() in reserved else key
+        found.setdefault(spelled.setdefault(name.lower(), name), {})[key] = None
+    return {name: tuple(of_name) for name, of_name in found.items()}
+
+
+def columns(relation: str, names: Mapping[str, Sequence[str]], others: Sequence[str]) -> str:
+    """SELECT of `others`, then of each column of `names` the text of the first of its keys that is not null, for the
+    objects of a relation with `TEXT`."""
     if not names:
         return f"SELECT {', '.join(map(quote, others))} FROM {relation}"
-    paths = ", ".join(literal(_path(name)) for name in names)
-    texts = [f"__texts[{number}] AS {quote(name)}" for number, name in enumerate(names, start=1)]
+    keys = list(chain.from_iterable(names.values()))
+    paths = ", ".join(literal(_path(key)) for key in keys)
+    number = count(1)
+    found = ([f"__texts[{next(number)}]" for _ in of_name] for of_name in names.values())
+    texts = [f"{_first(of_name)} AS {quote(name)}" for name, of_name in zip(names, found, strict=True)]
     listed = f"(SELECT *, json_extract_string({TEXT}, [{paths}]) AS __texts FROM {relation})"
     return f"SELECT {', '.join([*map(quote, others), *texts])} FROM {listed}"
 
@@ -108,10 +130,10 @@ class _Keys:
             found[twice // len(self.names)] = True
         return found
 
-    def among(self, reserved: Collection[str]) -> Flags:
-        """Whether the row has a key that is one of these, whatever its case, or can be no name at all."""
+    def nameless(self) -> Flags:
+        """Whether the row has a key that can be no name."""
         found = np.zeros(self.count, dtype=bool)
-        bad = [not name or "\0" in name or name.lower() in reserved for name in self.names]
+        bad = [not name or "\0" in name for name in self.names]
         if any(bad):
             found[self.rows[np.asarray(bad)[self.numbers]]] = True
         return found
@@ -130,6 +152,10 @@ def _reading(relation: str) -> str:
         f" CASE WHEN len(keys) = 0 THEN json_type({TEXT}) <> 'OBJECT' ELSE FALSE END AS no_object,"
         f" CASE WHEN {_SUSPECT} THEN {inexact} ELSE FALSE END AS inexact FROM ({keys})"
     )
+
+
+def _first(texts: Sequence[str]) -> str:
+    return texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
 
 
 def _those(rows: pa.Table | pa.ChunkedArray, chosen: Flags) -> pa.Table | pa.ChunkedArray:

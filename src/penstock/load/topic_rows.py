@@ -133,7 +133,7 @@ def _objects(came: pa.Table) -> tuple[pa.Table, pa.Table]:
     with connect(threads=1) as connection:
         connection.execute("SET preserve_insertion_order = true")
         judged = json_rows.Judge(connection).judge(came)
-        names = list({name.lower(): name for name in judged.keys}.values())
+        names = json_rows.named(judged.keys, (PARTITION, OFFSET))
         connection.register("objects", judged.objects)
         rows = connection.sql(json_rows.columns(quote("objects"), names, (PARTITION, OFFSET))).to_arrow_table()
     found = pa.repeat(pa.scalar("something else"), judged.malformed.num_rows)

@@ -185,7 +185,7 @@ def _records(
     judged = json_rows.Judge(connection).judge(raw)
     connection.register("objects", judged.objects)
     _require_objects(connection, judged, names, first=batch[0][0])
-    texts = f"({json_rows.columns('objects', names, (_NUMBER,))})"
+    texts = f"({json_rows.columns('objects', {name: (name,) for name in names}, (_NUMBER,))})"
     typed = ", ".join(f"CAST({quote(one.name)} AS {sql_type(one)}) AS {quote(one.name)}" for one in contract.columns)
     try:
         rows = connection.sql(f"SELECT {typed} FROM {texts}").to_arrow_table()

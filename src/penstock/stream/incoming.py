@@ -76,11 +76,12 @@ class Incoming:
         self._form = "texts" if texts else topic.format.value
         self._pseudonyms = Pseudonyms(pseudonym_key, domains)
         self._judge = json_rows.Judge(connection) if self._form == TopicFormat.JSON else None
-        self._checks: dict[tuple[tuple[str, ...], pa.Schema], _Check] = {}
+        self._checks: dict[tuple[object, pa.Schema], _Check] = {}  # by columns and schema
 
     def take(self, rows: pa.Table) -> Taken:
         """Check `rows`: the payload with partition and offset."""
-        names = tuple(name for name in rows.column_names if name not in (PARTITION, OFFSET))
+        plain = (name for name in rows.column_names if name not in (PARTITION, OFFSET))
+        names: Mapping[str, tuple[str, ...]] = {name: (name,) for name in plain}
         came, malformed = rows, _EMPTY
         if self._judge is not None:
             judged = self._judge.judge(rows)
@@ -99,17 +100,18 @@ class Incoming:
         )
         return Taken(typed.select(self.schema.names).cast(self.schema), pa.concat_tables([malformed, rejected]), counts)
 
-    def _names(self, keys: tuple[str, ...]) -> tuple[str, ...]:
-        """The columns of objects with these keys: a key is found whatever its case."""
+    def _names(self, keys: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        """The columns of objects with these keys, and the keys of each."""
         known = [name for column in self._contract.columns for name in (column.name, *column.aliases)]
-        return tuple({name.lower(): name for name in (*known, *keys)}.values())
+        return json_rows.named(keys, (PARTITION, OFFSET), known)
 
-    def _check(self, names: tuple[str, ...], schema: pa.Schema) -> _Check:
-        if (names, schema) not in self._checks:
+    def _check(self, names: Mapping[str, tuple[str, ...]], schema: pa.Schema) -> _Check:
+        form = (tuple(names.items()), schema)
+        if form not in self._checks:
             if len(self._checks) == _MOST_CHECKS:
                 self._checks.pop(next(iter(self._checks))).close()
-            self._checks[names, schema] = _Check(self.connection, self._plan(names), self._origin(names), schema)
-        return self._checks[names, schema]
+            self._checks[form] = _Check(self.connection, self._plan(tuple(names)), self._origin(names), schema)
+        return self._checks[form]
 
     def _plan(self, names: tuple[str, ...]) -> Plan:
         return compile_plan(
@@ -121,7 +123,7 @@ class Incoming:
             typed=self._form == TopicFormat.COLUMNS,
         )
 
-    def _origin(self, names: tuple[str, ...]) -> Callable[[str], str]:
+    def _origin(self, names: Mapping[str, tuple[str, ...]]) -> Callable[[str], str]:
         """Of a relation, the columns `names` and the system columns of rows of files: a partition stands for file and
         batch, an offset for the line."""
         origin = (
