@@ -127,6 +127,33 @@ def test_times_outside_the_calendar_are_kept_in_order() -> None:
         assert len(found) == 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [
+        ("VARCHAR[]", "[]", "[NULL]"),
+        ("VARCHAR[]", "[]", "NULL"),
+        ("VARCHAR[]", "['']", "[NULL]"),
+        ("DOUBLE", "0.0", "'-0.0'"),
+        ("FLOAT", "'nan'", "NULL"),
+        ("DECIMAL(9,2)", "0", "NULL"),
+        ("VARCHAR", "''", "NULL"),
+    ],
+)
+def test_a_row_that_is_shown_differently_is_another(kind: str, before: str, after: str) -> None:
+    with visits([date(2024, 1, 1)]) as connection:
+        found = []
+        for value in (before, after):
+            connection.execute(
+                f"CREATE OR REPLACE TABLE gold.visits AS SELECT 1 AS visit, DATE '2024-01-01' AS came, "
+                f"CAST({value} AS {kind}) AS desk"
+            )
+            (one,) = slices(connection, collection(connection), sliced_from=1)
+            assert one.told is not None
+            found.append((one.version, one.told.digests(), rows([one])))
+
+        assert all(one != other for one, other in zip(*found, strict=True))
+
+
 DESKS = st.lists(st.sampled_from(["north", "south", None]), min_size=40, max_size=40)
 GONE = st.sets(st.integers(0, 39), max_size=1)
 

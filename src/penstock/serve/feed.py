@@ -11,7 +11,7 @@ import duckdb
 
 from penstock.release.text import json_object, value_text
 from penstock.serve.kind import kind_named
-from penstock.serve.period import periods, used
+from penstock.serve.period import digest, periods
 from penstock.sql.names import quote
 from penstock.store.collection import Collection
 from penstock.store.protocol import Row, Slice
@@ -47,9 +47,9 @@ class RowsOf:
     where: str
 
     def digests(self) -> array[int]:
-        sql = f"SELECT hash({used(self.collection)}) FROM {self._ordered}"
+        sql = f"SELECT {digest(self.collection)} FROM {self._ordered}"
         with self.connection.cursor() as cursor:
-            return array("Q", (digest for (digest,) in cursor.execute(sql).fetchall()))
+            return array("Q", (number for (number,) in cursor.execute(sql).fetchall()))
 
     def at(self, places: Sequence[int]) -> Sequence[Row]:
         table = quote(self.collection.table)

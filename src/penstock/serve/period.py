@@ -10,7 +10,7 @@ from itertools import groupby
 import duckdb
 
 from penstock.sql.names import quote
-from penstock.store.collection import Collection
+from penstock.store.collection import Collection, Field
 
 _MOST = 32  # a row is looked for in every one of them
 _TYPES = {"DATE": "DATE", "TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
@@ -60,10 +60,24 @@ def periods(
     return None
 
 
-def used(collection: Collection) -> str:
-    """The columns that rows and their order are made of; it may be by what is not shown."""
-    ordering = (one.partition(" ")[0] for one in collection.order)
-    return ", ".join(map(quote, dict.fromkeys([*(field.name for field in collection.fields), *ordering])))
+def digest(collection: Collection) -> str:
+    """SQL of a number of 64 bits that is another when a row is, or when it stands elsewhere; it may do so by what is not
+    shown."""
+    shown = [part for field in collection.fields for part in _told_apart(field)]
+    ordering = [quote(one.partition(" ")[0]) for one in collection.order]
+    return f"hash({', '.join(dict.fromkeys([*shown, *ordering]))})"
+
+
+def _told_apart(field: Field) -> tuple[str, ...]:
+    """What differs where two values are shown differently. To DuckDB's hash 0.0 is -0.0, and an empty list is none."""
+    name = quote(field.name)
+    match field.kind:
+        case "list":
+            return (f"CAST(to_json({name}) AS VARCHAR)",)
+        case "number":
+            return (name, f"signbit({name})")
+        case _:
+            return (name,)
 
 
 def _grouped(days: Sequence[_Day], begin: Callable[[date], date]) -> list[list[_Day]]:
@@ -75,7 +89,7 @@ def _days(connection: duckdb.DuckDBPyConnection, collection: Collection, column:
     name = quote(column)
     proper = f"isfinite({name}) AND {name} >= DATE '0001-01-01' AND {name} < DATE '9999-01-01'"
     found = connection.execute(
-        f"SELECT CASE WHEN {proper} THEN CAST({name} AS DATE) END, count(*), sum(CAST(hash({used(collection)}) AS HUGEINT)), "
+        f"SELECT CASE WHEN {proper} THEN CAST({name} AS DATE) END, count(*), sum(CAST({digest(collection)} AS HUGEINT)), "
         f"count({name}) FROM gold.{quote(collection.table)} GROUP BY 1"
     ).fetchall()
     if any(day is None and dated for day, _, _, dated in found):
