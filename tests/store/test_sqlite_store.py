@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import BinaryIO
 from zlib import crc32
 
@@ -353,6 +354,25 @@ def test_a_row_that_changed_is_put_in_its_place_and_what_it_said_is_gone(tmp_pat
     (collection,) = done.collections
     assert store.open().count(collection, (Condition("shelf", Compare.EQUAL, "north"),)) == 30
     assert b"unmistakable" not in (tmp_path / collection.parts[0].file).read_bytes()
+
+
+def test_nothing_that_rows_said_is_left_however_their_lengths_change(tmp_path: Path) -> None:
+    """With these lengths rows move to other pages, and SQLite deletes securely only where they are now."""
+    store, random = SqliteStore(tmp_path, manual_world()), Random(21)
+    books: list[Book] = [(f"b{number:02}", f"said{number};", number) for number in range(50)]
+    store.refresh(manifest(1), ToldBooks(books))
+    gone = []
+    for release in range(2, 6):
+        for place in random.sample(range(len(books)), 6):
+            isbn, said, pages = books[place]
+            gone.append(said.rstrip("."))
+            books[place] = (isbn, f"said{place}in{release};" + "." * random.choice((0, 300, 2000, 9000)), pages)
+        told = ToldBooks(list(books))
+        done = store.refresh(manifest(release), told)
+        assert told.read == 0
+
+    content = (tmp_path / done.collections[0].parts[0].file).read_bytes()
+    assert [said for said in gone if f'"{said}'.encode() in content] == []
 
 
 def test_a_former_file_that_is_damaged_is_written_anew(tmp_path: Path) -> None:

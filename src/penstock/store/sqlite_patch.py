@@ -1,7 +1,8 @@
 """A file of rows made from a former one in which few rows said something else: copied, and those written over.
 
 Beside its rows a file may hold a digest of each, in their order. Where the digests differ, and the keys stand as they
-stood, the rows are put in the place of the former ones; what those said is overwritten.
+stood, the rows are put in the place of the former ones. The file is packed then: pages that are written over keep bytes
+of what stood there, even where SQLite is told to delete securely.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from penstock.errors import StorageError
 from penstock.store.collection import Collection
-from penstock.store.protocol import Told
+from penstock.store.protocol import Row, Told
 from penstock.store.sqlite_rows import written
 
 _FEW = 8  # one row in so many; with more of them to write over, all are written anew as fast
@@ -48,18 +49,25 @@ def _patched(former: Path, path: Path, collection: Collection, told: Told) -> in
     rows = list(told.at(changed)) if changed else []
     if _keys(former, changed) != [row[0] for row in rows]:
         return None
-    shutil.copyfile(former, path)
-    names = "".join(f", c{place} = ?" for place in range(len(collection.indexed)))
-    with written(path) as db:
-        db.execute("PRAGMA secure_delete = ON")
-        db.execute("BEGIN")
-        db.executemany(
-            f"UPDATE rows SET document = ?{names} WHERE position = ?",
-            [(*row[1:], place) for place, row in zip(changed, rows, strict=True)],
-        )
-        db.execute("UPDATE digests SET content = ?", (after.tobytes(),))
-        db.execute("COMMIT")
+    copied = path.with_name(f"{path.name}.former")  # whatever a killed process left of it goes with the next release
+    try:
+        shutil.copyfile(former, copied)
+        with written(copied) as db:
+            _write_over(db, collection, [(*row[1:], place) for place, row in zip(changed, rows, strict=True)], after)
+            db.execute("VACUUM INTO ?", (str(path),))
+    finally:
+        copied.unlink(missing_ok=True)
     return len(after)
+
+
+def _write_over(db: sqlite3.Connection, collection: Collection, rows: Sequence[Row], digests: array[int]) -> None:
+    """Put in place rows of document, indexed values and position."""
+    names = "".join(f", c{place} = ?" for place in range(len(collection.indexed)))
+    db.execute("BEGIN")
+    db.executemany(f"UPDATE rows SET document = ?{names} WHERE position = ?", rows)
+    db.execute("UPDATE digests SET content = ?", (digests.tobytes(),))
+    db.execute("DROP TABLE IF EXISTS sqlite_stat4")  # where SQLite is built so, some of the former values
+    db.execute("COMMIT")
 
 
 def _digests(path: Path) -> array[int] | None:
