@@ -93,6 +93,26 @@ def test_it_ends_with_the_process_that_began_it(tmp_path: Path) -> None:
         assert process.wait(timeout=60) == 1
 
 
+def test_it_ends_well_while_the_process_that_began_it_goes_on(tmp_path: Path) -> None:
+    with _begun(tmp_path) as process:
+        assert process.stdin is not None
+        process.stdin.write(b".")
+        process.stdin.flush()
+        assert process.wait(timeout=60) == 0
+
+
+def test_it_imports_nothing_from_the_folder_where_it_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "subprocess.py").write_text("open('imported', 'w').close()")
+    monkeypatch.chdir(tmp_path)
+
+    with preparing._process("models", tmp_path / "models", tmp_path / "data") as process:
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait(timeout=60)
+
+    assert not (tmp_path / "imported").exists()
+
+
 def _begun(folder: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "penstock.runtime.preparing", "models", str(folder / "none"), str(folder / "data")]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)

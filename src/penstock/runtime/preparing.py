@@ -100,7 +100,8 @@ def prepare_metrics(root: Path, manifest: str | None) -> None:
 
 def _process(what: str, given: Path, root: Path) -> subprocess.Popen[bytes]:
     """Another process of this module; it waits for a byte, and ends with its standard input."""
-    command = [sys.executable, "-m", "penstock.runtime.preparing", what, str(given), str(root)]
+    module = ["-P", "-m", "penstock.runtime.preparing"]  # not what lies in the folder where somebody runs it
+    command = [sys.executable, *module, what, str(given), str(root)]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, bufsize=0)
 
@@ -133,10 +134,9 @@ class ModelsProcess:
 
 def _follow_parent(begun: threading.Event) -> None:
     """Whoever started this holds the other end of standard input, and says so when it may begin: when it is gone, so is
-    this process, at once."""
-    if sys.stdin.buffer.read(1):
+    this process, at once. Python aborts where it ends while a thread reads `sys.stdin`."""
+    while os.read(0, 1):
         begun.set()
-        sys.stdin.buffer.read()
     os._exit(1)
 
 
