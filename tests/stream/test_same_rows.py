@@ -193,10 +193,10 @@ def test_a_row_behind_the_watermark_is_told_and_changes_nothing() -> None:
 
     hours = final(desk.rows("hourly"), "member", "window_start")
     assert [row["loans"] for row in hours.values()] == [1, 1]
-    assert {(row["step"], row["offset"]) for row in desk.rows("watch.late")} == {
-        ("hours", 2),
-        ("halves", 2),
-        ("visits", 2),
+    assert {(row["step"], row["topic"], row["partition"], row["offset"]) for row in desk.rows("watch.late")} == {
+        ("hours", "loans_typed", 0, 2),
+        ("halves", "loans_typed", 0, 2),
+        ("visits", "loans_typed", 0, 2),
     }
 
 

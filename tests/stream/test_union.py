@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -65,6 +66,14 @@ NUMBERS = """\
       - {window: {size: PT1M, by: [member], aggregates: {loans: count, paid: sum(fee)}}}
     outputs:
       - {live: together, key: [member, window_start]}
+  - name: both
+    input: loans_typed
+    time: {lateness: PT1H, skew: PT1H, idle: PT5S}
+    steps:
+      - {name: all, union: [loans_json]}
+      - {name: hours, window: {size: PT1H, by: [member], aggregates: {loans: count}}}
+    outputs:
+      - {topic: hours_of_both}
 """
 PROJECT = lending(Path(tempfile.mkdtemp()), NUMBERS)
 Event = tuple[str, int, int]  # member, minute, fee
@@ -197,3 +206,25 @@ def test_a_union_is_told_in_words() -> None:
     lines = list(picture(make_graphs(PROJECT, {}.get)["numbers"]))
 
     assert "union <- loan_numbers, visit_numbers: the rows of all of them" in lines
+
+
+def test_a_late_row_of_several_topics_is_told_with_its_own() -> None:
+    desk = desk_of("both", 100)
+    desk.clock.sleep(24 * 3600)
+    with desk.running() as runner:
+        desk.lend([loan(1, at=5 * 3600)], partition=1)
+        runner.turn()
+        desk.clock.sleep(6)  # the other partitions are idle
+        runner.turn()
+        desk.lend([loan(2, at=60)], partition=1)
+        desk.lend([as_json(loan(3, at=60))], topic="loans_json")
+        runner.turn()
+
+    assert {(row["step"], row["topic"], row["partition"], row["offset"]) for row in desk.rows("both.late")} == {
+        ("hours", "loans_typed", 1, 1),
+        ("hours", "loans_json", 0, 0),
+    }
+
+
+def as_json(row: Row) -> Row:
+    return {"value": json.dumps(row, default=str).encode()}

@@ -23,11 +23,13 @@ from penstock.stream.state import pack, unpack
 LATE_SCHEMA = pa.schema(
     [
         pa.field("step", pa.string()),
+        pa.field("topic", pa.string()),
         pa.field("partition", pa.int32()),
         pa.field("offset", pa.int64()),
         pa.field("watermark", pa.timestamp("us", tz="UTC")),
     ]
 )
+_PARTITION_BITS = 20  # within the graph the number of the topic stands above those of the partition
 
 
 class RowsLost(PenstockError):
@@ -99,7 +101,7 @@ class Pipeline:
 
     def process(self, came: Came, moment: Moment) -> Outcome:
         """Take what came in through the graph."""
-        rows, late = dict(came.rows), [LATE_SCHEMA.empty_table()]
+        rows, late = self._numbered(came.rows), [LATE_SCHEMA.empty_table()]
         made = more = False
         for one in self._computed:
             node = one.node
@@ -116,7 +118,7 @@ class Pipeline:
             rows[node.name] = produced.rows
             made, more = made or produced.rows.num_rows > 0, more or produced.more
             if produced.late is not None and produced.late.num_rows:
-                late.append(_late_rows(node.name, produced.late, moment))
+                late.append(self._late_rows(node.name, produced.late, moment))
         outputs = {sink.output.topic: self._selected(sink, rows[sink.reads]) for sink in self.graph.sinks}
         outputs[self.graph.rejected] = came.rejected
         outputs[self.graph.late] = pa.concat_tables(late)
@@ -156,6 +158,28 @@ class Pipeline:
                 rows = rows.filter(pc.is_valid(rows[name]))
         return rows.select(sink.schema.names).cast(sink.schema)
 
+    def _numbered(self, came: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+        """The rows of each intake, with its number in the partition: a step may read rows of several."""
+        found = dict(came)
+        for number, (node, _) in enumerate(self.graph.intakes):
+            if number and found[node.name].num_rows:
+                marked = pc.add(found[node.name][PARTITION], pa.scalar(number << _PARTITION_BITS, pa.int32()))
+                place = found[node.name].schema.get_field_index(PARTITION)
+                found[node.name] = found[node.name].set_column(place, PARTITION, marked)
+        return found
+
+    def _late_rows(self, step: str, late: pa.Table, moment: Moment) -> pa.Table:
+        count, marked = late.num_rows, late[PARTITION].to_numpy()
+        topics = pa.array([intake.topic for _, intake in self.graph.intakes])
+        columns = [
+            pa.repeat(pa.scalar(step), count),
+            topics.take(pa.array(marked >> _PARTITION_BITS)),
+            pa.array(marked & ((1 << _PARTITION_BITS) - 1)),
+            late[OFFSET],
+            pa.repeat(pa.scalar(moment.before, LATE_SCHEMA.field("watermark").type), count),
+        ]
+        return pa.table(columns, schema=LATE_SCHEMA)
+
     def _sql(self, sql: str, rows: pa.Table) -> pa.Table:
         form = (sql, rows.schema)
         if form not in self._planned:
@@ -168,14 +192,3 @@ class Pipeline:
 def _nothing(node: Node) -> pa.Table:
     """No rows of a node that looks at single rows."""
     return pa.schema([*SYSTEM, *node.schema]).empty_table()
-
-
-def _late_rows(step: str, late: pa.Table, moment: Moment) -> pa.Table:
-    count = late.num_rows
-    columns = [
-        pa.repeat(pa.scalar(step), count),
-        late[PARTITION],
-        late[OFFSET],
-        pa.repeat(pa.scalar(moment.before, LATE_SCHEMA.field("watermark").type), count),
-    ]
-    return pa.table(columns, schema=LATE_SCHEMA)
