@@ -279,6 +279,25 @@ def test_a_source_the_project_does_not_have_is_refused_with_the_nearest_name(
     assert [problem.remedy for problem in wrong.value.problems] == ["Did you mean `order_line`?"]
 
 
+def test_what_is_described_or_tested_and_is_no_model_is_refused_with_the_nearest_name(
+    site: Site, tmp_path: Path, silver: Silver
+) -> None:
+    models = small(tmp_path, total_2="{{ config(enabled=false) }} select 1 as one")
+    described = "models:\n  - {name: totals}\n  - {name: total_2, columns: [{name: one, data_tests: [unique]}]}\n"
+    (models / "star" / "schema.yml").write_text(described)
+    (models / "tests").mkdir()
+    (models / "tests" / "none.sql").write_text("select 1 as one\nfrom {{ ref('othr') }}")
+    with pytest.raises(DeclarationError) as wrong:
+        site.build(silver.everything(), models=models)
+    assert [(Path(str(p.where)).name, p.remedy) for p in wrong.value.problems] == [
+        ("schema.yml:2", "Did you mean `total`? Correct the name, or take it out."),
+        ("none.sql:2", "Did you mean `other`? Correct the name, or take it out."),
+    ]
+    (models / "tests" / "none.sql").unlink()
+    (models / "star" / "schema.yml").write_text(described.replace("totals", "total"))
+    assert site.build(silver.everything(), models=models).failed_tests == ()
+
+
 @pytest.mark.parametrize(
     ("sql", "says"),
     [

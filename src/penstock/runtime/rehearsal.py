@@ -39,7 +39,7 @@ def read_models(project: Project, folder: Path) -> Program:
     try:
         program = read_program(workspace, log=None)
     except DeclarationError as error:
-        raise _declared(error, project) from error
+        raise error if error.problems else _declared(error, project) from error
     check_sources(program.graph, project.silver_tables, workspace)
     return program
 

@@ -19,6 +19,7 @@ with warnings.catch_warnings():
     from dbt.contracts.graph.semantic_manifest import SemanticManifest
 
 from penstock.errors import DeclarationError, PenstockError, StorageError
+from penstock.transform.failure import check_described
 from penstock.transform.ran import Ran
 from penstock.transform.workspace import Workspace
 
@@ -50,10 +51,12 @@ class Dbt:
         self._said: list[str] = []
 
     def parse(self) -> Any:
-        """The manifest of the project; DeclarationError with file and reason when dbt cannot read it."""
+        """The manifest of the project; DeclarationError with file and reason when dbt cannot read it, or when it describes
+        a model that is not there."""
         result = self._invoke(["parse"])
         if result.exception is not None or not result.success:
             raise self._unreadable(result.exception)
+        check_described(result.result, self._workspace)
         self._manifest = result.result
         return self._manifest
 

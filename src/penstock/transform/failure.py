@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 from penstock.errors import DeclarationError, PenstockError, StorageError, TransformFailed, counted
 from penstock.transform.graph import Graph
@@ -33,6 +36,45 @@ def _unknown_source(source: str, dataset: str, inputs: Collection[str], workspac
         expected=f"one of silver.{{{', '.join(sorted(inputs))}}}",
         found=".".join(source.split(".")[2:]),
         remedy=f"Did you mean `{near[0]}`?" if near else "Declare a contract for it, or correct the source's name.",
+    )
+
+
+def check_described(manifest: Any, workspace: Workspace) -> None:
+    """What YAML describes is there, and so is what tests read: dbt would leave both out with a word in its log.
+
+    `manifest` is dbt's. What is disabled counts as there; its tests are not asked.
+    """
+    disabled = [node for nodes in manifest.disabled.values() for node in nodes]
+    there = {node.name for node in (*manifest.nodes.values(), *disabled) if str(node.resource_type) != "test"}
+    missing = {(path, name) for path, name in (*_described(manifest), *_tested(manifest)) if name not in there}
+    if missing:
+        problems = tuple(_no_such_model(workspace.declared(path), name, there) for path, name in sorted(missing))
+        raise DeclarationError("The models cannot be built", problems=problems)
+
+
+def _described(manifest: Any) -> Iterator[tuple[str, str]]:
+    for file in manifest.files.values():
+        declared = getattr(file, "dict_from_yaml", None) or {}
+        for kind in ("models", "seeds", "snapshots"):
+            for entry in declared.get(kind) or ():
+                yield file.path.original_file_path, str(entry["name"])
+
+
+def _tested(manifest: Any) -> Iterator[tuple[str, str]]:
+    for node in manifest.nodes.values():
+        if not node.config.enabled:
+            yield from ((node.original_file_path, ref.name) for ref in node.refs)
+
+
+def _no_such_model(file: Path, name: str, there: Collection[str]) -> DeclarationError:
+    lines = enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+    line = next((f":{number}" for number, text in lines if re.search(rf"\b{re.escape(name)}\b", text)), "")
+    near = difflib.get_close_matches(name, there, n=1)
+    asked = f"Did you mean `{near[0]}`? " if near else ""
+    return DeclarationError(
+        f"No model makes `{name}`, which is described or tested here",
+        where=f"{file}{line}",
+        remedy=f"{asked}Correct the name, or take it out.",
     )
 
 

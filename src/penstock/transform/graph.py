@@ -122,7 +122,9 @@ class Graph:
 def graph_of(manifest: Any, variables: Mapping[str, Any]) -> Graph:
     """The graph of dbt's manifest. `variables` are the project's `vars`, for any model may read them."""
     nodes = [
-        _node(node, manifest, variables) for node in manifest.nodes.values() if str(node.resource_type) in set(NodeType)
+        _node(node, manifest, variables)
+        for node in manifest.nodes.values()
+        if str(node.resource_type) in set(NodeType) and node.config.enabled  # a test of a disabled model is not
     ]
     sources = {source.unique_id: source.identifier for source in manifest.sources.values()}
     return Graph(nodes={node.id: node for node in nodes}, sources=sources)
