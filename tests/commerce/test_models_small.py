@@ -391,6 +391,7 @@ def test_what_cannot_be_counted_right_stops_the_release_until_it_is_mended(tmp_p
     shop.deliver_all()
     shop.deliver("orders", "berlin,o5,2024-03-11T09:00:00Z,,2024-03-11T09:00:00Z,paid,web,GBP,false,GB", name="more")
     shop.deliver("order_items", "berlin,o5,1,v1,p1,1,30.00", name="more")
+    shop.deliver("refund_lines", "berlin,r5,1,o5,1,1,40.00,2024-03-12T10:00:00Z", name="more")
     shop.deliver("stores", "oslo,Oslo,Europe/Olso,NOK,true,2024-01-01T00:00:00Z", name="more")
 
     refused = shop.run(expected=1)
@@ -408,7 +409,11 @@ def test_what_cannot_be_counted_right_stops_the_release_until_it_is_mended(tmp_p
 
     shop.deliver("fx_rates", "2024-03-11,GBP,EUR,1.20000000", name="more")
     assert shop.run()["outcome"] == "released"
-    assert numbers(shop.rows("SELECT base_amount FROM gold.sales_ledger WHERE order_id = 'o5'")) == [(Decimal(36),)]
+    amounts = shop.rows("SELECT base_amount FROM gold.sales_ledger WHERE order_id = 'o5' ORDER BY base_amount")
+    assert numbers(amounts) == [(Decimal(-48),), (Decimal(36),)]
+    # nobody paid, and yet nothing is owed: the refund exceeds the sale
+    state = "SELECT expected_amount, payment_state FROM gold.order_reconciliation WHERE order_id = 'o5'"
+    assert numbers(shop.rows(state)) == [(Decimal(-10), "over-paid")]
 
 
 LATE = ("stores", "customers", "products", "product_costs", "orders", "order_items", "fx_rates", "identity_edges")

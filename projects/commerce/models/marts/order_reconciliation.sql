@@ -49,7 +49,7 @@ select
     case
         when other_currency_payments > 0 then 'other currency'
         when received_amount = expected_amount then 'settled'
-        when captured_amount = 0 then 'unpaid'
+        when captured_amount = 0 and expected_amount > 0 then 'unpaid'
         when received_amount < expected_amount then 'under-paid'
         else 'over-paid'
     end as payment_state,
