@@ -10,7 +10,7 @@ from release_shapes import House, model
 from penstock.lake.lake import Lake
 from penstock.runtime.installation import Installation
 from penstock.runtime.landing import land_topics
-from penstock.runtime.reference_table import oldest_named, read_reference
+from penstock.runtime.reference_table import UNRELEASED, oldest_named, read_reference
 from penstock.runtime.stream import stream
 from penstock.runtime.topics import append_lines
 from tests.stream.lending import lending
@@ -87,3 +87,16 @@ def test_a_release_that_a_log_names_is_the_oldest_that_must_stay(tmp_path: Path)
     stream(installation, until_idle=True)
 
     assert oldest_named(installation) == 2
+
+
+def test_a_log_that_is_older_than_the_first_release_may_name_any(tmp_path: Path) -> None:
+    lending(tmp_path, NAMED)
+    installation = Installation.at(tmp_path)
+    house = House(installation.place.root, installation.world)
+    first = land(installation, "L1")
+    stream(installation, until_idle=True)
+    house.release(model("a", [1]), loans=first)
+    land(installation, "L2")
+    stream(installation, until_idle=True)
+
+    assert oldest_named(installation) == UNRELEASED

@@ -23,14 +23,14 @@ def newest_release(installation: Installation) -> int:
 
 def oldest_named(installation: Installation) -> int | None:
     """The oldest release that the log of a topology may name: who replays it looks tables up as they were then. A later
-    round never names an older one."""
+    round never names an older one; after one that was made before the first release it may be any."""
     topologies = installation.project.streams.topologies
     if not topologies or not has_log(installation):
         return None
     with open_log(installation) as log:
         oldest = [log.oldest_entry(name) for name in topologies]
     rounds = [Round.of_bytes(entry) for entry in oldest if entry is not None]
-    return min((release for one in rounds for release in one.tables.values() if release != UNRELEASED), default=None)
+    return min((release for one in rounds for release in one.tables.values()), default=None)
 
 
 def read_reference(
