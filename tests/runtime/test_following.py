@@ -15,6 +15,7 @@ from penstock.log.protocol import TopicSpec
 from penstock.runtime.event_log import open_log
 from penstock.runtime.following import Follower, live_folder
 from penstock.runtime.installation import Installation
+from penstock.runtime.latency import COMMITTED, VISIBLE
 from penstock.runtime.live import LiveWriter
 from penstock.runtime.planned import graphs
 from penstock.runtime.stream import stream
@@ -70,8 +71,9 @@ def test_live_tables_stay_where_only_their_topology_reads_cheaply_what_it_commit
     installation = Installation.at(tmp_path)
     produce(installation, [loan(number, "m", fee="1.00") for number in range(300)])
 
-    stream(installation, until_idle=True, limits=Limits(rows=50, rows_apart=100))
+    (state,) = stream(installation, until_idle=True, limits=Limits(rows=50, rows_apart=100))
 
+    assert {name: sum(latency["counts"]) for name, latency in state.latency.items()} == {COMMITTED: 300, VISIBLE: 300}
     assert begun == []
     assert len(sizes) < 2 * 300 // 50  # two tables, six rounds
     assert [row["loans"] for row in open_live(live_folder(installation.place.root), "days").rows()] == [300]

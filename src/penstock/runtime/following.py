@@ -1,8 +1,9 @@
 """The live tables of a topology: written between its rounds, or by a process of their own while there is much to do.
 
-Rounds and tables then each have a core. Where another process would have to fetch what was committed, they stay, and follow
-several rounds at a time: of a row that changed in each of them the last is written. The tables read what the job has committed, so nothing depends on who writes
-them: whoever moves a table from where it stood has moved it, anybody else looks again.
+Rounds and tables then each have a core. Where another process would have to fetch what was committed, they stay, and
+follow several rounds at a time: of a row that changed in each of them the last is written. The tables read what the job has
+committed, so nothing depends on who writes them: whoever moves a table from where it stood has moved it, anybody else looks
+again.
 """
 
 from __future__ import annotations
@@ -126,6 +127,11 @@ class LiveTables:
     def is_through(self) -> bool:
         """Whether the tables have all that was written to their topics."""
         return self._follower is None and all(writer.is_through() for writer in self._writers)
+
+    @property
+    def waits(self) -> bool:
+        """Whether they are to follow several rounds together, and the last of those is not made yet."""
+        return self._follower is None and self._rounds > 0
 
     @property
     def is_here(self) -> bool:

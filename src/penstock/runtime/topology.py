@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 
 import duckdb
@@ -47,6 +48,7 @@ class Running:
     counts: Counter[str] = field(default_factory=Counter)
     latency: Latency = field(default_factory=Latency)
     rate: Rate = field(default_factory=Rate)
+    unseen: tuple[tuple[datetime, int], ...] = ()  # when the log took rows that live tables are still to follow
 
     @property
     def name(self) -> str:
@@ -58,18 +60,18 @@ class Running:
         if done is not None:
             self.rounds += 1
             self.counts.update(done.counts)
-            self._observe(COMMITTED)
+            self.latency.observe(COMMITTED, self.runner.arrived, self.runner.clock.now())
+            self.unseen += self.runner.arrived
         applied = self.live.turn(worked=done is not None, behind=done is not None and self._is_behind(done))
-        if done is not None and applied and self.live.is_here:
-            self._observe(VISIBLE)
+        if applied and self.live.is_here:
+            self.latency.observe(VISIBLE, self.unseen, self.runner.clock.now())
+        if not self.live.waits:
+            self.unseen = ()
         return done is not None or applied
 
     def is_through(self) -> bool:
         """Whether nothing is left to take, nor to show, be it on its way to being readable."""
         return self.runner.is_through() and self.live.is_through()
-
-    def _observe(self, until: str) -> None:
-        self.latency.observe(until, self.runner.arrived, self.runner.clock.now())
 
     def _is_behind(self, done: Round) -> bool:
         """Whether so much waits that live tables may follow later: a process of their own is worth more than a round."""
