@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.conform.batch import Conformed, Conformer
-from penstock.conform.columns import SYSTEM, pseudonym_domains, resolve
+from penstock.conform.columns import SYSTEM, Rivals, pseudonym_domains, resolve, rivals
 from penstock.conform.counts import Counts
 from penstock.errors import DeclarationError, SourceError
 from penstock.spec.contract import Classification, Contract, Dedupe, Evolution, LogicalType, Reference, RowRule
@@ -170,6 +170,13 @@ def test_a_mapped_column_is_not_looked_for_by_its_own_name() -> None:
     declared = contract(column("amount"))
     found = resolve(declared, Reading(mapping=(("amount", "Amount net"),)), ["Amount net", "Amount"])
     assert (found.sources, found.unknown) == ({"amount": ("Amount net",)}, ("Amount",))
+
+
+def test_more_than_one_way_onto_a_column_is_named() -> None:
+    declared = contract(column("amount"), column("fee", aliases=("paid",)), column("title"))
+    found = rivals(declared, Reading(mapping=(("amount", "net"),)), ["Amount", "net", "paid", "Fee", "title", "x"])
+    assert found == (Rivals("amount", ("net",), ("Amount",)), Rivals("fee", ("paid", "Fee"), ()))
+    assert rivals(declared, Reading(), ["Amount", "net", "paid", "title"]) == ()
 
 
 def test_a_column_that_another_one_maps_to_is_not_taken_by_name() -> None:

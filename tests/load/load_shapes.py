@@ -17,7 +17,7 @@ from penstock.ingest.discovery import Discovery, discover
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
 from penstock.lake.records import read_records, read_table_summary
-from penstock.load.bronze import Refused, Taken, take
+from penstock.load.bronze import Ambiguous, Refused, Taken, take
 from penstock.load.ledger import known_files
 from penstock.load.replay import Reread, reread
 from penstock.load.silver import Settings, Settled, settle
@@ -178,7 +178,7 @@ class Road:
     def discover(self, name: str = "desk") -> Discovery:
         return discover(self.project.sources[name], self.project.root, known_files(self.lake, name), self.world.clock)
 
-    def take(self, name: str = "desk", found: Discovery | None = None) -> list[Taken | Refused]:
+    def take(self, name: str = "desk", found: Discovery | None = None) -> list[Taken | Refused | Ambiguous]:
         """Files to bronze; the clock moves on, so that every batch has its own time."""
         self.clock.sleep(60)
         one = self.project.sources[name]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from penstock.errors import SourceError
-from penstock.load.bronze import Refused
+from penstock.load.bronze import Ambiguous, Refused
 from penstock.spec.contract import Evolution
 from penstock.spec.source import Csv, Reading
 from tests.load.load_shapes import HEADER, KEYED, Road, column, contract, refusals, road, source
@@ -28,6 +28,20 @@ def test_a_header_in_another_order_is_read_by_name(plain: Road) -> None:
     plain.deliver("b.csv", "Emma,2024-01-01,2,", header="title,at,loan,fee")
     plain.run()
     assert plain.titles() == {"1": "Dune", "2": "Emma"}
+
+
+def test_two_ways_onto_one_column_are_told_once_with_the_files(plain: Road) -> None:
+    plain.declare(source(plain.inbox, reading=Reading(mapping=(("title", "name"),))))
+    for number in ("1", "2"):
+        plain.deliver(f"{number}.csv", f"{number},Dune,Emma", header="loan,name,Title")
+    plain.deliver("3.csv", "3,Sula", header="loan,name")
+
+    told, _ = plain.take()
+    plain.settle()
+
+    assert isinstance(told, Ambiguous)
+    assert str(told) == "in 1.csv and 1 other file `Title` is not read, for another column is mapped onto `title`"
+    assert plain.titles() == {"1": "Dune", "2": "Dune", "3": "Sula"}
 
 
 def test_a_column_that_a_file_lacks_is_null_in_bronze(plain: Road) -> None:

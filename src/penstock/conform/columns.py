@@ -68,6 +68,47 @@ def resolve(contract: Contract, reading: Reading, available: Sequence[str]) -> R
     )
 
 
+@dataclass(frozen=True)
+class Rivals:
+    """Columns of one delivery that are ways onto the same `column` of the contract: of those `read` the first with a
+    value counts, those `passed` over are not read, for another name is mapped onto it."""
+
+    column: str
+    read: tuple[str, ...]
+    passed: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """
+        >>> str(Rivals("quantity", ("qty",), ("Quantity",)))
+        '`Quantity` is not read, for another column is mapped onto `quantity`'
+        >>> str(Rivals("fee", ("fee", "paid"), ()))
+        '`fee` is filled from `fee` or `paid`: in each row the first with a value counts'
+        """
+        if self.passed:
+            verb = "is" if len(self.passed) == 1 else "are"
+            return f"{_named(self.passed, 'and')} {verb} not read, for another column is mapped onto `{self.column}`"
+        return f"`{self.column}` is filled from {_named(self.read, 'or')}: in each row the first with a value counts"
+
+
+def rivals(contract: Contract, reading: Reading, names: Sequence[str]) -> tuple[Rivals, ...]:
+    """The columns of the contract onto which there is more than one way from the columns of one delivery."""
+    found = resolve(contract, reading, names)
+    mapped = {name for name, _ in reading.mapping}
+    ways = (
+        Rivals(
+            name,
+            found.sources.get(name, ()),
+            tuple(one for one in found.unknown if name in mapped and _folded(one) == _folded(name)),
+        )
+        for name in (column.name for column in contract.columns)
+    )
+    return tuple(one for one in ways if one.passed or len(one.read) > 1)
+
+
+def _named(names: Sequence[str], word: str) -> str:
+    return f" {word} ".join(f"`{name}`" for name in names)
+
+
 def _filled(contract: Contract, reading: Reading, available: Sequence[str]) -> set[str]:
     """Columns of the contract that no column of the files fills by its name."""
     filled = {name for name, _ in (*reading.constants, *reading.same_as)}

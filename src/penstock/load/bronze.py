@@ -14,8 +14,9 @@ from operator import itemgetter
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock.conform.columns import Rivals, rivals
 from penstock.conform.counts import Counts
-from penstock.errors import SourceError
+from penstock.errors import SourceError, counted
 from penstock.ingest.batch import LINE, Batch
 from penstock.ingest.discovery import Discovery
 from penstock.ingest.file import FoundFile, KnownFile
@@ -71,6 +72,18 @@ class Refused:
     error: SourceError
 
 
+@dataclass(frozen=True)
+class Ambiguous:
+    """Files in which there is more than one way onto a column; they are taken all the same."""
+
+    paths: tuple[str, ...]
+    rivals: Rivals
+
+    def __str__(self) -> str:
+        further = f" and {counted(len(self.paths) - 1, 'other file')}" if len(self.paths) > 1 else ""
+        return f"in {self.paths[0]}{further} {self.rivals}"
+
+
 def take(
     lake: Lake,
     project: Project,
@@ -80,18 +93,23 @@ def take(
     lease: Lease,
     world: World,
     observe: Observe,
-) -> Iterator[Taken | Refused]:
+) -> Iterator[Taken | Refused | Ambiguous]:
     """Commit the new files of `source` to bronze, several files a commit, in path order."""
     contract = project.contracts[source.dataset]
     accepted: list[FoundFile] = []
     headers: dict[str, None] = {}
+    ambiguous: dict[Rivals, list[str]] = {}
     for file in discovery.new:
         try:
-            headers |= dict.fromkeys(_columns(contract, source, file))
+            names = _columns(contract, source, file)
         except SourceError as error:
             yield Refused(file.path, error)
             continue
+        headers |= dict.fromkeys(names)
+        for one in rivals(contract, source.reading, names):
+            ambiguous.setdefault(one, []).append(file.path)
         accepted.append(file)
+    yield from (Ambiguous(tuple(paths), one) for one, paths in ambiguous.items())
     if not accepted:
         return
     before = lake.spec(bronze_name(source.name))

@@ -10,7 +10,7 @@ from penstock.errors import counted
 from penstock.ingest.discovery import Discovery
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
-from penstock.load.bronze import Taken, take
+from penstock.load.bronze import Ambiguous, Refused, Taken, take
 from penstock.load.silver import Settings, settle
 from penstock.runtime.installation import Installation
 from penstock.runtime.known import remember
@@ -70,13 +70,15 @@ class Loading:
             world=world,
             observe=observe,
         ):
-            if isinstance(result, Taken):
-                rows += result.counts.rows_in
-                bad, files = result.counts.quarantined, len(result.files)
-                tell(self.add, step.dataset, result.seconds, files=files, rows=bad, quarantined=bad)
-            else:
-                text = f"{step.source}: {result.path} was not taken: {result.error}"
-                tell(self.notice, REFUSED, step.source, text)
+            match result:
+                case Taken(counts=counts, files=files):
+                    rows += counts.rows_in
+                    bad = counts.quarantined
+                    tell(self.add, step.dataset, result.seconds, files=len(files), rows=bad, quarantined=bad)
+                case Refused(path=path, error=error):
+                    tell(self.notice, REFUSED, step.source, f"{step.source}: {path} was not taken: {error}")
+                case Ambiguous():
+                    tell(self.notice, "ambiguous", step.source, f"{step.source}: {result}")
         remember(self.installation.place.cache, self.lake, step.source)
         tell(self.watch.end, f"{counted(rows, 'row')} from {counted(step.files, 'file')}")
 

@@ -33,7 +33,11 @@ ENCODING = default("encoding", Choice(_ENCODINGS), "How text is stored; a byte o
 CSV_COLUMNS = optional("columns", Many(WORDS, at_least=1), "Names of the columns, in order, when `header` is false.")
 CSV = Section("the CSV dialect", (DELIMITER, QUOTE, HEADER, ENCODING, CSV_COLUMNS))
 
-COLUMNS = optional("columns", Pairs(WORDS, "column of the contract"), "Source column for each column named otherwise.")
+COLUMNS = optional(
+    "columns",
+    Pairs(WORDS, "column of the contract"),
+    "Source column for each column named otherwise. A column of the contract's own name beside it is not read, and told.",
+)
 CONSTANTS = optional(
     "constants",
     Pairs(VALUE, "column of the contract"),
