@@ -245,6 +245,7 @@ def test_windows_that_end_at_once_are_final_one_part_after_the_other(monkeypatch
     """Whatever the cut and the restarts, every window becomes final once, in one order, no round with more than it may,
     and each is what lists hold."""
     monkeypatch.setattr("penstock.stream.window._AT_ONCE", 2)
+    monkeypatch.setattr("penstock.stream.cells._FEW", 0)
 
     @settings(max_examples=40)
     @given(st.lists(ROW.map(lambda row: {**row, "member": row["title"]}), max_size=25), CUTS)
