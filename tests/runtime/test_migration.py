@@ -63,6 +63,12 @@ def test_a_model_that_is_gone_is_released_no_more_and_former_releases_keep_its_t
     assert library.count("gold.loans_by_status", release=1) == 2
 
 
+def test_a_model_that_leaves_no_table_is_released_no_more(library: Library) -> None:
+    path = library.project / STATUS
+    path.write_text("{{ config(materialized='ephemeral') }}\n" + path.read_text())
+    assert "release gold.loans_by_status no more" in library.call("plan").expect(0).out
+
+
 def test_reverted_declarations_release_the_former_content_again(library: Library) -> None:
     library.edit(STATUS, FEES, FEES + ",\n    max(fee) as highest")
     assert library.run()["gold"] == {"gold.loans_by_status": 2}

@@ -39,7 +39,7 @@ def migration(installation: Installation) -> Migration:
 
 
 def _leaving(last: Release, graph: Graph) -> Iterator[Leaving]:
-    made = {node.table for node in graph.nodes.values()}
+    made = {node.table for node in graph.nodes.values() if node.stored}
     for name, table in sorted(last.gold.items()):
         if name not in made:
             yield Leaving(name, table.rows)
