@@ -81,14 +81,16 @@ def _waiting(
 
 
 def _waiting_sql(reference: Reference, there: frozenset[str], rows: str) -> str:
+    """An anti join builds its table of the few rows that came; `NOT EXISTS` would of all rows that are referred to."""
     shown = ", ".join(f"waiting.{quote(name)}" for name in (*reference.columns, "_file", "_line", "_ingested_at"))
     given = " AND ".join(f"waiting.{quote(column)} IS NOT NULL" for column in reference.columns)
-    query = f"SELECT {shown} FROM {rows} AS waiting WHERE {given}"
+    others = ""
     if reference.dataset in there:
         pairs = zip(reference.columns, reference.to, strict=True)
         same = " AND ".join(f"target.{quote(to)} = waiting.{quote(column)}" for column, to in pairs)
-        query += f" AND NOT EXISTS (SELECT 1 FROM {_silver(reference.dataset)} AS target WHERE {same})"
-    return f"{query} ORDER BY waiting._ingested_at, waiting._file, waiting._line"
+        others = f" ANTI JOIN {_silver(reference.dataset)} AS target ON {same}"
+    order = "waiting._ingested_at, waiting._file, waiting._line"
+    return f"SELECT {shown} FROM {rows} AS waiting{others} WHERE {given} ORDER BY {order}"
 
 
 def _uniqueness_rule(contract: Contract, there: frozenset[str], personal: frozenset[str], growth: Growth) -> Rule:
