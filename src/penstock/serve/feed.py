@@ -49,7 +49,8 @@ class RowsOf:
     def digests(self) -> array[int]:
         sql = f"SELECT {digest(self.collection)} FROM {self._ordered}"
         with self.connection.cursor() as cursor:
-            return array("Q", (number for (number,) in cursor.execute(sql).fetchall()))
+            (numbers,) = cursor.execute(sql).fetchnumpy().values()
+        return array("Q", numbers.tobytes())
 
     def at(self, places: Sequence[int]) -> Sequence[Row]:
         table = quote(self.collection.table)
