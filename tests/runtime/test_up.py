@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,15 @@ def test_streams_that_look_up_what_is_not_released_wait_for_the_first_release(
     monkeypatch.setattr(up, "latest_release", lambda _: object() if released else None)
 
     assert stream.ready() == begins
+
+
+def test_parts_import_nothing_from_the_folder_where_they_are_begun(tmp_path: Path) -> None:
+    lending(tmp_path, COPY)
+    (tmp_path / "typer.py").write_text("raise SystemExit(7)")
+
+    for part in up.parts_of(Installation.at(tmp_path)):
+        python = part.command[: part.command.index("-c") + 2]
+        assert subprocess.run([*python, "--version"], cwd=tmp_path, capture_output=True).returncode == 0
 
 
 def test_a_second_one_on_a_data_directory_is_refused_and_changes_nothing(tmp_path: Path) -> None:

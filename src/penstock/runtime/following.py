@@ -45,7 +45,7 @@ class Follower:
     @classmethod
     def begin(cls, root: Path, shapes: Mapping[str, LiveShape]) -> Follower:
         """Follow the topics `shapes` of the data directory `root`."""
-        command = [sys.executable, "-c", "from penstock.runtime.following import main; main()"]
+        command = [sys.executable, "-P", "-c", "from penstock.runtime.following import main; main()"]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
         follower = cls(process)
         task = {"root": str(root), "shapes": {topic: asdict(shape) for topic, shape in shapes.items()}}

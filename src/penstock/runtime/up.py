@@ -129,4 +129,4 @@ def _is_written(path: Path, kept: Sequence[Kept]) -> bool:
 
 
 def _command(*arguments: str) -> tuple[str, ...]:
-    return (sys.executable, "-c", "from penstock.cli.main import main; main()", *arguments)
+    return (sys.executable, "-P", "-c", "from penstock.cli.main import main; main()", *arguments)
