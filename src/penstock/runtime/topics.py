@@ -161,19 +161,24 @@ def append_lines(installation: Installation, name: str, lines: Iterable[bytes]) 
     installation.place.prepare()
     with open_log(installation) as log, connect(threads=1) as connection:
         connection.execute("SET preserve_insertion_order = true")
+        judge = json_rows.Judge(connection)
         log.ensure(declared_topic(installation.project, name))
         with closing(log.producer(PRODUCER, name)) as producer:
             numbered = ((number, line.rstrip(b"\r\n")) for number, line in enumerate(lines, start=1))
             filled = ((number, line) for number, line in numbered if line)
             while batch := list(islice(filled, _LINES_AT_ONCE)):
-                made = _records(installation, connection, topic, batch)
+                made = _records(installation, connection, judge, topic, batch)
                 producer.append(made, sequence=producer.last_sequence + 1)
                 count += len(batch)
     return count
 
 
 def _records(
-    installation: Installation, connection: duckdb.DuckDBPyConnection, topic: Topic, batch: list[tuple[int, bytes]]
+    installation: Installation,
+    connection: duckdb.DuckDBPyConnection,
+    judge: json_rows.Judge,
+    topic: Topic,
+    batch: list[tuple[int, bytes]],
 ) -> pa.RecordBatch:
     tenant = installation.project.tenant
     raw = pa.table({json_rows.VALUE: pa.array([line for _, line in batch], pa.binary())})
@@ -182,7 +187,7 @@ def _records(
     raw = raw.append_column(_NUMBER, pa.array([number for number, _ in batch], pa.int64()))
     contract = installation.project.contracts[topic.dataset]
     names = [column.name for column in contract.columns]
-    judged = json_rows.Judge(connection).judge(raw)
+    judged = judge.judge(raw)
     connection.register("objects", judged.objects)
     _require_objects(connection, judged, names, first=batch[0][0])
     texts = f"({json_rows.columns('objects', {name: (name,) for name in names}, (_NUMBER,))})"

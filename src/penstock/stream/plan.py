@@ -218,11 +218,8 @@ class _Planning:
         rows, reads = before.schema, step.reads
         match step.operation:
             case Filter(expression):
-                return (
-                    Select("SELECT * FROM ", f" WHERE {self._met(expression, rows, 'filter', step.place)}"),
-                    rows,
-                    reads,
-                )
+                met = self._met(expression, rows, "filter", step.place)
+                return Select("SELECT * FROM ", f" WHERE {met}"), rows, reads
             case Derive(columns):
                 select, schema = self._derived(columns, rows, step.place)
                 return select, schema, reads
