@@ -9,6 +9,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from penstock.serve.app import make_app
+from penstock.serve.site import Current
 from tests.serve.asgi_client import Client
 from tests.serve.lending import Library
 
@@ -39,6 +41,14 @@ def test_the_landing_document_lists_what_is_described(client: Client, described:
     assert {one["path"]: one["summary"] for one in landing["paths"]} == {
         path: methods["get"]["summary"] for path, methods in described["paths"].items()
     }
+
+
+@pytest.mark.parametrize("path", ["/", "/openapi.json"])
+def test_a_description_of_other_paths_has_another_tag(library: Library, path: str) -> None:
+    """Live tables and metrics come and go without a release."""
+    with_metrics, without = library.client(), Client(make_app(Current(library.store), library.folder))
+    tag = {"If-None-Match": with_metrics.get(path).headers["etag"]}
+    assert (with_metrics.get(path, headers=tag).status, without.get(path, headers=tag).status) == (304, 200)
 
 
 def test_every_reference_leads_somewhere(described: Any) -> None:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from penstock import __version__
 from penstock.errors import PenstockError
-from penstock.serve.caching import answer, is_known, not_modified
+from penstock.serve.caching import answer, answer_by_content, is_known, not_modified
 from penstock.serve.engine import engine_routes
 from penstock.serve.head import HeadWithoutBody
 from penstock.serve.landing import DESCRIPTION, landing_routes
@@ -68,7 +68,8 @@ def make_app(
         set_template(request.scope, DESCRIPTION)
         site = current.site()
         nothing(request.scope["query_string"])
-        return _answer(request, site, json.dumps(whole(site), ensure_ascii=False).encode())
+        body = json.dumps(whole(site), ensure_ascii=False).encode()
+        return answer_by_content(request, body, site.manifest.release)
 
     async def declared(request: Request) -> Response:
         return await _declared(request, current.site())

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from penstock.serve.caching import answer
+from penstock.serve.caching import answer_by_content
 from penstock.serve.openapi import Described, problems
 from penstock.serve.parameters import nothing
 from penstock.serve.site import Current, Site
@@ -54,7 +54,8 @@ def landing_routes(current: Current, described: Callable[[Site], Described]) -> 
     async def landing(request: Request) -> Response:
         nothing(request.scope["query_string"])
         site = current.site()
-        return answer(request, json.dumps(_landing(site, described(site)), ensure_ascii=False).encode(), site.headers)
+        body = json.dumps(_landing(site, described(site)), ensure_ascii=False).encode()
+        return answer_by_content(request, body, site.manifest.release)
 
     return router
 
