@@ -24,6 +24,7 @@ NOTED = {
     "customers_of_orders_have_arrived": "fail",
     "stock_is_not_negative": "fail",
     "days_exist": "fail",
+    "moments_have_passed": "pass",
     "amounts_have_a_rate": "pass",
     "differences_are_explained": "pass",
 }
@@ -414,6 +415,24 @@ def test_what_cannot_be_counted_right_stops_the_release_until_it_is_mended(tmp_p
     # nobody paid, and yet nothing is owed: the refund exceeds the sale
     state = "SELECT expected_amount, payment_state FROM gold.order_reconciliation WHERE order_id = 'o5'"
     assert numbers(shop.rows(state)) == [(Decimal(-10), "over-paid")]
+
+
+def test_a_row_dated_after_its_arrival_is_named_and_makes_nothing_look_older(
+    shop: Shop, tmp_path: Path, compiled: Path
+) -> None:
+    mistaken = Shop.at(tmp_path, compiled)
+    mistaken.deliver_all()
+    mistaken.deliver(
+        "orders", "berlin,o6,2999-01-01T09:00:00Z,c1,2024-03-11T09:00:00Z,paid,web,EUR,true,DE", name="far"
+    )
+
+    report = mistaken.run()
+
+    (check,) = [check for check in report["checks"] if check["name"] == "moments_have_passed"]
+    assert (check["status"], [row["file"] for row in check["sample"]]) == ("fail", ["orders-far.v1.csv"])
+    for model in ("dim_date", "cohorts", "lifetime_value", "churn", "customer_snapshots", "stock_levels"):
+        everything = f"SELECT * FROM gold.{model} ORDER BY ALL"
+        assert mistaken.rows(everything) == shop.rows(everything), model
 
 
 LATE = ("stores", "customers", "products", "product_costs", "orders", "order_items", "fx_rates", "identity_edges")

@@ -1,27 +1,30 @@
 {{ config(schema='staging') }}
 
-with latest as (
+{%- set instants = {
+    'stg_orders': 'updated_at',
+    'stg_order_events': 'occurred_at',
+    'stg_payments': 'occurred_at',
+    'stg_shipment_lines': 'updated_at',
+    'stg_refund_lines': 'refunded_at',
+    'stg_return_lines': 'received_at',
+    'stg_sessions': 'ended_at',
+    'stg_inventory_movements': 'occurred_at',
+    'stg_plain_transactions': 'occurred_at',
+} %}
 
-    select max(updated_at) as instant from {{ ref('stg_orders') }}
+with latest as (
+    {% for model, instant in instants.items() %}
+    select
+        max({{ instant }}) as instant,
+        max({{ instant }}) filter (where {{ instant }} <= loaded_at + interval 1 day) as passed
+    from {{ ref(model) }}
+    {%- if not loop.last %}
     union all
-    select max(occurred_at) as instant from {{ ref('stg_order_events') }}
-    union all
-    select max(occurred_at) as instant from {{ ref('stg_payments') }}
-    union all
-    select max(updated_at) as instant from {{ ref('stg_shipment_lines') }}
-    union all
-    select max(refunded_at) as instant from {{ ref('stg_refund_lines') }}
-    union all
-    select max(received_at) as instant from {{ ref('stg_return_lines') }}
-    union all
-    select max(ended_at) as instant from {{ ref('stg_sessions') }}
-    union all
-    select max(occurred_at) as instant from {{ ref('stg_inventory_movements') }}
-    union all
-    select max(occurred_at) as instant from {{ ref('stg_plain_transactions') }}
+    {%- endif %}
+    {%- endfor %}
 
 )
 
-select cast(max(instant) as date) as last_day
+select cast(coalesce(max(passed), max(instant)) as date) as last_day
 from latest
 having max(instant) is not null
