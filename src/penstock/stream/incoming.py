@@ -14,9 +14,10 @@ import pyarrow.compute as pc
 
 from penstock.conform import json_rows
 from penstock.conform.columns import SYSTEM as ROW_SYSTEM
+from penstock.conform.columns import resolve
 from penstock.conform.compile import FILTERED, REJECTED, Plan, Pseudonyms, compile_plan
 from penstock.conform.counts import Counts
-from penstock.spec.contract import Contract, Dedupe
+from penstock.spec.contract import Contract, Dedupe, Evolution
 from penstock.spec.stream import Topic, TopicFormat
 from penstock.sql.names import literal, quote
 from penstock.sql.planned import PlannedQuery
@@ -33,7 +34,7 @@ REJECTED_SCHEMA = pa.schema(
     ]
 )
 _INSTANT = "TIMESTAMPTZ '1970-01-01 00:00:00+00'"
-_MOST_CHECKS = 16  # kept: producers may write ever other keys
+_MOST_CHECKS = 16  # kept: producers may write ever other keys, or spell them otherwise
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class Incoming:
         self._form = "texts" if texts else topic.format.value
         self._pseudonyms = Pseudonyms(pseudonym_key, domains)
         self._judge = json_rows.Judge(connection) if self._form == TopicFormat.JSON else None
+        self._keys: tuple[tuple[str, ...] | None, Mapping[str, tuple[str, ...]]] = (None, {})
         self._checks: dict[tuple[object, pa.Schema], _Check] = {}  # by columns and schema
 
     def take(self, rows: pa.Table) -> Taken:
@@ -100,10 +102,20 @@ class Incoming:
         )
         return Taken(typed.select(self.schema.names).cast(self.schema), pa.concat_tables([malformed, rejected]), counts)
 
-    def _names(self, keys: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-        """The columns of objects with these keys, and the keys of each."""
+    def _names(self, keys: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
+        """The columns that objects with these keys have of those that the contract reads, and the keys of each. Mostly
+        they are those of the batch before."""
+        if keys != self._keys[0]:
+            self._keys = (keys, self._read_of(keys))
+        return self._keys[1]
+
+    def _read_of(self, keys: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
         known = [name for column in self._contract.columns for name in (column.name, *column.aliases)]
-        return json_rows.named(keys, (PARTITION, OFFSET), known)
+        names = json_rows.named(keys, (PARTITION, OFFSET), known)
+        if self._contract.evolution is Evolution.DISCARD_ROW:  # a column that is unknown says that a row is left out
+            return names
+        unknown = set(resolve(self._contract, self.topic.source.reading, tuple(names)).unknown)
+        return {name: of_name for name, of_name in names.items() if name not in unknown}
 
     def _check(self, names: Mapping[str, tuple[str, ...]], schema: pa.Schema) -> _Check:
         form = (tuple(names.items()), schema)
