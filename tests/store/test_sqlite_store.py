@@ -375,6 +375,17 @@ def test_nothing_that_rows_said_is_left_however_their_lengths_change(tmp_path: P
     assert [said for said in gone if f'"{said}'.encode() in content] == []
 
 
+def test_a_copy_that_a_killed_process_left_goes_with_the_next_release(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path, manual_world())
+    done = store.refresh(manifest(1), ToldBooks(MANY))
+    left = tmp_path / f"{done.collections[0].parts[0].file}.former"
+    left.write_bytes(b"half a copy")
+
+    store.refresh(manifest(2), ToldBooks([*MANY[:-1], ("b29", "south", 29)]))
+
+    assert not left.exists()
+
+
 def test_a_former_file_that_is_damaged_is_written_anew(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path, manual_world())
     done = store.refresh(manifest(1), ToldBooks(MANY))
