@@ -182,10 +182,20 @@ def test_rows_tell_the_currency_that_their_store_has(shop: Shop, metric: str) ->
 def test_money_of_different_currencies_is_never_added_up(shop: Shop) -> None:
     of_money = {name for name, one in shop.metrics.metrics.items() if "currency" in one.unit} | {"gross_margin"}
 
-    assert {name for name, one in shop.metrics.metrics.items() if one.unit_dimension is not None} == of_money
+    of_units = {name for name, one in shop.metrics.metrics.items() if one.unit_dimension is not None}
+    assert of_units == of_money | {"cohort_size"}
     for name in of_money - {"lifetime_value_90", "lifetime_value_365"}:  # nobody is so old in this shop
-        with pytest.raises(UsageError, match="found EUR, GBP, USD"):
+        span = " within 30 days" if name == "cohort_profit" else ""
+        with pytest.raises(UsageError, match=f"found EUR{span}, GBP{span}, USD{span}"):
             shop.ask(name, grain="year")
+
+
+def test_horizons_of_cohorts_are_never_added_up(shop: Shop) -> None:
+    units = {name: shop.metrics.metrics[name].unit_dimension for name in ("cohort_profit", "cohort_size")}
+    assert units == {"cohort_profit": "cohort_value__profit_unit", "cohort_size": "cohort_value__horizon_days"}
+    rows = shop.answers.query(MetricRequest("cohort_profit", by=("store", "profit_unit"))).to_pylist()
+    assert rows
+    assert all(row["profit_unit"].endswith(" within 30 days") for row in rows)  # no other is over in ninety days
 
 
 @pytest.mark.parametrize(
