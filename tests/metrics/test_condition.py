@@ -79,6 +79,11 @@ def test_a_text_without_its_quotes_is_answered_with_how_to_write_it(metrics: Met
         read_condition(text, metrics.metrics["fees"])
 
 
+def test_an_empty_condition_is_refused_as_nothing(metrics: Metrics) -> None:
+    with pytest.raises(UsageError, match="found nothing"):
+        read_condition(" ", metrics.metrics["fees"])
+
+
 def test_a_comment_is_no_part_of_the_statement(metrics: Metrics) -> None:
     assert "--" not in statement_of(metrics, MetricRequest("fees", where="branch = 'a' --")).sql
 

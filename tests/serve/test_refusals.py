@@ -71,6 +71,11 @@ def test_a_parameter_is_known_stands_once_and_is_written_as_its_type_is(
     assert refused(answer) == names
 
 
+def test_an_offset_whose_plus_became_a_space_is_told_how_to_write_it(client: Client) -> None:
+    (error,) = client.get("/books?seen_at=2024-01-01T00:00:00+01:00").json["errors"]
+    assert error["remedy"] == "A + in an address is a space; write it as %2B."
+
+
 def test_a_refusal_says_what_was_expected_found_and_meant(client: Client) -> None:
     one, other = client.get("/books?limt=5&price=1.005").json["errors"]
 

@@ -55,6 +55,8 @@ def read_condition(text: str, metric: Metric) -> Condition:
         statement = sqlglot.parse(text, dialect="duckdb")
     except (SqlglotError, RecursionError) as error:
         raise _refused(text, "it cannot be parsed") from error
+    if statement == [None]:
+        raise _refused(text, "nothing")
     if len(statement) != 1 or statement[0] is None:
         raise _refused(text, f"{len(statement)} expressions")
     reader = _Reader(text, metric)

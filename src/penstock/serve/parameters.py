@@ -109,7 +109,9 @@ class Reading:
             return None
         value = parse(text)
         if value is None:
-            self._errors.append(error(name, f"{name} is not {expected}.", expected=expected, found=shown(text)))
+            remedy = "A + in an address is a space; write it as %2B." if " " in text else None
+            wrong = error(name, f"{name} is not {expected}.", expected=expected, found=shown(text), remedy=remedy)
+            self._errors.append(wrong)
         return value
 
     def text(self, name: str) -> str | None:
