@@ -6,38 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from penstock.transform.graph import Described, Graph, Node, NodeType
+from penstock.transform.graph import Graph
 from penstock.transform.program import Compiled, Program, held_program, keep_program, program_key
 from penstock.transform.runner import in_order
-from penstock.transform.workspace import Limits, Workspace, prepare
-
-
-def node(name: str, *parents: str) -> Node:
-    return Node(
-        id=name,
-        type=NodeType.MODEL,
-        name=name,
-        selector=f"fqn:{name}",
-        schema="gold",
-        materialized="table",
-        strategy=None,
-        parents=parents,
-        code="c",
-        path=f"{name}.sql",
-        columns={"a": Described("What it is.", id="a1")},
-        is_plain=True,
-    )
+from tests.transform.program_shapes import node, workspace
 
 
 def program(key: str = "key") -> Program:
     graph = Graph({"x": node("x", "source.p.silver.lines"), "y": node("y", "x")}, {"source.p.silver.lines": "lines"})
     return Program(key, graph, {"x": Compiled("select 1", None, "x.sql"), "y": Compiled("a", "b", None)}, "{}")
-
-
-def workspace(tmp_path: Path) -> Workspace:
-    (tmp_path / "models").mkdir(exist_ok=True)
-    (tmp_path / "models" / "dbt_project.yml").write_text("name: shop\n")
-    return prepare(tmp_path / "dbt", models=tmp_path / "models", database=tmp_path / "x.duckdb", limits=Limits())
 
 
 def test_a_program_survives_its_writing() -> None:

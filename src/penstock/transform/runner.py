@@ -33,11 +33,12 @@ class Runner:
     program: Program
     workspace: Workspace
     clock: Clock
+    alone: bool = False  # nothing else is at work beside it
 
     def run(self, selection: Selection, proven: Proven) -> tuple[Ran, ...]:
         """Build the models selected and run the tests, two nodes at a time, each after what it reads. One outcome each,
-        in an order in which they could have been made, tests last; what reads a model that failed is skipped. Tests
-        look at what was not `proven`.
+        in an order in which they could have been made, tests last; what reads a model that failed is skipped. What
+        found no memory beside another is made again alone. Tests look at what was not `proven`.
         """
         there = set(warehouse.relations(self.connection))
         for table in told(self.program) & there:
@@ -51,9 +52,9 @@ class Runner:
     def _each_after_what_it_reads(
         self, ids: Collection[str], there: Collection[str], proven: Proven
     ) -> Mapping[str, Ran]:
-        def make(connection: duckdb.DuckDBPyConnection, asked: tuple[Node, Mapping[str, Ran]]) -> Ran:
-            node, before = asked
-            return replace(self, connection=connection)._make(node, before, there, proven)
+        def make(connection: duckdb.DuckDBPyConnection, asked: tuple[Node, Mapping[str, Ran], bool]) -> Ran:
+            node, before, alone = asked
+            return replace(self, connection=connection, alone=alone)._make(node, before, there, proven)
 
         on_its_own, done = on_own(self.connection, make), dict[str, Ran]()
         reach = _reach(self.program.graph, ids)
@@ -61,6 +62,7 @@ class Runner:
         waiting.prepare()
         ready: list[str] = []
         running: dict[Future[Ran], str] = {}
+        crowded: list[str] = []  # those that found no memory beside others; nothing new begins while there are any
         with ThreadPoolExecutor(AT_A_TIME) as pool:
             while waiting.is_active():
                 for id in waiting.get_ready():
@@ -70,12 +72,19 @@ class Runner:
                     else:
                         waiting.done(id)
                 ready.sort(key=lambda id: reach[id])
-                while ready and len(running) < AT_A_TIME:
-                    id = ready.pop()
-                    running[pool.submit(on_its_own, (self.program.graph.nodes[id], dict(done)))] = id
+                free = 0 if crowded else AT_A_TIME - len(running)
+                beginning = crowded[:1] if crowded and not running else _last(ready, free)
+                for id in beginning:
+                    asked = self.program.graph.nodes[id], dict(done), bool(crowded)
+                    running[pool.submit(on_its_own, asked)] = id
                 for ended in wait(running, return_when=FIRST_COMPLETED).done if running else ():
                     id = running.pop(ended)
-                    done[id] = ended.result()
+                    try:
+                        done[id] = ended.result()
+                    except duckdb.OutOfMemoryException:
+                        crowded.append(id)
+                        continue
+                    crowded = [one for one in crowded if one != id]
                     waiting.done(id)
         return done
 
@@ -138,16 +147,28 @@ class Runner:
         started = self.clock.monotonic()
         try:
             for step in steps:
-                self.connection.execute(step) if isinstance(step, str) else step()
+                self._take(step)
         except duckdb.Error as error:
+            if self._can_be_again(error, steps):
+                raise
             return self._ended(id, "error", sql, self.clock.monotonic() - started, _sentence(error))
         return self._ended(id, "success", sql, self.clock.monotonic() - started)
+
+    def _take(self, step: Step) -> None:
+        self.connection.execute(step) if isinstance(step, str) else step()
+
+    def _can_be_again(self, error: duckdb.Error, steps: Sequence[Step]) -> bool:
+        """Whether another took the memory, and nothing is half done: a statement is made whole or not at all."""
+        short = isinstance(error, duckdb.OutOfMemoryException) and not self.alone
+        return short and isinstance(next(iter(steps), ""), str)
 
     def _test(self, node: Node, sql: str) -> Ran:
         started = self.clock.monotonic()
         try:
             failures = int(self.connection.execute(f"SELECT count(*) FROM (\n{sql}\n)").fetchall()[0][0])
         except duckdb.Error as error:
+            if self._can_be_again(error, ()):
+                raise
             return self._ended(node.id, "error", sql, self.clock.monotonic() - started, _sentence(error))
         failed = "warn" if node.severity == "warn" else "fail"
         message = f"Got {failures} result{'' if failures == 1 else 's'}, configured to {failed} if != 0"
@@ -158,6 +179,11 @@ class Runner:
         path = self.program.sql[id].path
         compiled = None if path is None else self.workspace.compiled(Path(path))
         return Ran(id, status, seconds, message, failures, sql, compiled)
+
+
+def _last(ready: list[str], count: int) -> list[str]:
+    """Take so many from the end, the last first."""
+    return [ready.pop() for _ in range(min(count, len(ready)))]
 
 
 def told(program: Program) -> frozenset[str]:
