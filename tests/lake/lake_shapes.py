@@ -116,7 +116,7 @@ def append(lake: Lake, lease: Lease, head: Head, rows: pa.Table | None, position
 def read(scan: Scan) -> list[tuple[Any, ...]]:
     """The rows of a scan as DuckDB reads them by field id."""
     with connect() as connection:
-        rows = connection.sql(read_scan([file.path for file in scan.files], scan.columns)).to_arrow_table()
+        rows = connection.sql(read_scan(scan.files, scan.columns)).to_arrow_table()
     return [tuple(row.values()) for row in rows.to_pylist()]
 
 

@@ -231,7 +231,7 @@ class Road:
         scan = self.lake.scan(table)
         names = ", ".join(map(quote, columns)) or "*"
         order = "_source, _file, _batch, _line" if not table.startswith("ledger.") else "batch, path"
-        query = read_scan([file.path for file in scan.files], scan.columns)
+        query = read_scan(scan.files, scan.columns)
         with connect() as connection:
             found = connection.execute(f"SELECT {names} FROM ({query}) WHERE {where} ORDER BY {order}")
             titles = [one[0] for one in found.description]

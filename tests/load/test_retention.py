@@ -44,5 +44,5 @@ def _refuse(lake: Lake, lease: Lease, world: World, *, age: timedelta, line: int
 def _lines(lake: Lake) -> list[tuple[int, bytes | None, str]]:
     scan = lake.scan(quarantine_name("loans"))
     with connect() as connection:
-        rows = read_scan([file.path for file in scan.files], scan.columns)
+        rows = read_scan(scan.files, scan.columns)
         return connection.execute(f"SELECT _line, raw, status FROM ({rows}) ORDER BY _line").fetchall()

@@ -81,7 +81,7 @@ class Landing:
     def rows(self, table: str, columns: str) -> list[tuple[Any, ...]]:
         scan = self.lake.scan(table)
         with connect() as connection:
-            read = read_scan([file.path for file in scan.files], scan.columns)
+            read = read_scan(scan.files, scan.columns)
             return connection.execute(f"SELECT {columns} FROM ({read}) ORDER BY ALL").fetchall()
 
 

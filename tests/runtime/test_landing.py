@@ -56,7 +56,7 @@ def lines(count: int, first: int = 0) -> list[bytes]:
 def bronze(installation: Installation) -> list[tuple[str, ...]]:
     with Lake.open(installation.place.root, installation.world) as lake, connect() as connection:
         scan = lake.scan("bronze.loans_typed")
-        read = read_scan([file.path for file in scan.files], scan.columns)
+        read = read_scan(scan.files, scan.columns)
         return connection.execute(f"SELECT loan FROM ({read}) ORDER BY loan").fetchall()
 
 

@@ -23,7 +23,7 @@ from penstock.load.waiting import FILE_VERSIONS, Waiting
 from penstock.spec.contract import Contract
 from penstock.spec.source import Reading
 from penstock.sql.names import quote
-from penstock.sql.scan import paths_of, read_scan
+from penstock.sql.scan import read_scan
 
 _REPLACED = "replaced_files USING (_file_id)"
 _NEWLY_REPLACED = "(SELECT _file_id FROM replaced_files WHERE newly) USING (_file_id)"
@@ -190,7 +190,7 @@ class Conforming:
     def _stored(self) -> str:
         """SELECT of silver as it is (nothing, when all of it is made anew), with the data file of each row."""
         files = () if self.rebuild else self.silver.files
-        return read_scan(paths_of(files), self.silver.columns, origin="_path")
+        return read_scan(files, self.silver.columns, origin="_path")
 
     def _define(self, name: str, query: str) -> None:
         self.connection.execute(f"CREATE TEMP VIEW {quote(name)} AS {query}")

@@ -19,7 +19,7 @@ from penstock.spec.contract import Contract
 from penstock.spec.source import DeliveryMode, Source
 from penstock.sql.connection import connect
 from penstock.sql.names import quote
-from penstock.sql.scan import paths_of, read_scan
+from penstock.sql.scan import read_scan
 
 LEDGER_SCHEMA = arrow_schema(ledger_spec("any"))
 _KNOWN = ("path", "file_id", "content_hash", "size", "mtime_ns", "name", "version", "batch")
@@ -75,7 +75,7 @@ def known_files(lake: Lake, source: str) -> tuple[KnownFile, ...]:
 def files_in(ledger: Scan) -> tuple[KnownFile, ...]:
     """The files of exactly this state of a ledger."""
     columns = ", ".join(_KNOWN)
-    rows = read_scan(paths_of(ledger.files), ledger.columns)
+    rows = read_scan(ledger.files, ledger.columns)
     with connect() as connection:
         found = connection.execute(f"SELECT {columns} FROM ({rows}) ORDER BY batch, path").fetchall()
     return tuple(KnownFile(**dict(zip(_KNOWN, row, strict=True))) for row in found)
@@ -147,8 +147,8 @@ def _by_pattern(file: KnownFile, pattern: str) -> KnownFile:
 def _versions(bronze: Scan, columns: Sequence[str], files: Sequence[KnownFile]) -> dict[str, str | None]:
     """The highest version of each file by its rows in bronze."""
     batches = {file.batch for file in files}
-    paths = paths_of(file for file in bronze.files if may_hold(file, batches))
-    rows = read_scan(paths, bronze.columns)
+    holding = [file for file in bronze.files if may_hold(file, batches)]
+    rows = read_scan(holding, bronze.columns)
     said = f"coalesce({', '.join(map(quote, columns))})"
     with connect() as connection:
         found = connection.execute(f"SELECT _file_id, list(DISTINCT {said}) FROM ({rows}) GROUP BY _file_id").fetchall()

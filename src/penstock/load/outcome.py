@@ -17,7 +17,7 @@ from penstock.lake.table import DataFile, Scan
 from penstock.load.waiting import Waiting
 from penstock.spec.contract import Contract
 from penstock.sql.names import literal, quote
-from penstock.sql.scan import paths_of, read_scan
+from penstock.sql.scan import read_scan
 
 ARROW_ROWS = 100_000
 
@@ -53,7 +53,7 @@ class Outcome:
         written = change.append(self._reader(f"SELECT {self._entering} FROM ({union(self.inserted)})"))
         losing = self._losing()
         if losing and not self.rebuild:
-            kept = read_scan(paths_of(losing), self.silver.columns)
+            kept = read_scan(losing, self.silver.columns)
             change.append(self._reader(f"SELECT {columns} FROM ({kept}) ANTI JOIN leaving USING (_file_id, _line)"))
         change.remove(losing)
         return written
@@ -79,9 +79,8 @@ class Outcome:
         names = [quote(column.name) for column in quarantine.columns]
         if stale := self._stale(quarantine):
             change.property(SETTLED, str(self._number(f"SELECT count(*) FROM ({self._standing(quarantine)})")))
-            paths = paths_of(stale)
             columns = ", ".join(f"{self._status} AS status" if name == '"status"' else name for name in names)
-            change.append(self._reader(f"SELECT {columns} FROM ({read_scan(paths, quarantine.columns)}) {self._kept}"))
+            change.append(self._reader(f"SELECT {columns} FROM ({read_scan(stale, quarantine.columns)}) {self._kept}"))
             change.remove(stale)
         return change.append(self._reader(f"SELECT {', '.join(names)} FROM rejected"))
 
@@ -91,7 +90,7 @@ class Outcome:
 
     def _standing(self, quarantine: Scan) -> str:
         """SELECT of the earlier rows that stay and are not open any more."""
-        rows = read_scan(paths_of(quarantine.files), quarantine.columns)
+        rows = read_scan(quarantine.files, quarantine.columns)
         return f"SELECT * FROM (SELECT {self._status} AS status FROM ({rows}) {self._kept}) WHERE status <> 'open'"
 
     def _stale(self, quarantine: Scan) -> list[DataFile]:
@@ -100,7 +99,7 @@ class Outcome:
             return list(quarantine.files)
         if not any(part.replaced or part.since == 0 for part in self.waiting):
             return []
-        rows = read_scan(paths_of(quarantine.files), quarantine.columns, origin="_path")
+        rows = read_scan(quarantine.files, quarantine.columns, origin="_path")
         changing = f"SELECT DISTINCT _path FROM ({rows}) WHERE status IS DISTINCT FROM {self._status}"
         paths = {row[0] for row in self.connection.execute(changing).fetchall()}
         return [file for file in quarantine.files if file.path in paths]

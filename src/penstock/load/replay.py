@@ -30,7 +30,7 @@ from penstock.spec.project import Project
 from penstock.spec.source import Source
 from penstock.sql.connection import connect
 from penstock.sql.names import literal, quote
-from penstock.sql.scan import paths_of, read_scan
+from penstock.sql.scan import read_scan
 from penstock.world import World
 
 OPEN = "stage = 'parse' AND status = 'open'"
@@ -54,7 +54,7 @@ def reread(lake: Lake, project: Project, source: Source, *, lease: Lease, world:
         return Reread(source.name, 0, 0)
     scan = lake.scan_head(quarantine)
     with connect() as connection:
-        rows = read_scan(paths_of(scan.files), scan.columns, origin="_path")
+        rows = read_scan(scan.files, scan.columns, origin="_path")
         connection.execute(f"CREATE TEMP TABLE refused AS SELECT * FROM ({rows}) WHERE {_of(source)}")
         tried = _number(connection, "SELECT count(*) FROM refused")
         files = list(_parsed(connection, contract, source))
@@ -134,10 +134,10 @@ def _mark_replayed(
     again = f"{OPEN} AND (_file_id, _line) IN (SELECT _file_id, _line FROM read_again)"
     status = f"CASE WHEN {again} THEN 'replayed' ELSE status END AS status"
     columns = ", ".join(status if column.name == "status" else quote(column.name) for column in scan.columns)
-    query = f"SELECT {columns} FROM ({read_scan(paths_of(losing), scan.columns)})"
+    query = f"SELECT {columns} FROM ({read_scan(losing, scan.columns)})"
     change.append(connection.sql(query).to_arrow_reader(100_000))
     change.remove(losing)
-    everything = read_scan(paths_of(scan.files), scan.columns)
+    everything = read_scan(scan.files, scan.columns)
     settled = _number(connection, f"SELECT count(*) FROM ({everything}) WHERE status <> 'open' OR ({again})")
     change.property(SETTLED, str(settled))
 

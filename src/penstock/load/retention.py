@@ -12,7 +12,7 @@ from penstock.lake.upkeep import FORGETS
 from penstock.load.tables import quarantine_name
 from penstock.sql.connection import connect
 from penstock.sql.names import literal, quote
-from penstock.sql.scan import paths_of, read_scan
+from penstock.sql.scan import read_scan
 
 
 def forget_raw(lake: Lake, dataset: str, *, older_than: timedelta, lease: Lease) -> int:
@@ -30,7 +30,7 @@ def forget_raw(lake: Lake, dataset: str, *, older_than: timedelta, lease: Lease)
         return 0
     past = f"raw IS NOT NULL AND _ingested_at < {literal(limit.isoformat())}::TIMESTAMPTZ"
     with connect() as connection:
-        rows = read_scan(paths_of(old), scan.columns, origin="_path")
+        rows = read_scan(old, scan.columns, origin="_path")
         held = dict(connection.execute(f"SELECT _path, count(*) FROM ({rows}) WHERE {past} GROUP BY 1").fetchall())
         if not held:
             return 0
@@ -39,7 +39,7 @@ def forget_raw(lake: Lake, dataset: str, *, older_than: timedelta, lease: Lease)
             f"CASE WHEN {past} THEN NULL ELSE raw END AS raw" if column.name == "raw" else quote(column.name)
             for column in scan.columns
         )
-        kept = read_scan(paths_of(losing), scan.columns)
+        kept = read_scan(losing, scan.columns)
         token = sha256(f"{head.name} raw {limit.isoformat()}".encode()).hexdigest()
         with lake.stage(lease=lease, token=token) as commit:
             change = commit.table(head)

@@ -19,7 +19,7 @@ from penstock.spec.contract import Contract, Dedupe
 from penstock.spec.source import DeliveryMode, Source
 from penstock.sql.connection import connect
 from penstock.sql.names import quote
-from penstock.sql.scan import paths_of, read_scan
+from penstock.sql.scan import read_scan
 
 Moment = date | datetime
 
@@ -116,7 +116,7 @@ class Shrinking:
         key = f"[{', '.join(keys)}]"
         names = [column.name for column in bronze.columns]
         batches = {file.batch for file in known}
-        scan = read_scan(paths_of(file for file in bronze.files if may_hold(file, batches)), bronze.columns)
+        scan = read_scan((file for file in bronze.files if may_hold(file, batches)), bronze.columns)
         missing = [f"CAST(NULL AS VARCHAR) AS {quote(name)}" for name in self._named() if name not in names]
         stored = f"SELECT {', '.join(['*', *missing])} FROM ({scan})"
         ids = pa.array([file.file_id for file in known], pa.string())

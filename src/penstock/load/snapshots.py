@@ -19,7 +19,7 @@ from penstock.lake.table import Scan
 from penstock.load.waiting import FILE_VERSIONS, Waiting
 from penstock.spec.contract import Contract
 from penstock.sql.names import literal, quote
-from penstock.sql.scan import paths_of, read_scan
+from penstock.sql.scan import read_scan
 
 ARROW_ROWS = 100_000
 _SIGHTED, _MARKERS, _REFUSED, _BLIND, _HELD = "sighted", "markers", "refused_rows", "blind_files", "held_moments"
@@ -54,7 +54,7 @@ class Snapshots:
         """SELECT of a typed row for each pending file, line 0, of which only the version is known."""
         part = self.part
         found = conformer.plan(part.columns).resolution.sources.get(self.contract.history or "", (VERSION,))
-        ledger = read_scan(paths_of(part.ledger.files), part.ledger.columns)
+        ledger = read_scan(part.ledger.files, part.ledger.columns)
         query = (
             f"SELECT {literal(conformer.tenant)} AS _tenant, {literal(part.source.name)} AS _source, path AS _file,"
             f" CAST(0 AS BIGINT) AS _line, file_id AS _file_id, ingested_at AS _ingested_at, batch AS _batch,"
@@ -78,7 +78,7 @@ class Snapshots:
             changed = f"SELECT DISTINCT _path FROM ({self._before}) WHERE is_whole IS DISTINCT FROM ({whole})"
             paths = {row[0] for row in self.connection.execute(changed).fetchall()}
             stale = [file for file in self.stored.files if file.path in paths]
-            kept = read_scan(paths_of(stale), self.stored.columns)
+            kept = read_scan(stale, self.stored.columns)
             if stale:
                 change.append(self._reader(f"SELECT {listed} FROM ({kept})"))
         change.remove(stale)
@@ -89,7 +89,7 @@ class Snapshots:
         """Make the tables of files with a refused row whose key is not known, and of the moments they belong to."""
         mine = f"_source = {literal(self.part.source.name)}"
         status = "stage = 'parse' AND status <> 'replayed'" if self.anew else "status = 'open'"
-        refused = read_scan(paths_of(quarantine.files), quarantine.columns)
+        refused = read_scan(quarantine.files, quarantine.columns)
         places = f"SELECT _file_id, _line FROM ({refused}) WHERE {mine} AND {status}"
         self._make(_REFUSED, f"{places} UNION ALL SELECT _file_id, _line FROM rejected")
         sightings = f"SELECT {self.moment} AS moment, _file_id, _line FROM {_SIGHTED}"
@@ -103,7 +103,7 @@ class Snapshots:
     @property
     def _before(self) -> str:
         files = () if self.anew else self.stored.files
-        return read_scan(paths_of(files), self.stored.columns, origin="_path")
+        return read_scan(files, self.stored.columns, origin="_path")
 
     def _type(self, name: str) -> str:
         return next(column.duckdb_type for column in self.stored.columns if column.name == name)

@@ -8,7 +8,7 @@ from penstock.conform.columns import VERSION
 from penstock.ingest.file import KnownFile
 from penstock.lake.table import DataFile, Scan
 from penstock.spec.source import Source
-from penstock.sql.scan import paths_of, read_scan
+from penstock.sql.scan import read_scan
 
 FILE_VERSIONS = "file_versions"
 
@@ -47,7 +47,7 @@ class Waiting:
     def rows(self, since: int, until: int) -> str:
         """SELECT of the bronze rows after batch `since`, up to `until`, with the version in the name of their file where
         it counts: `file_versions` is the relation of these."""
-        files = paths_of(file for file in self.bronze.files if _overlaps(file, since, until))
+        files = [file for file in self.bronze.files if _overlaps(file, since, until)]
         scan = read_scan(files, self.bronze.columns)
         rows = f"SELECT * FROM ({scan}) WHERE _batch > {since} AND _batch <= {until}"
         return f"SELECT * FROM ({rows}) LEFT JOIN {FILE_VERSIONS} USING (_file_id)" if self.names_version else rows

@@ -9,7 +9,7 @@ import duckdb
 from penstock.errors import StorageError
 from penstock.lake.table import Scan
 from penstock.sql.names import quote
-from penstock.sql.scan import paths_of, read_scan
+from penstock.sql.scan import read_scan
 
 SCHEMAS = ("bronze", "silver", "quarantine", "gold", "quality")
 
@@ -22,12 +22,11 @@ def define_views(
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
     files: list[str] = []
     for name, scan in scans.items():
-        paths = paths_of(scan.files)
         try:
-            connection.execute(f"CREATE VIEW {qualified(name)} AS {read_scan(paths, scan.columns)}")
+            connection.execute(f"CREATE VIEW {qualified(name)} AS {read_scan(scan.files, scan.columns)}")
         except (duckdb.IOException, duckdb.InvalidInputException) as error:
             raise unreadable(error, where=name) from error
-        files += paths
+        files += [file.path for file in scan.files]
     return tuple(files)
 
 

@@ -125,7 +125,7 @@ def _bronze(installation: Installation, log: Log, topic: Topic) -> dict[Part, pa
     from penstock.lake.lake import Lake
     from penstock.load.tables import SYSTEM_COLUMNS
     from penstock.load.topic import landed_positions
-    from penstock.sql.scan import paths_of, read_scan
+    from penstock.sql.scan import read_scan
 
     if not topic.lake:
         return None
@@ -140,7 +140,7 @@ def _bronze(installation: Installation, log: Log, topic: Topic) -> dict[Part, pa
         system = {column.name for column in SYSTEM_COLUMNS}
         names = [column.name for column in scan.columns if column.name not in system]
         listed = ", ".join(map(quote, names))
-        read = read_scan(paths_of(scan.files), scan.columns)
+        read = read_scan(scan.files, scan.columns)
         with closing(connect(memory_limit=MEMORY)) as connection:
             return {
                 (topic.name, part): connection.sql(

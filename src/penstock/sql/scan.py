@@ -31,22 +31,7 @@ class File(Protocol):
     def rows(self) -> int: ...
 
 
-def paths_of(files: Iterable[File]) -> list[str]:
-    """The paths of files to be read, first that of one with as many rows as the files have on average, or just more:
-    DuckDB takes the first for all when it estimates rows, and builds its tables of what it takes for few.
-
-    >>> from types import SimpleNamespace as DataFile
-    >>> paths_of([DataFile(path="small", rows=1), DataFile(path="large", rows=90), DataFile(path="usual", rows=60)])
-    ['usual', 'small', 'large']
-    """
-    given = list(files)
-    rows = sum(file.rows for file in given)
-    enough = [file for file in given if file.rows * len(given) >= rows]
-    first = min(enough, key=lambda file: file.rows, default=None)
-    return [file.path for file in sorted(given, key=lambda file: file is not first)]
-
-
-def read_scan(files: Sequence[str], columns: Sequence[Field], *, origin: str | None = None) -> str:
+def read_scan(files: Iterable[File], columns: Sequence[Field], *, origin: str | None = None) -> str:
     """A SELECT over Parquet files that finds columns by field id, so a rename or an added column cannot mislead it.
 
     Columns come in the order given; a column a file does not have is NULL there. No files: an
@@ -59,19 +44,35 @@ def read_scan(files: Sequence[str], columns: Sequence[Field], *, origin: str | N
     >>> read_scan([], [Column(field_id=1, name="a", duckdb_type="BIGINT", everywhere=True)])
     'SELECT CAST(NULL AS BIGINT) AS "a" WHERE FALSE'
     """
-    if not files:
+    paths = _paths(files)
+    if not paths:
         nulls = ", ".join(f"CAST(NULL AS {column.duckdb_type}) AS {quote(column.name)}" for column in columns)
         path = "" if origin is None else f", CAST(NULL AS VARCHAR) AS {quote(origin)}"
         return f"SELECT {nulls}{path} WHERE FALSE"
-    paths = ", ".join(literal(path) for path in files)
+    listed = ", ".join(map(literal, paths))
     file = "" if origin is None else f", filename = {literal(origin)}"
     shown = "" if origin is None else f", {quote(origin)}"
     if all(column.everywhere for column in columns):
         typed = (f"CAST({quote(column.name)} AS {column.duckdb_type}) AS {quote(column.name)}" for column in columns)
-        return f"SELECT {', '.join(typed)}{shown} FROM read_parquet([{paths}], hive_partitioning = false{file})"
+        return f"SELECT {', '.join(typed)}{shown} FROM read_parquet([{listed}], hive_partitioning = false{file})"
     fields = ", ".join(
         f"{column.field_id}: {{name: {literal(column.name)}, type: {literal(column.duckdb_type)}, default_value: NULL}}"
         for column in columns
     )
     names = ", ".join(quote(column.name) for column in columns)
-    return f"SELECT {names}{shown} FROM read_parquet([{paths}], schema = MAP {{{fields}}}{file})"
+    return f"SELECT {names}{shown} FROM read_parquet([{listed}], schema = MAP {{{fields}}}{file})"
+
+
+def _paths(files: Iterable[File]) -> list[str]:
+    """The paths of files to be read, first that of one with as many rows as the files have on average, or just more:
+    DuckDB takes the first for all when it estimates rows, and builds its tables of what it takes for few.
+
+    >>> from types import SimpleNamespace as DataFile
+    >>> _paths([DataFile(path="small", rows=1), DataFile(path="large", rows=90), DataFile(path="usual", rows=60)])
+    ['usual', 'small', 'large']
+    """
+    given = list(files)
+    rows = sum(file.rows for file in given)
+    enough = [file for file in given if file.rows * len(given) >= rows]
+    first = min(enough, key=lambda file: file.rows, default=None)
+    return [file.path for file in sorted(given, key=lambda file: file is not first)]

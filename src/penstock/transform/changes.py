@@ -13,7 +13,7 @@ import duckdb
 
 from penstock.lake.table import DataFile, FieldColumn
 from penstock.sql.names import quote
-from penstock.sql.scan import paths_of, read_scan
+from penstock.sql.scan import read_scan
 from penstock.transform import warehouse
 from penstock.transform.result import ModelInput
 from penstock.transform.selection import Change
@@ -104,10 +104,10 @@ def _of_source(given: ModelInput, kind: Change) -> str:
     nothing = f"SELECT *, true AS {CAME} FROM ({read_scan([], columns)})"
     if kind in (Change.NONE, Change.OTHER) or given.added is None:
         return nothing
-    added = read_scan(paths_of(given.added.files), columns)
+    added = read_scan(given.added.files, columns)
     if kind is Change.ADDED or given.removed is None:
         return f"SELECT *, true AS {CAME} FROM ({added})"
-    removed = read_scan(paths_of(given.removed.files), columns)
+    removed = read_scan(given.removed.files, columns)
     names = [column.name for column in columns]
     if _ROW_HASH not in names:
         return _difference(", ".join(quote(name) for name in names), f"({added})", f"({removed})")
@@ -121,5 +121,5 @@ def _alone(rows: str, others: Sequence[DataFile], columns: Sequence[FieldColumn]
     same = " AND ".join(
         f"row.{quote(column.name)} IS NOT DISTINCT FROM other.{quote(column.name)}" for column in identity
     )
-    other = read_scan(paths_of(others), identity)
+    other = read_scan(others, identity)
     return f"SELECT row.*, {str(came).lower()} AS {CAME} FROM ({rows}) AS row ANTI JOIN ({other}) AS other ON {same}"

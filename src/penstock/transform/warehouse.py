@@ -15,7 +15,7 @@ import duckdb
 from penstock.errors import StorageError
 from penstock.sql.connection import connect
 from penstock.sql.names import literal, quote
-from penstock.sql.scan import paths_of, read_scan
+from penstock.sql.scan import read_scan
 from penstock.transform.result import ModelInput
 from penstock.transform.selection import Change
 from penstock.transform.state import WarehouseState
@@ -123,8 +123,8 @@ def _source(given: ModelInput, change: Change) -> str:
     everything = given.scan.files
     added = _added(given, change)
     parts = [
-        (False, paths_of(file for file in everything if file.path not in added)),
-        (True, paths_of(file for file in everything if file.path in added)),
+        (False, [file for file in everything if file.path not in added]),
+        (True, [file for file in everything if file.path in added]),
     ]
     return " UNION ALL ".join(
         f"SELECT *, {literal(new)} AS _new FROM ({read_scan(files, given.scan.columns)})"
