@@ -252,7 +252,7 @@ def demo(
     if once or as_json or report.exit_code or not installation.project.endpoints:
         raise typer.Exit(report.exit_code)
     if can_go_live(installation.project.root):
-        raise typer.Exit(go_live(installation, port=port, say=lambda words: output.error_line(words), show=output.line))
+        raise typer.Exit(go_live(installation, port=port, say=output.error_line, show=output.line))
     from penstock.runtime.serving import serve
 
     serve(installation, host="127.0.0.1", port=port, workers=1, ready=show.serving)

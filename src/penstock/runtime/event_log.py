@@ -32,7 +32,7 @@ def open_log_at(root: Path, world: World) -> Log:
 
 def has_log(installation: Installation) -> bool:
     """Whether there is one already, without making it."""
-    return bool(os.environ.get(KAFKA)) or (installation.place.root / "log").is_dir()
+    return bool(os.environ.get(KAFKA)) or waits_for_readers(installation)
 
 
 def waits_for_readers(installation: Installation) -> bool:

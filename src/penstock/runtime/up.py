@@ -95,7 +95,6 @@ def _alone(installation: Installation) -> FolderLock:
 def _kept_up(
     installation: Installation, parts: Sequence[Part], *, say: Callable[[str], None], meanwhile: Callable[[], None]
 ) -> int:
-
     file = installation.place.root / FILE
     untold = False  # a full disk refused it
 

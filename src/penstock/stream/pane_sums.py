@@ -14,9 +14,9 @@ import pyarrow as pa
 from penstock.stream.cell_index import PaneTable
 from penstock.stream.cells import Cells
 from penstock.stream.folding import Additive
+from penstock.stream.pane_cells import NEVER
 from penstock.stream.word_index import Ints, Rows
 
-_NEVER = np.iinfo(np.int64).max
 _WIDE = 128  # keys for which a step along all of them costs more than its call
 
 
@@ -49,7 +49,7 @@ class PaneSums:
             shape = (table.cells.shape[0] + 1, table.cells.shape[1])
             self._totals = [[_begun(shape, np.int64) for _ in range(number)] for number in numbers]
             self._latest, self._known = _begun(shape, np.int32), 0
-            self._stale = np.full(shape[1], _NEVER)
+            self._stale = np.full(shape[1], NEVER)
         self._table = table
         self._mend()
         begin, self._known = self._known, max(self._known, min(pane, table.last) - table.first + 1)
@@ -66,7 +66,7 @@ class PaneSums:
                 self._known = begin
             else:
                 self._sum_up(begin, self._known, keys)
-        self._stale[stale] = _NEVER
+        self._stale[stale] = NEVER
 
     def _sum_up(self, begin: int, end: int, keys: Ints | slice) -> None:
         """Some rows of the table, of some keys."""

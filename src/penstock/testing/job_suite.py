@@ -9,13 +9,7 @@ from typing import Protocol
 import pytest
 
 from penstock.errors import Fenced
-from penstock.log.protocol import (
-    Log,
-    LogError,
-    Position,
-    SourceReset,
-    TopicSpec,
-)
+from penstock.log.protocol import Log, LogError, Position, SourceReset, TopicSpec
 from penstock.testing.log_rows import PAYLOAD, ids, numbered
 
 

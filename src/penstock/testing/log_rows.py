@@ -8,15 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from penstock.log.protocol import (
-    SYSTEM,
-    Chunk,
-    Log,
-    Part,
-    Position,
-    beginning,
-    end,
-)
+from penstock.log.protocol import SYSTEM, Chunk, Log, Part, Position, beginning, end
 
 PAYLOAD = pa.schema([pa.field("id", pa.int64()), pa.field("note", pa.string())])
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

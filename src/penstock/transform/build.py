@@ -47,9 +47,9 @@ def build(
 
     `inputs` holds every silver dataset; `base` is the warehouse of the release built upon, None for none. A base
     that is missing, damaged or made by other versions is left aside and everything is built from silver. `copy` makes
-    the copy, of the base and the target that it is given. `target` is overwritten; when this raises it is half done and should be discarded. dbt compiles the models when they changed,
-    in the folder `dbt` beside `target`, with its log in `dbt.log` in the folder `log`; it runs them only where they
-    are more than SQL (seeds, snapshots, hooks).
+    the copy, of the base and the target that it is given. `target` is overwritten; when this raises it is half done and
+    should be discarded. dbt compiles the models when they changed, in the folder `dbt` beside `target`, with its log in
+    `dbt.log` in the folder `log`; it runs them only where they are more than SQL (seeds, snapshots, hooks).
 
     Tests that fail are part of the result. Raises TransformFailed when a model does not build, DeclarationError when
     the models cannot be read.

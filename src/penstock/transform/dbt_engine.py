@@ -41,7 +41,8 @@ _SILENCE = [
 class Dbt:
     """Commands on one workspace. The manifest is parsed once and handed to the commands that follow.
 
-    `log` is the folder of dbt's own log, None where there is to be none. The warehouse file is open only while a command runs.
+    `log` is the folder of dbt's own log, None where there is to be none. The warehouse file is open only while a
+    command runs.
     """
 
     def __init__(self, workspace: Workspace, *, log: Path | None) -> None:

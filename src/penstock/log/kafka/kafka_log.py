@@ -93,9 +93,10 @@ class KafkaLog:
             self._check(part, position)
         clock = self._world.clock
         reader = KafkaReader(self._settings, forms, positions, self._identify, clock, bare=bare)
-        ((topic, _), at) = next(iter(positions.items()), (("", 0), None))
-        if bare and len(positions) == 1 and at is not None and topic in self._committed:
-            return NearReader(reader, self._committed[topic], forms[topic].topic.spec, at.offset, clock)
+        if bare and len(positions) == 1:
+            [((topic, _), at)] = positions.items()
+            if topic in self._committed:
+                return NearReader(reader, self._committed[topic], forms[topic].topic.spec, at.offset, clock)
         return reader
 
     def positions(self, reader: str) -> Mapping[Part, Position]:

@@ -24,9 +24,8 @@ from penstock.log.kafka.client import PATIENCE
 from penstock.log.kafka.json_codec import JsonCodec, NotReadable
 from penstock.log.protocol import OFFSET, POISON, RAW, SYSTEM, Chunk, LogStorageError, Topic
 
-MICROS = (
-    "penstock.us"  # microseconds since 1970; of a message without it that no job wrote, the time of appending counts
-)
+# Microseconds since 1970; of a message without it that no job wrote, the time of appending counts.
+MICROS = "penstock.us"
 _NO_TIME = b"none"
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
