@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from sqlalchemy import event
 from penstock.errors import StorageError
 from penstock.lake.commit import Committer
 from penstock.lake.lake import Lake
+from penstock.lake.records import read_heads
 from penstock.testing.disk import FullDisk
 from penstock.world import Disk, LocalDisk, World
 
@@ -38,6 +42,34 @@ def test_a_full_disk_is_named_and_nothing_of_the_commit_stays(room: int, tmp_pat
         disk.room = 10**9
         append(lake, lease, head, loans(2), "2")
         assert len(read(lake.scan(LOANS.name))) == 2
+
+
+@contextmanager
+def no_room_for_any_file() -> Iterator[None]:
+    """As on a full disk: what is there can be read, and nothing can be written."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_lake_that_nobody_writes_is_read_on_a_full_disk(tmp_path: Path) -> None:
+    with writing(tmp_path) as (lake, lease):
+        head = append(lake, lease, lake.ensure(LOANS, lease=lease), loans(1), "1")
+    for _ in range(2):  # the first attempt leaves an empty log behind
+        with no_room_for_any_file():
+            assert read_heads(tmp_path) == {LOANS.name: head.metadata_location}
+
+
+def test_changes_beside_the_catalogue_are_not_passed_over_on_a_full_disk(tmp_path: Path) -> None:
+    with writing(tmp_path) as (lake, lease):
+        lake.ensure(LOANS, lease=lease)
+        log = (tmp_path / "catalog.db-wal").read_bytes()
+    (tmp_path / "catalog.db-wal").write_bytes(log)  # as its killed writer left it
+    with no_room_for_any_file(), pytest.raises(StorageError, match=r"cannot be read.*Free space on the disk"):
+        read_heads(tmp_path)
 
 
 class FailingSync(LocalDisk):

@@ -11,6 +11,8 @@ from penstock.errors import StorageError
 
 CATALOG_FILE = "catalog.db"
 _BUSY_SECONDS = 30
+_UNCHANGING = "mode=ro&immutable=1"
+_NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMOPEN)
 _BY_EFFECTIVE_USER = os.access in os.supports_effective_ids
 
 
@@ -23,12 +25,21 @@ def is_writable(root: Path) -> bool:
 def open_to_read(root: Path) -> sqlite3.Connection:
     """A connection that changes nothing.
 
-    Where nothing may be written, SQLite cannot make the file that readers and writers share. Without a log beside
-    the catalogue nobody is writing either, and it is read as a file that does not change; with one it is read
-    through the log that its writer keeps.
+    SQLite wants a file that readers and writers share beside the catalogue's, which it cannot make where nothing may
+    be written or the disk is full. Without a log beside the catalogue nobody is writing either, and it is read as a
+    file that does not change; with one it is read through the log that its writer keeps.
     """
-    alone = not is_writable(root) and not has_log(root)
-    return _connect(root, "mode=ro&immutable=1" if alone else "mode=ro")
+    if not is_writable(root) and not has_log(root):
+        return _connect(root, _UNCHANGING)
+    connection = _connect(root, "mode=ro")
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if is_full(error) and not has_log(root):
+            return _connect(root, _UNCHANGING)
+        raise
+    return connection
 
 
 def open_to_write(root: Path) -> sqlite3.Connection:
@@ -43,7 +54,15 @@ def open_or_make(root: Path) -> sqlite3.Connection:
 
 def has_log(root: Path) -> bool:
     """Whether there are changes beside the catalogue's file: someone is writing, or was killed while writing."""
-    return (root / f"{CATALOG_FILE}-wal").exists()
+    try:
+        return (root / f"{CATALOG_FILE}-wal").stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def is_full(error: sqlite3.Error) -> bool:
+    """Whether there was no room for a change, or for the file that readers and writers share."""
+    return getattr(error, "sqlite_errorcode", None) in _NO_ROOM
 
 
 def read_only(root: Path) -> StorageError:

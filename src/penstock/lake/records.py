@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.errors import StorageError, UsageError
-from penstock.lake.access import CATALOG_FILE, has_log, open_to_read, open_to_write
+from penstock.lake.access import CATALOG_FILE, has_log, is_full, open_to_read, open_to_write
 
 PERSONAL_IDS = "penstock.personal-ids"  # of a table: the field ids of personal columns
 SETTLED = "penstock.settled"  # of a quarantine: how many of its rows are not open any more
@@ -217,4 +217,6 @@ def _errors(root: Path) -> Iterator[None]:
 def _remedy(root: Path, error: sqlite3.Error) -> str:
     if "unable to open" in str(error) and has_log(root):
         return "Its last writer was killed: let the user it belongs to call `penstock status` once."
+    if is_full(error):
+        return "Free space on the disk that holds the data directory."
     return "Check that it is the data directory of this project and that this user may read it."
