@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import select
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from penstock.errors import TransformFailed
 from penstock.lake.lake import Lake
 from penstock.lake.records import read_records
 from penstock.metrics import metricflow
 from penstock.runtime import preparing
 from penstock.runtime import run as running
 from penstock.runtime.installation import Installation
+from penstock.runtime.lanes import Tell, at_once, in_lanes
 from penstock.runtime.place import DataDirectory
-from penstock.runtime.preparing import ModelsProcess, prepare
+from penstock.runtime.preparing import ModelsProcess, Preparation, preparation, prepare
 from penstock.runtime.run import run
 from penstock.runtime.watch import Unwatched
 from penstock.serve.definitions import KIND
@@ -111,6 +116,75 @@ def test_it_imports_nothing_from_the_folder_where_it_is_begun(tmp_path: Path, mo
         process.wait(timeout=60)
 
     assert not (tmp_path / "imported").exists()
+
+
+def test_a_run_ends_a_compiler_that_does_not_end_and_says_so(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = _endless(monkeypatch)
+    monkeypatch.setattr(preparing, "MINUTES", 0.2 / 60)
+    _change_a_model(library)
+
+    with pytest.raises(TransformFailed, match=r"Compiling the models does not end.*dbt\.log says") as told:
+        run(_installation(library, monkeypatch), Unwatched())
+
+    assert told.value.where == str(library.project / "models")
+    assert [process.returncode for process in begun] == [-signal.SIGKILL]
+
+
+def test_metrics_that_do_not_end_are_told_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    _endless(monkeypatch)
+    with preparing._process("models", Path(), Path()) as process:
+        with pytest.raises(TransformFailed, match="Compiling the metrics does not end"):
+            Preparation(process, minutes=0.2 / 60).metrics(at_once)
+        process.kill()
+
+
+def test_who_is_interrupted_does_not_wait_for_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    _endless(monkeypatch)
+    with preparing._process("models", Path(), Path()) as process:
+        with pytest.raises(KeyboardInterrupt):
+            in_lanes([_interrupted, Preparation(process, minutes=1).metrics], at_a_time=2)
+        assert process.poll() is None
+        process.kill()
+
+
+def test_what_a_compiler_began_ends_with_it(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process of the metrics, as hung as that of the models: it alone still holds the pipe."""
+    held, told = os.pipe()
+    begin = f"import subprocess as s; s.Popen([{sys.executable!r}, '-c', {_SLEEP!r}], stdout={told}); print(flush=True)"
+    _endless(monkeypatch, begin, pass_fds=(told,))
+    _change_a_model(library)
+
+    with preparation(_installation(library, monkeypatch)) as prepared:
+        os.close(told)
+        prepared.models()
+
+    with open(held, "rb") as pipe:
+        assert select.select([pipe], [], [], 30)[0]
+
+
+_SLEEP = "import time; time.sleep(60)"
+
+
+def _endless(
+    monkeypatch: pytest.MonkeyPatch, first: str = "pass", *, pass_fds: tuple[int, ...] = ()
+) -> list[subprocess.Popen[bytes]]:
+    """Processes that neither listen nor end; those that were begun."""
+    begun = []
+
+    def begin(*_: object, group: int | None = None) -> subprocess.Popen[bytes]:
+        pipe = subprocess.PIPE
+        command = [sys.executable, "-c", f"{first}\n{_SLEEP}"]
+        begun.append(
+            subprocess.Popen(command, stdin=pipe, stdout=pipe, bufsize=0, process_group=group, pass_fds=pass_fds)
+        )
+        return begun[-1]
+
+    monkeypatch.setattr(preparing, "_process", begin)
+    return begun
+
+
+def _interrupted(_: Tell) -> None:
+    raise KeyboardInterrupt
 
 
 def _begun(folder: Path) -> subprocess.Popen[bytes]:

@@ -159,8 +159,8 @@ def _checked(
     def check(_: Tell) -> None:
         checks.extend(_check(installation, built, scans, inputs, last))
 
-    def keep(_: Tell) -> None:
-        prepared.metrics()
+    def keep(tell: Tell) -> None:
+        prepared.metrics(tell)
         metrics.append(keep_metrics(installation, built, last))
 
     in_lanes([check, keep], at_a_time=installation.world.at_a_time)

@@ -22,7 +22,7 @@ def in_lanes(works: Sequence[Work], *, at_a_time: int) -> None:
     """
     if at_a_time == 1 or len(works) < 2:
         for work in works:
-            work(_at_once)
+            work(at_once)
         return
     stop = Event()
     lanes = [_Lane(stop) for _ in works]
@@ -36,7 +36,8 @@ def in_lanes(works: Sequence[Work], *, at_a_time: int) -> None:
             stop.set()
 
 
-def _at_once(function: Callable[..., object], *arguments: Any, **named: Any) -> None:
+def at_once(function: Callable[..., object], *arguments: Any, **named: Any) -> None:
+    """How a work tells that has the caller's thread to itself."""
     function(*arguments, **named)
 
 

@@ -3,13 +3,15 @@
 Both take seconds in which one core does nothing else, and only when the models changed. They are made in processes
 of their own, the metrics as soon as dbt has read the declarations, and are left where the build and the release look
 for them. A process may fail or be killed at any moment: what it did not make is made there, where it is told what is
-wrong.
+wrong. One that does not end is ended, for it would not end there either.
 """
 
 from __future__ import annotations
 
 import gc
 import os
+import select
+import signal
 import subprocess
 import sys
 import threading
@@ -19,38 +21,63 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from penstock.errors import PenstockError
+from penstock.errors import PenstockError, TransformFailed
 from penstock.lake.records import put_record, read_record
 from penstock.release.record import latest_release
 from penstock.runtime.installation import Installation
+from penstock.runtime.lanes import Tell, at_once
 from penstock.runtime.place import DataDirectory
 from penstock.world import real_world
 
 _MODELS, _METRICS = "models", "metrics"  # what a process makes
 _COMPILERS = {_MODELS: "penstock.transform.compiling", _METRICS: "penstock.metrics.metricflow"}
+MINUTES = 15  # that a run waits for what is compiled beside it
+_LOOK = 0.1  # seconds between two looks whether to go on waiting
 
 
+@dataclass(frozen=True)
 class Preparation:
-    """The process, or none where there is nothing to prepare."""
+    """The process, or none where there is nothing to prepare, and how long to wait for what it makes."""
 
-    def __init__(self, process: subprocess.Popen[bytes] | None) -> None:
-        self._process = process
+    process: subprocess.Popen[bytes] | None
+    folder: Path | None = None
+    logs: Path | None = None
+    minutes: float = 0
 
     def begin(self) -> None:
         """Let it work on the data directory: nobody else does now."""
-        if self._process is not None and self._process.stdin is not None:
+        if self.process is not None and self.process.stdin is not None:
             with suppress(BrokenPipeError):
-                self._process.stdin.write(b".")
+                self.process.stdin.write(b".")
 
     def models(self) -> None:
-        """Wait until the models are compiled, or will not be."""
-        if self._process is not None and self._process.stdout is not None:
-            self._process.stdout.read(1)
+        """Wait until the models are compiled, or will not be. Raises TransformFailed when that takes too long."""
+        self._told(_MODELS, at_once)
 
-    def metrics(self) -> None:
-        """Wait until the metrics are compiled as well, or will not be."""
-        if self._process is not None:
-            self._process.wait()
+    def metrics(self, tell: Tell) -> None:
+        """Wait until the metrics are compiled as well, or will not be, or the lane is to stop. Raises TransformFailed."""
+        while self._told(_METRICS, tell):
+            pass
+
+    def _told(self, what: str, tell: Tell) -> bytes:
+        """The next byte that it says: none when it ended."""
+        if self.process is None or self.process.stdout is None:
+            return b""
+        for _ in range(round(self.minutes * 60 / _LOOK)):
+            if select.select([self.process.stdout], [], [], _LOOK)[0]:
+                return self.process.stdout.read(1)
+            tell(_nothing)
+        raise TransformFailed(
+            f"Compiling the {what} does not end",
+            where=str(self.folder),
+            expected=f"an end within {self.minutes:g} minutes",
+            found="none; its process was ended",
+            remedy=f"Mend the file that it stops at ({self.logs}/dbt.log says what dbt did last), then run again.",
+        )
+
+
+def _nothing() -> None:
+    pass
 
 
 @contextmanager
@@ -61,11 +88,12 @@ def preparation(installation: Installation) -> Iterator[Preparation]:
     if models is None or (last is not None and last.models == installation.project.models_fingerprint):
         yield Preparation(None)
         return
-    with _process(_MODELS, models.resolve(), place.root) as process:
+    with _process(_MODELS, models.resolve(), place.root, group=0) as process:
         try:
-            yield Preparation(process)
+            yield Preparation(process, models, place.logs, MINUTES)
         finally:
-            process.kill()
+            with suppress(ProcessLookupError, PermissionError):  # both are over
+                os.killpg(process.pid, signal.SIGKILL)  # it and the process of the metrics, which is in its group
 
 
 def prepare(models: Path, place: DataDirectory) -> None:
@@ -98,12 +126,13 @@ def prepare_metrics(root: Path, manifest: str | None) -> None:
     put_record(root, KIND, metrics.fingerprint, metrics.as_record(), at=real_world().clock.now())
 
 
-def _process(what: str, given: Path, root: Path) -> subprocess.Popen[bytes]:
-    """Another process of this module; it waits for a byte, and ends with its standard input."""
+def _process(what: str, given: Path, root: Path, *, group: int | None = None) -> subprocess.Popen[bytes]:
+    """Another process of this module; it waits for a byte, and ends with its standard input. In group 0 it leads one of
+    its own, which Ctrl-C does not reach."""
     module = ["-P", "-m", "penstock.runtime.preparing"]  # not what lies in the folder where somebody runs it
     command = [sys.executable, *module, what, str(given), str(root)]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, bufsize=0)
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, bufsize=0, process_group=group)
 
 
 @dataclass
