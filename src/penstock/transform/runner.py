@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from graphlib import TopologicalSorter
@@ -144,12 +145,14 @@ class Runner:
         return next(node.table for node in self.program.graph.models if node.name == name)
 
     def _attempt(self, id: str, sql: str, steps: Sequence[Step]) -> Ran:
+        """Take the steps as one transaction: whatever fails, the node is as it was before."""
         started = self.clock.monotonic()
         try:
-            for step in steps:
-                self._take(step)
+            with _transaction(self.connection):
+                for step in steps:
+                    self._take(step)
         except duckdb.Error as error:
-            if self._can_be_again(error, steps):
+            if self._is_crowded(error):
                 raise
             return self._ended(id, "error", sql, self.clock.monotonic() - started, _sentence(error))
         return self._ended(id, "success", sql, self.clock.monotonic() - started)
@@ -157,17 +160,16 @@ class Runner:
     def _take(self, step: Step) -> None:
         self.connection.execute(step) if isinstance(step, str) else step()
 
-    def _can_be_again(self, error: duckdb.Error, steps: Sequence[Step]) -> bool:
-        """Whether another took the memory, and nothing is half done: a statement is made whole or not at all."""
-        short = isinstance(error, duckdb.OutOfMemoryException) and not self.alone
-        return short and isinstance(next(iter(steps), ""), str)
+    def _is_crowded(self, error: duckdb.Error) -> bool:
+        """Whether it may be another that took the memory."""
+        return isinstance(error, duckdb.OutOfMemoryException) and not self.alone
 
     def _test(self, node: Node, sql: str) -> Ran:
         started = self.clock.monotonic()
         try:
             failures = int(self.connection.execute(f"SELECT count(*) FROM (\n{sql}\n)").fetchall()[0][0])
         except duckdb.Error as error:
-            if self._can_be_again(error, ()):
+            if self._is_crowded(error):
                 raise
             return self._ended(node.id, "error", sql, self.clock.monotonic() - started, _sentence(error))
         failed = "warn" if node.severity == "warn" else "fail"
@@ -179,6 +181,18 @@ class Runner:
         path = self.program.sql[id].path
         compiled = None if path is None else self.workspace.compiled(Path(path))
         return Ran(id, status, seconds, message, failures, sql, compiled)
+
+
+@contextmanager
+def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    connection.begin()
+    try:
+        yield
+        connection.commit()
+    except BaseException:
+        with suppress(duckdb.TransactionException):  # a commit that fails has rolled back
+            connection.rollback()
+        raise
 
 
 def _last(ready: list[str], count: int) -> list[str]:
