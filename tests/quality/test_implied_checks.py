@@ -57,7 +57,8 @@ def test_freshness_counts_from_the_arrival_of_the_newest_row():
     assert results(connection, now=NOW + timedelta(days=2))["freshness.loans"].status is Status.PASS
     stale = results(connection, now=NOW + timedelta(days=2, seconds=1))["freshness.loans"]
     assert (stale.status, stale.blocks) == (Status.FAIL, False)
-    assert stale.value == "2 days, 0:00:01"
+    assert (stale.expected, stale.value) == ("a row within 2 days", "2 days 1 second")
+    assert stale.message == "the newest row arrived 2026-03-01 12:00:00 UTC, 2 days 1 second ago"
 
 
 def test_a_clock_that_was_set_back_does_not_make_rows_stale():

@@ -117,7 +117,7 @@ def test_a_graph_is_told_in_words(tmp_path: Path) -> None:
     lines = list(picture(planned(tmp_path, WATCH)["watch"]))
 
     assert (
-        "hourly <- fees: tumbling windows of PT1H by (member): count as loans, sum(fee) as paid, top(2, title) as titles"
+        "hourly <- fees: tumbling windows of 1 hour by (member): count as loans, sum(fee) as paid, top(2, title) as titles"
         in lines
     )
     assert lines[0] == "loans_typed: typed rows of 2 partition(s), held to the contract of loans"

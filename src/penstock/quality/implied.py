@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -13,6 +14,7 @@ from penstock.quality.query import sample
 from penstock.quality.result import Kind, Status
 from penstock.quality.rule import Outcome, Rule
 from penstock.spec.contract import Contract, Reference
+from penstock.spec.duration import spoken_duration
 from penstock.spec.project import Project, Severity
 from penstock.sql.names import quote
 from penstock.sql.personal import personal_of_dataset
@@ -135,10 +137,10 @@ def _freshness_rule(contract: Contract, allowed: timedelta, there: frozenset[str
         name=f"freshness.{contract.dataset}",
         kind=Kind.FRESHNESS,
         severity=Severity.WARN,
-        expected=f"a row within {allowed}",
+        expected=f"a row within {spoken_duration(allowed)}",
         fingerprint=_fingerprint(contract, Kind.FRESHNESS, str(allowed)),
         where=str(contract.path),
-        description=f"the newest row of {contract.dataset} arrived within {allowed}",
+        description=f"the newest row of {contract.dataset} arrived within {spoken_duration(allowed)}",
         run=lambda connection: _age(connection, contract, allowed, there, now),
     )
 
@@ -157,9 +159,10 @@ def _age(
         newest = connection.execute(sql).fetchall()[0][0]
     if newest is None:
         return Outcome(Status.FAIL, None, "no row has ever arrived")
-    age = now - newest
+    age = max(now - newest, timedelta(0))
     status = Status.PASS if age <= allowed else Status.FAIL
-    return Outcome(status, str(age), f"the newest row arrived {newest:%Y-%m-%d %H:%M:%S} UTC, {age} ago")
+    told = spoken_duration(timedelta(seconds=math.ceil(age.total_seconds())))
+    return Outcome(status, told, f"the newest row arrived {newest:%Y-%m-%d %H:%M:%S} UTC, {told} ago")
 
 
 def _silver(dataset: str) -> str:

@@ -13,6 +13,7 @@ from penstock.runtime.metrics import days_until_final, explain_metric, read_metr
 from penstock.runtime.models import read_models
 from penstock.runtime.planned import graphs
 from penstock.spec.contract import Column, Contract
+from penstock.spec.duration import spoken_duration
 from penstock.spec.source import Source
 from penstock.spec.stream import Topology
 from penstock.stream.picture import picture
@@ -128,7 +129,7 @@ def _dataset(installation: Installation, contract: Contract) -> Explanation:
         ),
         "new columns": (str(contract.evolution),),
         "partitions": tuple(f"{one.transform}({one.column})" for one in contract.partitions),
-        "horizon": (str(dedupe.horizon),) if dedupe.horizon is not None else (),
+        "horizon": (spoken_duration(dedupe.horizon),) if dedupe.horizon is not None else (),
         "contract": (f"{contract.path.name} version {contract.version}, fingerprint {contract.fingerprint[:12]}",),
     }
     return Explanation(
@@ -222,8 +223,9 @@ def _topology(installation: Installation, topology: Topology) -> Explanation:
         read_by=tuple(output.topic for output in topology.outputs),
         facts={
             "event time": (
-                f"watermark {time.lateness} behind the latest event, at most {time.skew} ahead of the clock",
-                f"a partition without events for {time.idle} holds nobody back",
+                f"watermark {spoken_duration(time.lateness)} behind the latest event",
+                f"at most {spoken_duration(time.skew)} ahead of the clock",
+                f"a partition without events for {spoken_duration(time.idle)} holds nobody back",
             ),
             "steps": tuple(picture(graph)),
             "declaration": (f"{topology.path.name}, fingerprint {topology.fingerprint[:12]}",),

@@ -1,9 +1,11 @@
-"""Fixed lengths of time, written as ISO 8601 durations."""
+"""Fixed lengths of time, written as ISO 8601 durations, and as people say them."""
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
+
+from penstock.errors import counted
 
 _PART = r"(?:(?P<{0}>[0-9]{{1,9}}){1})?"
 _DURATION = re.compile(
@@ -54,3 +56,25 @@ def format_duration(length: timedelta) -> str:
     )
     day = f"{length.days}D" if length.days else ""
     return f"P{day}{'T' if time else ''}{time}" if day or time else "PT0S"
+
+
+_UNITS = (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1)))
+
+
+def spoken_duration(length: timedelta) -> str:
+    """A length of time, not negative, as people say it: in one unit where that gives a number below a hundred.
+
+    >>> [spoken_duration(timedelta(hours=hours)) for hours in (1.5, 36, 72, 100)]
+    ['90 minutes', '36 hours', '3 days', '4 days 4 hours']
+    """
+    for unit, one in _UNITS:
+        if length and not length % one and (unit == "day" or length < 100 * one):
+            return counted(length // one, unit)
+    said, rest = [], length
+    for unit, one in _UNITS:
+        number, rest = divmod(rest, one)
+        said += [counted(number, unit)] if number else []
+    seconds = f"{rest.seconds}{f'.{rest.microseconds:06d}'.rstrip('0') if rest.microseconds else ''}"
+    if rest or not said:
+        said.append(f"{seconds} second{'' if seconds == '1' else 's'}")
+    return " ".join(said)

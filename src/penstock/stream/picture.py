@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from penstock.spec.duration import format_duration
+from penstock.spec.duration import spoken_duration
 from penstock.spec.stream import (
     Deduplicate,
     Join,
@@ -40,7 +40,7 @@ def _does(node: Node) -> str:
         case Select() as select:
             return select.sql
         case Deduplicate(key, horizon):
-            return f"the first row of each ({', '.join(key)}) within {format_duration(horizon)}"
+            return f"the first row of each ({', '.join(key)}) within {spoken_duration(horizon)}"
         case Lookup(table, on, columns):
             added = ", ".join(f"{theirs} as {name}" for name, theirs in columns)
             return f"with {added} of {table} where {' and '.join(f'{mine} = {theirs}' for mine, theirs in on)}"
@@ -54,7 +54,7 @@ def _does(node: Node) -> str:
             return f"{_kind(window)} by ({', '.join(window.by)}): {measures}"
         case Join() as join:
             equal = " and ".join(f"{mine} = {theirs}" for mine, theirs in join.on)
-            near = f"{join.direction} within {format_duration(join.tolerance)}"
+            near = f"{join.direction} within {spoken_duration(join.tolerance)}"
             return f"with the row of {join.other} {near} where {equal}"
         case Union():
             return "the rows of all of them"
@@ -70,7 +70,7 @@ def _kind(window: Window) -> str:
         WindowKind.SLIDING: (window.size, window.slide),
         WindowKind.SESSION: (window.gap,),
     }[window.kind]
-    return f"{window.kind} windows of {' / '.join(format_duration(one) for one in lengths if one is not None)}"
+    return f"{window.kind} windows of {' / '.join(spoken_duration(one) for one in lengths if one is not None)}"
 
 
 def _goes(sink: Sink) -> str:
