@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 from quality_shapes import BOOKS, LOANS, NOW, StoppedClock, library, project
 
 from penstock.quality.checks import run_checks
 from penstock.quality.result import CheckResult, Status
+from penstock.spec.stream import Streams, Topic
 
 
-def results(connection, *, contracts=(LOANS, BOOKS), now=NOW) -> dict[str, CheckResult]:
-    return {
-        result.name: result for result in run_checks(project(contracts=contracts), connection, clock=StoppedClock(now))
-    }
+def results(connection, *, contracts=(LOANS, BOOKS), now=NOW, topics: tuple[Topic, ...] = ()) -> dict[str, CheckResult]:
+    declared = replace(project(contracts=contracts), streams=Streams(topics={topic.name: topic for topic in topics}))
+    return {result.name: result for result in run_checks(declared, connection, clock=StoppedClock(now))}
 
 
 def test_a_row_whose_reference_has_not_arrived_is_pending_and_never_blocks():
@@ -67,6 +68,14 @@ def test_a_clock_that_was_set_back_does_not_make_rows_stale():
 
 def test_a_dataset_that_never_had_a_row_is_not_fresh():
     assert results(library())["freshness.loans"].message == "no row has ever arrived"
+
+
+def test_a_dataset_that_a_topic_alone_feeds_is_fresh_before_its_first_row_and_not_for_ever_after():
+    lent = Topic("lent", "loans", key=("loan_id",), time="lent_at", path=Path("streams/lent.yml"), fingerprint="t")
+    none = results(library(), topics=(lent,))["freshness.loans"]
+    assert (none.status, none.message) == (Status.PASS, "no row has ever arrived; none has to")
+    once = library([(1, None, None)])
+    assert results(once, now=NOW + timedelta(days=3), topics=(lent,))["freshness.loans"].status is Status.FAIL
 
 
 def test_tables_that_do_not_exist_yet_are_empty_not_errors():

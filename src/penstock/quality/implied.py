@@ -40,7 +40,9 @@ def _rules(
     if contract.identity:
         yield _uniqueness_rule(contract, there, personal, growth)
     if contract.freshness is not None:
-        yield _freshness_rule(contract, contract.freshness, there, now)
+        sources = project.sources_of(contract.dataset)
+        must = not sources or any(not source.optional for source in sources)
+        yield _freshness_rule(contract, contract.freshness, there, now, must_arrive=must)
 
 
 def _reference_rule(
@@ -132,7 +134,9 @@ def _doubled(
     return Outcome(Status.FAIL, str(found.rows), f"{keys} more than one row", found.sample)
 
 
-def _freshness_rule(contract: Contract, allowed: timedelta, there: frozenset[str], now: datetime) -> Rule:
+def _freshness_rule(
+    contract: Contract, allowed: timedelta, there: frozenset[str], now: datetime, *, must_arrive: bool
+) -> Rule:
     return Rule(
         name=f"freshness.{contract.dataset}",
         kind=Kind.FRESHNESS,
@@ -141,7 +145,7 @@ def _freshness_rule(contract: Contract, allowed: timedelta, there: frozenset[str
         fingerprint=_fingerprint(contract, Kind.FRESHNESS, str(allowed)),
         where=str(contract.path),
         description=f"the newest row of {contract.dataset} arrived within {spoken_duration(allowed)}",
-        run=lambda connection: _age(connection, contract, allowed, there, now),
+        run=lambda connection: _age(connection, contract, allowed, there, now, must_arrive=must_arrive),
     )
 
 
@@ -151,14 +155,18 @@ def _age(
     allowed: timedelta,
     there: frozenset[str],
     now: datetime,
+    *,
+    must_arrive: bool,
 ) -> Outcome:
-    """Counted from arrival, so a backfill of old facts is fresh; a clock that was set back is no reason to warn."""
+    """Counted from arrival, so a backfill of old facts is fresh; a clock that was set back is no reason to warn. Where
+    every source is optional, a topic as well, nothing is late before the first row."""
     newest = None
     if contract.dataset in there:
         sql = f"SELECT max(_ingested_at) FROM {_silver(contract.dataset)}"
         newest = connection.execute(sql).fetchall()[0][0]
     if newest is None:
-        return Outcome(Status.FAIL, None, "no row has ever arrived")
+        none = "no row has ever arrived"
+        return Outcome(Status.FAIL, None, none) if must_arrive else Outcome(Status.PASS, None, f"{none}; none has to")
     age = max(now - newest, timedelta(0))
     status = Status.PASS if age <= allowed else Status.FAIL
     told = spoken_duration(timedelta(seconds=math.ceil(age.total_seconds())))
