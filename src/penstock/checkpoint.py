@@ -93,7 +93,8 @@ def _stand_back() -> None:
     that others need while it is at work in SQLite."""
     if sys.platform == "linux":  # elsewhere a priority is that of the whole process
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+            thread = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICE)  # 19 at most
 
 
 def take_over(connection: sqlite3.Connection) -> bool:

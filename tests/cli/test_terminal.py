@@ -14,6 +14,7 @@ import pytest
 
 from tests.flows.command import PENSTOCK
 from tests.flows.library import Library, loan
+from tests.waiting import PATIENCE
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
@@ -34,11 +35,8 @@ def test_letters_that_a_terminal_does_not_know_are_escaped(library: Library, enc
 
 def test_a_run_that_is_interrupted_says_what_becomes_of_its_work(library: Library) -> None:
     library.loans("tuesday", loan(6))
-    running = library.start("run")
-    assert running.stderr is not None
-    assert running.stderr.readline().startswith("read loans")
-    running.send_signal(signal.SIGINT)
-    _, told = running.communicate(timeout=60)
+    running = library.start("run", signalled=(signal.SIGINT, "read loans"))
+    _, told = running.communicate(timeout=PATIENCE)
     assert running.returncode == 130
     assert "stopped; what was committed stays, and the next run finishes the rest" in told
     assert library.run()["release"] == 2
@@ -85,7 +83,7 @@ def test_a_reader_that_has_seen_enough_ends_a_query_quietly(library: Library, fo
     query.stdout.close()
     told = query.stderr.read()
     query.stderr.close()
-    assert (query.wait(timeout=60), told) == (0, b"")
+    assert (query.wait(timeout=PATIENCE), told) == (0, b"")
 
 
 def test_a_reader_that_has_seen_enough_ends_any_command_quietly(library: Library) -> None:

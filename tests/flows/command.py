@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import Any
 from unittest.mock import patch
 
 from penstock.cli.main import answer
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parent.parent.parent
 PENSTOCK = Path(sys.executable).parent / "penstock"
@@ -65,10 +67,19 @@ def _code() -> int:
         return int(leaving.code or 0)
 
 
-def start(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-    """Run the command in a process of its own, and do not wait."""
+def start(
+    *arguments: str | Path,
+    environment: Mapping[str, str] | None = None,
+    signalled: tuple[signal.Signals, str] | None = None,
+) -> subprocess.Popen[str]:
+    """Run the command in a process of its own, and do not wait. `signalled`: a signal that it gets, and the step that it
+    has said to begin with just then."""
+    program: list[str | Path] = [PENSTOCK]
+    if signalled is not None:
+        program = [sys.executable, "-m", "tests.flows.signalled_program", signalled[0].name, signalled[1]]
     return subprocess.Popen(
-        [PENSTOCK, *map(str, arguments)],
+        [*program, *map(str, arguments)],
+        cwd=None if signalled is None else ROOT,
         env={**os.environ, **(environment or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -77,5 +88,5 @@ def start(*arguments: str | Path, environment: Mapping[str, str] | None = None) 
 
 
 def finish(process: subprocess.Popen[str]) -> Done:
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=PATIENCE)
     return Done(process.returncode, out.encode(), err)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -83,8 +84,10 @@ class Library:
     def call(self, *arguments: str | Path) -> Done:
         return call(*arguments, *self.place, environment=self.environment)
 
-    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
-        return start(*arguments, *self.place, environment=self.environment)
+    def start(
+        self, *arguments: str | Path, signalled: tuple[signal.Signals, str] | None = None
+    ) -> subprocess.Popen[str]:
+        return start(*arguments, *self.place, environment=self.environment, signalled=signalled)
 
     def run(self, expected: int = 0) -> dict[str, Any]:
         """`penstock run --json`: its report."""

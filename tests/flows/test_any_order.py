@@ -15,6 +15,7 @@ import pytest
 
 from tests.flows.command import ROOT
 from tests.flows.library import LOAN, MEMBER
+from tests.waiting import PATIENCE
 
 SEEDS = (1, 2)
 MORE_SEEDS = range(3, 40)
@@ -23,7 +24,9 @@ MORE_SEEDS = range(3, 40)
 def result(kind: str, folder: Path, seed: int) -> dict[str, Any]:
     command = [sys.executable, "-W", "ignore", "-m", "tests.flows.order_program", kind, str(folder), str(seed)]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=3 * PATIENCE, check=False
+    )
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from tests.flows.library import Library, loan
@@ -11,12 +13,7 @@ from tests.flows.library import Library, loan
 def test_a_killed_run_is_interrupted_and_the_next_one_ends_its_work(library: Library, step: str) -> None:
     before = library.gold()
     library.loans("tuesday", *(loan(number, status="back") for number in range(100, 20_100)))
-    process = library.start("run")
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith(step):
-            process.kill()
-            break
+    process = library.start("run", signalled=(signal.SIGKILL, step))
     process.communicate()
     assert process.returncode == -9
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -23,10 +24,8 @@ def catalogue(data: Path) -> SqlCatalog:
 def test_of_two_runs_at_once_one_wins_and_the_other_names_it(library: Library) -> None:
     """The first is halted in the middle of its work, so that the second surely meets it."""
     library.loans("tuesday", loan(7), loan(8))
-    first = library.start("run")
-    assert first.stderr is not None
-    next(line for line in first.stderr if line.startswith("read loans"))
-    first.send_signal(signal.SIGSTOP)
+    first = library.start("run", signalled=(signal.SIGSTOP, "read loans"))
+    os.waitid(os.P_PID, first.pid, os.WSTOPPED | os.WNOWAIT)
     lost = library.call("run").expect(1)
     assert "Another process is writing under run" in lost.err
     assert f"penstock run, process {first.pid} (pid {first.pid}, started " in lost.err

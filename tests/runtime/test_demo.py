@@ -22,7 +22,9 @@ from penstock.runtime.demo import demonstration
 from penstock.runtime.template import make_project
 from tests.commerce.hand_shop import begin
 from tests.flows.command import Done, call
+from tests.free_port import free_port
 from tests.unmeasured import unmeasured
+from tests.waiting import PATIENCE
 
 RETAIL = {"PENSTOCK_ONLINE_RETAIL": "/nowhere"}
 METRICS = 22
@@ -115,12 +117,12 @@ sys.exit(go_live(demonstration(Path(sys.argv[1])), port=int(sys.argv[2]), say=sa
 
 
 def test_live_numbers_move_until_one_ctrl_c_ends_everything_well(shop: tuple[Path, Done]) -> None:
-    command = [sys.executable, "-c", LIVE, str(shop[0]), str(_free_port())]
+    command = [sys.executable, "-c", LIVE, str(shop[0]), str(free_port())]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, **SIZE}
     ) as process:
         assert process.stdout is not None
-        impatience = threading.Timer(300, process.kill)
+        impatience = threading.Timer(PATIENCE, process.kill)
         impatience.start()
         moved = list(takewhile(lambda line: not line.startswith("payments_live: "), process.stdout))
         process.send_signal(signal.SIGINT)
@@ -141,11 +143,6 @@ def test_a_port_that_is_taken_is_told_before_anything_is_done(tmp_path: Path) ->
         refused = call("demo", "--data-dir", tmp_path / "here", "--port", port).expect(2)
     assert "The port is taken" in refused.err
     assert not (tmp_path / "here").exists()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def _place(folder: Path) -> tuple[str, ...]:

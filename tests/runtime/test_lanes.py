@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from penstock.runtime.lanes import Tell, in_lanes
+from tests.waiting import PATIENCE
 
 
 @pytest.mark.parametrize("at_a_time", [1, 2, 3])
@@ -27,7 +28,7 @@ def test_what_works_tell_comes_in_the_order_of_the_works_in_the_thread_of_the_ca
 
 
 def test_two_works_are_under_way_at_once() -> None:
-    both = threading.Barrier(2, timeout=60)
+    both = threading.Barrier(2, timeout=PATIENCE)
     in_lanes([lambda _: both.wait() and None, lambda _: both.wait() and None], at_a_time=2)
 
 
@@ -40,7 +41,7 @@ def test_the_first_error_is_raised_and_nothing_is_told_after_it() -> None:
         raise ValueError("broken")
 
     def endless(tell: Tell) -> None:
-        failed.wait(60)
+        failed.wait(PATIENCE)
         while True:
             tell(told.append, "after")
 

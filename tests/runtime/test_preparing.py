@@ -28,6 +28,7 @@ from penstock.transform import compiling
 from penstock.world import real_world
 from tests.flows.command import ROOT
 from tests.flows.library import Library, loan
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +96,7 @@ def test_it_ends_with_the_process_that_began_it(tmp_path: Path) -> None:
     with _begun(tmp_path) as process:
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(timeout=60) == 1
+        assert process.wait(timeout=PATIENCE) == 1
 
 
 def test_it_ends_well_while_the_process_that_began_it_goes_on(tmp_path: Path) -> None:
@@ -103,7 +104,7 @@ def test_it_ends_well_while_the_process_that_began_it_goes_on(tmp_path: Path) ->
         assert process.stdin is not None
         process.stdin.write(b".")
         process.stdin.flush()
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=PATIENCE) == 0
 
 
 def test_it_imports_nothing_from_the_folder_where_it_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +114,7 @@ def test_it_imports_nothing_from_the_folder_where_it_is_begun(tmp_path: Path, mo
     with preparing._process("models", tmp_path / "models", tmp_path / "data") as process:
         assert process.stdin is not None
         process.stdin.close()
-        process.wait(timeout=60)
+        process.wait(timeout=PATIENCE)
 
     assert not (tmp_path / "imported").exists()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from penstock.runtime.supervisor import Kept, Part, Supervisor
 from penstock.world import real_world
+from tests.waiting import PATIENCE
 
 
 class Told:
@@ -84,24 +85,30 @@ def test_a_part_waits_until_it_is_ready(tmp_path: Path) -> None:
     assert any(words.startswith("second began") for words in told.words)
 
 
-def test_all_are_ended_when_it_is_told_to_and_one_that_will_not_is_killed(tmp_path: Path) -> None:
-    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open({!r}, 'w'); time.sleep(600)"
-    marks = [tmp_path / "a", tmp_path / "b"]
+def ended(folder: Path, before: str, *, stop_seconds: float) -> Supervisor:
+    """Two parts that do this and then sleep, told to end when both sleep."""
+    marks = [folder / "a", folder / "b"]
+    sleeping = "import pathlib, signal, time; {}; pathlib.Path({!r}).touch(); time.sleep(600)"
     told = Told(lambda _: all(mark.exists() for mark in marks))
-    supervisor = Supervisor(
-        (
-            python("deaf", deaf.format(str(marks[0]))),
-            python("well", f"open({str(marks[1])!r}, 'w'); import time; time.sleep(600)"),
-        ),
-        real_world().clock,
-        told,
-        stop_seconds=0.5,
-    )
+    parts = [python(mark.name, sleeping.format(before, str(mark))) for mark in marks]
+    supervisor = Supervisor(parts, real_world().clock, told, stop_seconds=stop_seconds)
 
     supervisor.run(told.stopped, look=0.01)
 
-    assert [one.last_exit for one in supervisor.kept] == [-signal.SIGKILL, -signal.SIGTERM]
     assert not any(_lives(pid) for pid in told.pids)
+    return supervisor
+
+
+def test_all_are_ended_when_it_is_told_to(tmp_path: Path) -> None:
+    supervisor = ended(tmp_path, "pass", stop_seconds=PATIENCE)
+
+    assert [one.last_exit for one in supervisor.kept] == [-signal.SIGTERM] * 2
+
+
+def test_those_that_will_not_end_are_killed(tmp_path: Path) -> None:
+    supervisor = ended(tmp_path, "signal.signal(signal.SIGTERM, signal.SIG_IGN)", stop_seconds=0.1)
+
+    assert [one.last_exit for one in supervisor.kept] == [-signal.SIGKILL] * 2
 
 
 def _lives(pid: int) -> bool:

@@ -9,13 +9,14 @@ import sys
 import pytest
 
 from penstock.runtime.ending import ended_when_told
+from tests.waiting import PATIENCE
 
 LOADING = """
 import threading
 from penstock.runtime.ending import ended_when_told
 with ended_when_told():
     print("loading", flush=True)
-    threading.Event().wait(60)
+    threading.Event().wait(600)
 """
 
 
@@ -28,7 +29,7 @@ def test_a_process_that_still_loads_ends_without_complaint(word: signal.Signals)
     assert process.stdout.readline() == "loading\n"
 
     process.send_signal(word)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE)
 
     assert (process.returncode, err) == (0, "")
 

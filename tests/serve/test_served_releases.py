@@ -8,12 +8,11 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
-import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,8 @@ from penstock.sql.connection import connect
 from penstock.testing.world import ManualClock
 from tests.flows.command import PENSTOCK
 from tests.flows.library import Library, fill, loan
+from tests.free_port import free_port
+from tests.waiting import PATIENCE, wait_for
 
 ENDPOINTS = """\
 endpoints:
@@ -60,12 +61,6 @@ def library(released: Library) -> Iterator[Library]:
     released.restore()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def serving(library: Library, *options: str) -> Iterator[str]:
     """The address of a server of its own, ended by its process id."""
@@ -77,7 +72,7 @@ def serving(library: Library, *options: str) -> Iterator[str]:
         yield address
     finally:
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, out + err
     assert f"Release 1 of library is served at {address}" in out
 
@@ -98,32 +93,25 @@ def children(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.005)
-
-
 def until_answered(process: subprocess.Popen[str], address: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
+    def answers() -> bool:
+        assert process.poll() is None, "the server has ended"
+        with suppress(OSError, HTTPException):
             get(f"{address}/health")
-            return
-        except urllib.error.URLError:
-            time.sleep(0.05)
-    raise AssertionError("the server does not answer")
+            return True
+        return False
+
+    wait_for(answers, pause=0.05)
 
 
 def get(address: str) -> Any:
-    with urllib.request.urlopen(address, timeout=30) as answer:
+    with urllib.request.urlopen(address, timeout=PATIENCE) as answer:
         return json.load(answer)
 
 
 def told(address: str) -> Mapping[tuple[str, ...], float]:
     """What Prometheus reads: values by name and labels, 0 where it is not there yet."""
-    with urllib.request.urlopen(f"{address}/metrics", timeout=30) as answer:
+    with urllib.request.urlopen(f"{address}/metrics", timeout=PATIENCE) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
     found = {(one.name, *one.labels.values()): one.value for family in families for one in family.samples}
     return Counter(found)
@@ -147,8 +135,8 @@ def test_a_release_appears_without_a_restart(library: Library) -> None:
 def test_several_processes_answer_alike(library: Library) -> None:
     with serving(library, "--workers", "2") as address:
         answers = {json.dumps(get(f"{address}/members")) for _ in range(10)}
-        until(lambda: told(address)["penstock_http_requests_total", "/members", "2xx"] == 10)
-        until(lambda: told(address)[("penstock_http_workers",)] == 2)
+        wait_for(lambda: told(address)["penstock_http_requests_total", "/members", "2xx"] == 10)
+        wait_for(lambda: told(address)[("penstock_http_workers",)] == 2)
         found = told(address)
 
     assert found[("penstock_http_connections",)] >= 1
@@ -171,12 +159,12 @@ def test_it_ends_at_any_moment_and_leaves_no_process(
     assert process.stdout is not None
     assert process.stdout.readline().startswith("Release 1 of library is served")
     if moment == "forked":
-        until(lambda: children(process.pid))
+        wait_for(lambda: children(process.pid), pause=0.005)
     elif moment == "answering":
         until_answered(process, f"http://127.0.0.1:{port}")
 
     os.killpg(process.pid, word) if to_all else process.send_signal(word)
-    _, err = process.communicate(timeout=60)  # until nobody has its output open
+    _, err = process.communicate(timeout=PATIENCE)  # until nobody has its output open
 
     assert (process.returncode, err) == (0, "")
 
@@ -187,7 +175,7 @@ def test_workers_do_not_outlive_a_server_that_was_killed(library: Library) -> No
     until_answered(process, f"http://127.0.0.1:{port}")
 
     process.kill()
-    process.communicate(timeout=60)  # until nobody has its output open
+    process.communicate(timeout=PATIENCE)  # until nobody has its output open
 
     require_free("127.0.0.1", port)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lending_library import Library
@@ -149,10 +150,10 @@ def test_an_unreadable_file_is_a_problem_beside_others(library: Library, monkeyp
     library.edit("penstock.yml", "tenant: town", "tenat: town")
     opened = Path.open
 
-    def refusing(path: Path, mode: str) -> object:
+    def refusing(path: Path, *how: Any, **named: Any) -> object:
         if path.name == "loans.yml" and path.parent.name == "checks":
             raise PermissionError(13, "Permission denied")
-        return opened(path, mode)
+        return opened(path, *how, **named)
 
     monkeypatch.setattr(Path, "open", refusing)
 

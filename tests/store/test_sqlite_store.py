@@ -180,9 +180,9 @@ def test_two_processes_refresh_one_after_the_other(tmp_path: Path) -> None:
     with first.exclusive():
         thread = threading.Thread(target=later)
         thread.start()
-        waiting.wait(5)
+        waiting.wait()
         order.append("first")
-    thread.join(5)
+    thread.join()
 
     assert order == ["first", "second"]
 

@@ -16,7 +16,8 @@ from penstock.runtime.parts import read_parts
 from tests.flows.command import call
 from tests.stream.supervised import Running
 from tests.stream.test_kill import read
-from tests.stream.test_up import pids, wait_for
+from tests.stream.test_up import pids
+from tests.waiting import wait_for
 
 MEBIBYTES = 256  # what is appended meanwhile takes some fifty
 PARTS = {"stream", "land", "serve"}

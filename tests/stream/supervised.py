@@ -19,13 +19,14 @@ from penstock.runtime.installation import Installation
 from penstock.runtime.parts import lives, read_parts
 from penstock.store.live import LiveReader, live_tables, open_live
 from tests.flows.command import PENSTOCK, ROOT
+from tests.free_port import free_port
 from tests.lake.plain_reader import read_tables
-from tests.serve.test_served_releases import free_port
 from tests.stream.ledger_program import ENOUGH, LEDGER, MEMBERS, rows_of
 from tests.stream.lending import lending
 from tests.stream.running_topology import Row
 from tests.stream.test_kill import read
-from tests.stream.test_up import pids, wait_for
+from tests.stream.test_up import pids
+from tests.waiting import PATIENCE, wait_for
 
 PARTS = {"stream", "land"}
 FOLLOWED = """\
@@ -99,7 +100,7 @@ class Running:
     def answer(self, path: str) -> Any:
         """What the API says; None while it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as response:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=PATIENCE) as response:
                 return json.load(response)
         except OSError:
             return None
@@ -153,15 +154,15 @@ class Running:
 
     def end(self) -> int:
         (self.root / ENOUGH).touch()
-        self.appender.wait(60)
+        self.appender.wait(PATIENCE)
         self.up.send_signal(signal.SIGINT)
-        return self.up.wait(60)
+        return self.up.wait(PATIENCE)
 
     def finish(self) -> None:
         """Let the appender end, wait until everything is everywhere, and compare it with the ledger."""
         try:
             (self.root / ENOUGH).touch()
-            assert self.appender.wait(60) == 0
+            assert self.appender.wait(PATIENCE) == 0
             expected = [row for batch in range(max(self.ledger("meant")) + 1) for row in rows_of(batch)]
             wait_for(lambda: _followed(self.root) >= len(expected), pause=0.5)
             wait_for(lambda: len(_bronze(self.root)) >= len(expected), pause=1.0)

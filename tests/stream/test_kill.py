@@ -50,7 +50,7 @@ def produce(installation: Installation, rows: list[Row]) -> None:
 def run_until_killed(root: Path, rounds: int) -> int:
     """How the process ended; it is killed after so many lines, at some moment of the next round."""
     program = Path(__file__).parent / "stream_program.py"
-    process = subprocess.Popen([sys.executable, program, root], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, program, root, str(rounds)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for _ in range(rounds):
         if not process.stdout.readline():

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from tests.flows.command import call, start
 from tests.stream.lending import lending
 from tests.stream.running_topology import loan
 from tests.stream.test_kill import WATCH, produce, read
+from tests.waiting import PATIENCE, wait_for
 
 EVENTS = 4000
 
@@ -28,15 +28,8 @@ def supervised(root: Path) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, out + err
-
-
-def wait_for(what: Callable[[], bool], *, pause: float = 0.1) -> None:
-    deadline = time.monotonic() + 90
-    while not what():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(pause)
 
 
 def pids(installation: Installation) -> dict[str, int]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.flows.command import ROOT
+from tests.waiting import PATIENCE
 
 
 def own_mounts() -> list[str]:
@@ -42,7 +43,7 @@ def test_a_full_disk_stops_acknowledgements_and_nothing_else(tmp_path: Path) -> 
         command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as program:
         try:
-            _, said = program.communicate(timeout=240)
+            _, said = program.communicate(timeout=2 * PATIENCE)
         except subprocess.TimeoutExpired:
             os.killpg(program.pid, signal.SIGKILL)
             raise

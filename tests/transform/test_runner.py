@@ -19,6 +19,7 @@ from penstock.transform.ran import Ran
 from penstock.transform.runner import Runner, Step
 from penstock.transform.selection import Selection
 from tests.transform.program_shapes import node, workspace
+from tests.waiting import PATIENCE
 
 
 class Memory:
@@ -37,7 +38,7 @@ class Memory:
         name = str(step).split('"')[-2] if '"' in str(step) else str(step)
         self.tries[name] += 1
         if not runner.alone:
-            self._together.wait(timeout=10)
+            self._together.wait(timeout=PATIENCE)
         if not runner.alone and self._at_end:
             self._take(runner, step)
         if not runner.alone or (self._never and self._never in str(step)):
