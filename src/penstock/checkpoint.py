@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 _PATIENCE = 50  # milliseconds, for readers to leave
+_LOOK = 0.05  # seconds, after which whoever waits for the thread looks whether it lives
 _LITTLE = 1 << 20  # bytes
 _NICE = 10
 
@@ -26,7 +27,8 @@ class Checkpointer:
     def __init__(self, path: Path, most: int, *, tries: int = 1) -> None:
         self.stuck = self.nearly = False
         self._path, self._most, self._tries = path, most, tries
-        self._wanted = threading.Event()
+        self._wanted, self._rests = threading.Event(), threading.Event()
+        self._asking = threading.Lock()
         self._ended = False
         self._thread: threading.Thread | None = None
 
@@ -38,7 +40,14 @@ class Checkpointer:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name=f"checkpoint {self._path.name}", daemon=True)
             self._thread.start()
-        self._wanted.set()
+        with self._asking:
+            self._rests.clear()
+            self._wanted.set()
+
+    def catch_up(self) -> None:
+        """Wait until the thread has done what is due: a busy machine may not have let it. It holds nothing then."""
+        while self.working and not self._rests.wait(_LOOK):
+            continue
 
     def retire(self) -> None:
         """Nobody writes any more: take everything over a last time, then end."""
@@ -73,6 +82,9 @@ class Checkpointer:
                 self._wanted.clear()
                 ended = self._ended
                 self._take_over(connection)
+                with self._asking:
+                    if not self._wanted.is_set():
+                        self._rests.set()
 
     def _take_over(self, connection: sqlite3.Connection) -> None:
         with suppress(sqlite3.Error):

@@ -64,3 +64,23 @@ def test_a_checkpoint_lets_commits_go_first(tmp_path: Path, monkeypatch: pytest.
         checkpointer.close()
 
     assert set(found) == {min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)}
+
+
+def test_whoever_has_far_too_much_waits_for_a_checkpoint_that_is_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_over, waited = Checkpointer._take_over, threading.Event()
+
+    def late(self: Checkpointer, connection: sqlite3.Connection) -> None:
+        waited.wait(0.1)
+        take_over(self, connection)
+
+    monkeypatch.setattr(Checkpointer, "_take_over", late)
+    checkpointer = Checkpointer(tmp_path / "rows.db", 10_000)
+    with closing(written(tmp_path / "rows.db")):
+        checkpointer.due()
+        checkpointer.catch_up()
+
+        assert (checkpointer.waiting(), checkpointer.stuck) == (0, False)
+        checkpointer.close()
+        checkpointer.catch_up()

@@ -26,6 +26,7 @@ from penstock.testing.crash import Program, one_of_each_kind
 from penstock.testing.disk import FullDisk, Mode
 from penstock.testing.log_rows import PAYLOAD, ids, numbered, read
 from penstock.testing.world import ManualClock, manual_world
+from tests.waiting import wait_for
 
 HERE = Path(__file__).parent
 COUNT = 6
@@ -252,8 +253,10 @@ def test_threads_that_append_together_share_commits(tmp_path: Path) -> None:
                 producers[number].append(numbered(first, first + 10), sequence=sequence)
 
         threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
-        for thread in threads:
-            thread.start()
+        with volume._commit_lock:  # as long as one of them commits
+            for thread in threads:
+                thread.start()
+            wait_for(lambda: len(volume._queue) == len(threads), pause=0.001)
         for thread in threads:
             thread.join()
         assert volume.read(lambda segment: segment.commits()) - before < 160

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from penstock.spec.endpoint import Endpoint, Ordering
 from penstock.sql.names import literal
 from tests.serve.lending import Library
+from tests.waiting import wait_for
 
 LENT = Endpoint(
     "/lent",
@@ -107,6 +109,8 @@ def test_no_answer_mixes_two_releases_while_they_come(tmp_path: Path) -> None:
         reader.start()
     for number in range(2, 40):
         release(number)
+        if number % 10 == 0:
+            wait_for(partial(found.__contains__, number), pause=0.001)
     ended.set()
     for reader in readers:
         reader.join()

@@ -23,6 +23,7 @@ from penstock.store.sqlite import MANIFEST, SqliteStore
 from penstock.testing.disk import FaultyDisk, FullDisk, Mode, Point
 from penstock.testing.world import manual_world
 from tests.store.shelf import BOOKS, Book, manifest, no_rows, rows
+from tests.waiting import wait_for
 
 SHELVED: list[Book] = [("a", "north", 10), ("b", "south", 20), ("c", "north", 30), ("d", "south", 40)]
 
@@ -156,6 +157,8 @@ def test_a_reader_never_meets_two_releases_while_they_are_replaced(tmp_path: Pat
         reader.start()
     for release in range(2, 60):
         wanted(release)
+        if release % 15 == 0:
+            wait_for(partial(seen.__contains__, release), pause=0.001)
     reading.set()
     for reader in readers:
         reader.join()

@@ -23,6 +23,7 @@ from penstock.world import World
 T = TypeVar("T")
 _SUFFIX = ".db"
 _COMMIT_BYTES = 80 << 10  # of the write-ahead log, besides rows: every commit changes pages of several tables
+_FAR_TOO_MUCH = 4  # times the bytes that a write-ahead log may hold
 _CLEARED_AT_ONCE = 2  # superfluous deltas that one commit removes: more than it adds, few, for they are overwritten
 
 
@@ -290,6 +291,8 @@ class Volume:
             self._checkpointer.due()
         elif self._checkpointer.nearly:
             self._checkpointer.finish(self.connection)
+        if self._checkpointer.waiting() > _FAR_TOO_MUCH * self.limits.wal_bytes:
+            self._checkpointer.catch_up()  # it is begun anew now, or a reader keeps it
         with_snapshot = any(one.change.job is not None and one.change.job.snapshot is not None for one in group)
         if self._is_due(with_snapshot=with_snapshot):
             self._roll_if_possible()

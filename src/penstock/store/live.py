@@ -250,6 +250,7 @@ class LiveTable:
         ((pages,),) = self._db.execute("PRAGMA page_count").fetchall()
         self._changed_pages += min(changed * (1 + len(self.shape.indexed)), pages)
         if self._checkpointer.waiting() > MOST_BYTES:
+            self._checkpointer.catch_up()
             with suppress(sqlite3.Error):
                 take_over(self._db)
         elif self._checkpointer.nearly:
