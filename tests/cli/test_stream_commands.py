@@ -91,3 +91,30 @@ def test_a_damaged_batch_is_named_and_not_shown(project: Path) -> None:
     assert refused.out == ""
     told = [one["text"] for one in findings if one["subject"] == "event log" and not one["ok"]]
     assert [text.partition(", offsets")[0] for text in told] == ["loans_typed, partition 0", "loans_typed, partition 1"]
+
+
+def test_rows_that_are_given_up_are_rejected_and_quarantined_and_all_goes_on(project: Path) -> None:
+    at(project, "topics", "append", "loans_typed", project / "loans.ndjson").expect(0)
+    (segment,) = (project / ".penstock" / "log" / "topics" / "loans_typed").glob("*/*.db")
+    with closing(sqlite3.connect(segment)) as db, db:
+        newest = "SELECT batch.id, partition, batch.first, rows FROM batch JOIN part ON part = part.id"
+        id, partition, first, rows = db.execute(f"{newest} ORDER BY batch.id DESC").fetchone()
+        db.execute("UPDATE batch SET data = x'00' WHERE id = ?", (id,))
+    give_up = ("topics", "give-up", "loans_typed", "--partition", str(partition), "--offset", str(first))
+    assert " ".join(give_up) in at(project, "stream", "--until-idle").expect(1).err
+    at(project, "land", "--until-idle").expect(1)
+
+    said = at(project, *give_up).expect(0).out
+    at(project, *give_up).expect(2)
+    at(project, "stream", "--until-idle").expect(0)
+    (landed,) = (one for one in at(project, "land", "--until-idle", "--json").expect(0).document if one["rows"])
+
+    assert f"{rows} rows given up: loans_typed, partition {partition}, offsets {first} to {first + rows - 1}" in said
+    rejected = at(project, "topics", "peek", "counted.rejected").expect(0).document
+    assert [(row["offset"], row["codes"]) for row in rejected] == [(first + one, ["lost"]) for one in range(rows)]
+    assert (landed["rows"], landed["malformed"]) == (18, rows)
+    assert at(project, "stream", "--replay", "--json").expect(0).document[0]["different"] == 0
+    (found,) = (
+        one for one in at(project, "doctor", "--json").expect(0).document["findings"] if one["subject"] == "event log"
+    )
+    assert found["text"].endswith(f"every batch whole but {rows} rows that were given up")

@@ -19,7 +19,7 @@ from plain_log import ids_in
 
 from penstock.errors import StorageError
 from penstock.log.database import storage_errors
-from penstock.log.protocol import LogError, LogStorageError, TopicSpec, beginning
+from penstock.log.protocol import LogError, LogStorageError, Lost, Position, TopicSpec, beginning
 from penstock.log.segment import Segment
 from penstock.log.volume import Limits
 from penstock.testing.crash import Program, one_of_each_kind
@@ -146,6 +146,43 @@ def test_a_damaged_batch_is_named_and_never_served(tmp_path: Path, damage: str) 
         for _ in range(2):
             with pytest.raises(LogError, match="events, partition 0, offsets 10 to"):
                 reader.poll(100, 0.0)
+
+
+@pytest.mark.parametrize("first", [10, 20], ids=["between", "last"])
+@pytest.mark.parametrize("damage", ["UPDATE batch SET data = x''", "DELETE FROM batch"], ids=["other", "gone"])
+def test_rows_that_were_given_up_are_poison_and_those_behind_them_are_read(
+    tmp_path: Path, damage: str, first: int
+) -> None:
+    with sqlite3.connect(three_batches(tmp_path)) as connection:
+        connection.execute(f"{damage} WHERE first = {first}")
+    connection.close()
+    with open_log(tmp_path) as log:
+        with pytest.raises(Lost, match=f"give-up events --partition 0 --offset {first}") as lost:
+            read(log, {("events", 0): Position(first, log.topics()["events"].incarnation)})
+        log.give_up(lost.value)
+    with open_log(tmp_path) as log:
+        reader = log.reader(beginning(log, "events"))
+        chunks = [chunk for _ in range(5) for chunk in reader.poll(100, 0.0)]
+
+    offsets = [offset for chunk in chunks for offset in chunk.records["_offset"].to_pylist()]
+    poison = [row for chunk in chunks if chunk.poison is not None for row in chunk.poison.to_pylist()]
+    assert offsets == [one for one in range(30) if one not in range(first, first + 10)]
+    assert [(row["_offset"], row["code"]) for row in poison] == [(one, "lost") for one in range(first, first + 10)]
+
+
+def test_rows_of_a_topic_made_anew_are_not_given_up(tmp_path: Path) -> None:
+    with open_log(tmp_path) as log:
+        for _ in range(2):
+            topic = log.ensure(TopicSpec("events", 1, PAYLOAD))
+            log.producer("writer", "events").append(numbered(0, 10), sequence=0)
+            path = next((tmp_path / "log" / "topics" / "events" / topic.incarnation).glob("0*.db"))
+            with sqlite3.connect(path) as connection:
+                connection.execute("DELETE FROM batch")
+            connection.close()
+            with pytest.raises(Lost, match="offsets 0 to 9") as lost:
+                read(log, beginning(log, "events"))
+            log.give_up(lost.value)
+            log.remove("events")
 
 
 def test_a_cut_file_is_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`penstock topics`: look into topics, append to them, and forget who read them."""
+"""`penstock topics`: look into topics, append to them, forget who read them, and give up what is lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from penstock.cli.options import HERE, Data, Json, Project
 from penstock.errors import counted
 
 app = typer.Typer(
-    help="Topics of events: list them, look into them, append to them, forget who read them.", no_args_is_help=True
+    help="Topics of events: list them, look into them, append to them, forget who read them, give up what is lost.",
+    no_args_is_help=True,
 )
 
 Partition = Annotated[int | None, typer.Option(min=0, help="Only this partition.")]
@@ -113,3 +114,25 @@ def topics_forget(
     output.line(f"{reader} is forgotten")
     for one in given_up:
         output.line(f"{counted(one.rows, 'row')} of {one.topic} that it had not read will not be kept for it")
+
+
+@app.command("give-up")
+def topics_give_up(
+    topic: Annotated[str, typer.Argument(help="The topic of a batch that cannot be read.")],
+    partition: Annotated[int, typer.Option(min=0, help="Its partition, as the error says.")],
+    offset: Annotated[int, typer.Option(min=0, help="Its first offset, as the error says.")],
+    project: Project = HERE,
+    data_dir: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Let all readers go on without rows that cannot be read: each gets them as rejected rows with the code `lost`."""
+    from penstock.runtime.installation import Installation
+    from penstock.runtime.log_health import give_up
+
+    lost = give_up(Installation.at(project, data_dir), topic, partition=partition, offset=offset)
+    if as_json:
+        output.document({"topic": topic, "partition": partition, "first": lost.first, "next": lost.next})
+        return
+    rows = counted(lost.next - lost.first, "row")
+    output.line(f"{rows} given up: {topic}, partition {partition}, offsets {lost.first} to {lost.next - 1}")
+    output.line("readers go on without them; each is told as a rejected row with the code `lost`")

@@ -16,7 +16,7 @@ import pyarrow as pa
 from penstock.log import database
 from penstock.log.columns import another_shape, check_change
 from penstock.log.lock import FolderLock
-from penstock.log.protocol import LogError, Part, Position, Topic, TopicSpec
+from penstock.log.protocol import LogError, Lost, Part, Position, Topic, TopicSpec
 from penstock.world import World
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
@@ -30,6 +30,11 @@ _TABLES = (
         " PRIMARY KEY (reader, topic, partition))"
     ),
     "CREATE TABLE input (job TEXT, topic TEXT, PRIMARY KEY (job, topic))",
+)
+
+_GIVEN_UP = (
+    "CREATE TABLE IF NOT EXISTS given_up (topic TEXT, partition INTEGER, incarnation TEXT, first INTEGER, next INTEGER,"
+    " PRIMARY KEY (topic, partition, incarnation, first))"
 )
 
 
@@ -131,6 +136,27 @@ class Catalog:
         for reader, partition, offset, incarnation in rows:
             found.setdefault(reader, {})[partition] = Position(offset, incarnation)
         return list(found.values())
+
+    def give_up(self, lost: Lost, incarnation: str) -> None:
+        """Whoever comes to these rows goes on without them."""
+        with self._transaction() as transaction:
+            transaction.execute(_GIVEN_UP)
+            values = (*lost.part, incarnation, lost.first, lost.next)
+            transaction.execute("INSERT OR REPLACE INTO given_up VALUES (?, ?, ?, ?, ?)", values)
+
+    def given_up(self, part: Part, position: Position) -> int | None:
+        """The offset behind the rows that were given up at a position; None where none were."""
+        known = "SELECT 1 FROM sqlite_master WHERE name = 'given_up'"  # no log had it from the first day
+        query = (
+            "SELECT max(next) FROM given_up WHERE topic = ? AND partition = ? AND incarnation = ?"
+            " AND first <= ? AND next > ?"
+        )
+        values = (*part, position.incarnation, position.offset, position.offset)
+        with self._lock, database.storage_errors(self._path):
+            if self._connection.execute(known).fetchone() is None:
+                return None
+            found: int | None = self._connection.execute(query, values).fetchone()[0]
+            return found
 
     def declare_inputs(self, job: str, topics: tuple[str, ...]) -> None:
         with self._transaction() as transaction:

@@ -23,6 +23,7 @@ from penstock.log.protocol import (
     Appended,
     Capabilities,
     LogError,
+    Lost,
     Part,
     Position,
     Topic,
@@ -83,7 +84,7 @@ class EmbeddedLog:
         return EmbeddedProducer(home.topic.spec, volume, name, epoch)
 
     def reader(self, positions: Mapping[Part, Position], *, bare: bool = False) -> EmbeddedReader:
-        return EmbeddedReader(self._root, self._home, positions, self._world.clock)
+        return EmbeddedReader(self._root, self._home, self._catalog.given_up, positions, self._world.clock)
 
     def positions(self, reader: str) -> Mapping[Part, Position]:
         return self._catalog.positions(reader)
@@ -109,6 +110,10 @@ class EmbeddedLog:
             self._catalog.forget(reader)
         finally:
             lock.release()
+
+    def give_up(self, lost: Lost) -> None:
+        """Let every reader go on without rows that cannot be read: it gets each as poison, with the code `lost`."""
+        self._catalog.give_up(lost, self._home(lost.part[0]).topic.incarnation)
 
     def job(self, name: str, inputs: Sequence[str], outputs: Sequence[TopicSpec]) -> EmbeddedJob:
         check_name(name)

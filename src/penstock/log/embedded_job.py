@@ -148,5 +148,5 @@ def _other_incarnation(part: Part, at: Position, topic: Topic) -> SourceReset:
         where=f"{part[0]}, partition {part[1]}",
         expected=f"incarnation {at.incarnation}",
         found=f"incarnation {topic.incarnation}",
-        remedy="Find out what was lost, then begin the job anew.",
+        remedy="Take the log from a backup, or give the topology and its outputs other names: it begins anew.",
     )

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
+
 from penstock.errors import PenstockError
 from penstock.log import database
+from penstock.log.batch import MOST_ROWS
 from penstock.log.catalog import Home
-from penstock.log.protocol import Chunk, LogError, Part, Position, SourceReset
+from penstock.log.protocol import OFFSET, POISON, Chunk, Lost, Part, Position, SourceReset
 from penstock.log.segment import Extent, Segment, Stored
 from penstock.log.volume import numbers, segment_path
 from penstock.world import Clock
@@ -102,12 +105,19 @@ class _Cursor:
 
 
 class EmbeddedReader:
-    """See `protocol.Reader`. `home` finds a topic, or says that there is none."""
+    """See `protocol.Reader`. `home` finds a topic, or says that there is none; `given_up` says up to which offset the rows
+    at a position are."""
 
     def __init__(
-        self, root: Path, home: Callable[[str], Home], positions: Mapping[Part, Position], clock: Clock
+        self,
+        root: Path,
+        home: Callable[[str], Home],
+        given_up: Callable[[Part, Position], int | None],
+        positions: Mapping[Part, Position],
+        clock: Clock,
     ) -> None:
         self._home = home
+        self._given_up = given_up
         self._clock = clock
         self._cursors = {part: _Cursor(position) for part, position in positions.items()}
         self._turn = 0
@@ -184,7 +194,10 @@ class EmbeddedReader:
             if stored:
                 return self._served(part, cursor, segment, stored)
             if seen != cursor.seen:
-                self._check_end(part, cursor, segment)
+                try:
+                    self._check_end(part, cursor, segment)
+                except Lost as lost:
+                    return [self._without(part, cursor.position, lost)]
             if not sealed:
                 if not segment_path(segments.root, cursor.number).exists():
                     segments.forget(cursor.number)
@@ -201,7 +214,7 @@ class EmbeddedReader:
         segments.forget_before(min((one.number or 0 for one in cursors), default=0))
 
     def _served(self, part: Part, cursor: _Cursor, segment: Segment, stored: list[Stored]) -> list[Chunk]:
-        """The batches up to the first that is damaged; LogError when that is the first one."""
+        """The batches up to the first that is damaged; when that is the first one its rows as poison, or Lost."""
         found: list[Chunk] = []
         offset = cursor.position.offset
         for batch in stored:
@@ -209,14 +222,22 @@ class EmbeddedReader:
                 if batch.first > offset:
                     raise _missing(part, offset, batch.first, segment.path)
                 rows = segment.rows_of(*part, batch, self._schemas[part[0]])
-            except LogError:
-                if found:
-                    break
-                raise
+            except Lost as lost:
+                return found or [self._without(part, cursor.position, lost)]
             at = _EPOCH + timedelta(microseconds=batch.at)
             found.append(Chunk(*part, rows.slice(offset - batch.first), at))
             offset = batch.first + batch.rows
         return found
+
+    def _without(self, part: Part, position: Position, lost: Lost) -> Chunk:
+        """The rows that somebody gave up, without what they said, at most a batch of them; else Lost is raised."""
+        next = self._given_up(part, position)
+        if next is None:
+            raise lost
+        offsets = range(position.offset, min(next, position.offset + MOST_ROWS))
+        said = {"raw": None, "code": "lost", "expected": "the bytes that were written", "found": "none: given up"}
+        poison = pa.RecordBatch.from_pylist([{OFFSET: offset, **said} for offset in offsets], POISON)
+        return Chunk(*part, pa.RecordBatch.from_pylist([], self._schemas[part[0]]), self._clock.now(), poison)
 
     def _check_end(self, part: Part, cursor: _Cursor, segment: Segment) -> None:
         """Nothing is stored from the position on: then it must be the end."""
@@ -258,14 +279,9 @@ def _reset(part: Part, expected: str, found: str) -> SourceReset:
         where=f"{part[0]}, partition {part[1]}",
         expected=expected,
         found=found,
-        remedy="Find out what was lost, then set the reader's position anew.",
+        remedy="Take the log from a backup, or give what reads it, and its outputs, other names: it begins anew.",
     )
 
 
-def _missing(part: Part, first: int, next: int, path: str) -> LogError:
-    return LogError(
-        "Rows of the log are missing",
-        where=f"{part[0]}, partition {part[1]}, offsets {first} to {next - 1}",
-        found=f"no such rows in {path}",
-        remedy="Take the file from a backup, or move the reader's position behind these offsets.",
-    )
+def _missing(part: Part, first: int, next: int, path: str) -> Lost:
+    return Lost("Rows of the log are missing", part, first, next, found=f"no such rows in {path}")

@@ -43,6 +43,23 @@ class LogError(PenstockError):
     """The log holds, or was given, something that cannot be right: it is named, and nothing of it was served."""
 
 
+class Lost(LogError):
+    """Rows that were written and cannot be read, nor those behind them until somebody gives these up."""
+
+    def __init__(self, what: str, part: Part, first: int, next: int, **facts: str) -> None:
+        self.part, self.first, self.next = part, first, next
+        topic, partition = part
+        super().__init__(
+            what,
+            where=f"{topic}, partition {partition}, offsets {first} to {next - 1}",
+            remedy=(
+                "Take the file from a backup; where there is none,"
+                f" `penstock topics give-up {topic} --partition {partition} --offset {first}` goes on without these rows."
+            ),
+            **facts,
+        )
+
+
 class LogStorageError(StorageError):
     """The disk or the broker refuses for now; nothing of the call was written, and the same call may succeed later."""
 

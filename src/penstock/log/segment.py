@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from penstock.log.batch import Encoded, aligned, decode, placed
-from penstock.log.protocol import LogError, Part, Position
+from penstock.log.protocol import LogError, Lost, Part, Position
 
 FORMAT = 1
 _TABLES = (
@@ -210,7 +210,7 @@ class Segment:
         return [Stored(*row) for row in rows]
 
     def rows_of(self, topic: str, partition: int, batch: Stored, schema: pa.Schema) -> pa.RecordBatch:
-        """The rows of a batch under the topic's schema; LogError when it is not what was written."""
+        """The rows of a batch under the topic's schema; Lost when it is not what was written."""
         if placed(zlib.crc32(batch.data), partition, batch.first, batch.rows, batch.at) != batch.checksum:
             raise self._damaged(topic, partition, batch)
         try:
@@ -218,13 +218,14 @@ class Segment:
         except (pa.ArrowInvalid, OSError, KeyError) as error:
             raise self._damaged(topic, partition, batch) from error
 
-    def _damaged(self, topic: str, partition: int, batch: Stored) -> LogError:
-        return LogError(
+    def _damaged(self, topic: str, partition: int, batch: Stored) -> Lost:
+        return Lost(
             "A batch of the log is damaged; it was not read",
-            where=f"{topic}, partition {partition}, offsets {batch.first} to {batch.first + batch.rows - 1}",
+            (topic, partition),
+            batch.first,
+            batch.first + batch.rows,
             expected=f"checksum {batch.checksum:08x}",
             found=f"other bytes in {self.path}",
-            remedy="Take the file from a backup, or move the reader's position behind these offsets.",
         )
 
     def _part(self, topic: str, partition: int) -> int:

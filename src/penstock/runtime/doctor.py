@@ -119,16 +119,16 @@ def _store(installation: Installation) -> Finding:
 def _log(installation: Installation) -> Iterator[Finding]:
     """Whether batches of the data directory's event log can be read; brokers of Kafka look after theirs themselves."""
     from penstock.runtime.event_log import open_log, waits_for_readers
-    from penstock.runtime.log_health import damaged
+    from penstock.runtime.log_health import health, told
 
     if not waits_for_readers(installation):
         return
     try:
         with open_log(installation) as log:
-            found = [Finding("event log", False, str(error)) for error in damaged(log)]
-            yield from found or [
-                Finding("event log", True, f"{counted(len(log.topics()), 'topic')}, every batch whole")
-            ]
+            found = health(log)
+            yield from (Finding("event log", False, str(error)) for error in found.damaged)
+            if not found.damaged:
+                yield Finding("event log", True, told(found, len(log.topics())))
     except PenstockError as error:
         yield Finding("event log", False, str(error))
 

@@ -56,7 +56,9 @@ class LiveWriter:
         for chunk in chunks:
             if chunk.poison is not None and chunk.poison.num_rows:
                 raise StorageError(
-                    "The topic of a live table holds rows that cannot be read", where=f"{chunk.topic}/{chunk.partition}"
+                    "The topic of a live table holds rows that cannot be read",
+                    where=f"{chunk.topic}/{chunk.partition}",
+                    remedy="Give the output another name: it begins with what comes then.",
                 )
             part = (chunk.topic, chunk.partition)
             self.positions[part] = Position(chunk.next, self.positions[part].incarnation)

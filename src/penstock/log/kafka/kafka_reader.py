@@ -215,5 +215,5 @@ def reset(part: Part, position: Position, expected: str, found: str) -> SourceRe
         where=f"{part[0]}, partition {part[1]}, offset {position.offset}",
         expected=expected,
         found=found,
-        remedy="Find out what was lost, then set the reader's position anew.",
+        remedy="Give what reads it, and its outputs, other names: it begins anew.",
     )
