@@ -19,7 +19,7 @@ from penstock.runtime.latency import COMMITTED, VISIBLE
 from penstock.runtime.live import LiveWriter
 from penstock.runtime.planned import graphs
 from penstock.runtime.stream import stream
-from penstock.runtime.topology import open_topology
+from penstock.runtime.topology import DEAR_ROWS, limits_of, open_topology
 from penstock.store.live import LiveShape, LiveTable, open_live
 from penstock.stream.outgoing import records
 from penstock.stream.runner import Limits
@@ -77,6 +77,17 @@ def test_live_tables_stay_where_only_their_topology_reads_cheaply_what_it_commit
     assert begun == []
     assert len(sizes) < 2 * 300 // 50  # two tables, six rounds
     assert [row["loans"] for row in open_live(live_folder(installation.place.root), "days").rows()] == [300]
+
+
+def test_a_round_takes_more_where_each_row_that_it_makes_is_a_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lending(tmp_path, WATCH)
+    with open_log(Installation.at(tmp_path)) as log:
+        usual = limits_of(log)
+        monkeypatch.setattr(EmbeddedLog, "capabilities", replace(EmbeddedLog.capabilities, apart=False))
+        assert (usual, limits_of(log)) == (Limits(), Limits(rows=DEAR_ROWS))
+    assert usual.rows < DEAR_ROWS
 
 
 def test_live_tables_whose_process_dies_are_written_between_the_rounds(

@@ -34,6 +34,7 @@ from penstock.stream.schema import DELETED
 from penstock.stream.stages import make_stages
 
 MEMORY = "512MB"
+DEAR_ROWS = 500_000  # of a round where each that it makes is a message: of rows with equal keys the last is told
 
 
 @dataclass
@@ -152,7 +153,7 @@ def open_topology(
         installation.world.clock,
         project.tenant,
         references=references,
-        limits=limits or Limits(),
+        limits=limits or limits_of(log),
         beside=beside,
     )
     runner.resume(adopt=adopt)
@@ -163,6 +164,11 @@ def open_topology(
     }
     live = LiveTables.open(log, installation.place.root, shapes, installation.world)
     return Running(runner, live, job, connection)
+
+
+def limits_of(log: Log) -> Limits:
+    """How much a round takes from this log, unless told otherwise."""
+    return Limits() if log.capabilities.apart else Limits(rows=DEAR_ROWS)
 
 
 def make_pipeline(

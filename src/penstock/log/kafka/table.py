@@ -12,6 +12,7 @@ from penstock.log.kafka.client import PATIENCE, KafkaSettings, as_error, kafka_e
 from penstock.log.protocol import LogStorageError
 
 _AT_ONCE = 10_000
+_FEW = 500  # at a time: when 700 more are there than before, Python's collector looks through what lives
 _LINGER = 0.002  # seconds, for the rest of what is there
 _LOOK = 0.5  # seconds
 
@@ -23,7 +24,7 @@ def arriving(consumer: Consumer, most: int, timeout: float, *, linger: float = _
     while messages:
         yield messages
         most -= len(messages)
-        messages = consumer.consume(min(most, _AT_ONCE), timeout=linger) if most else []
+        messages = consumer.consume(min(most, _FEW), timeout=linger) if most else []
 
 
 def arrived(consumer: Consumer, most: int, timeout: float) -> list[Message]:
