@@ -17,6 +17,7 @@ from penstock.errors import Fenced, PenstockError, StorageError
 from penstock.log.protocol import LogError, LogStorageError
 
 PATIENCE = 60.0  # seconds for a broker to answer
+LIST = "penstock.topics"  # the topic that is always there
 _FENCED = {
     KafkaError._FENCED,
     KafkaError.INVALID_PRODUCER_EPOCH,
@@ -128,6 +129,8 @@ class Transactions:
                     transaction_timeout_ms=int(settings.transaction_timeout * 1000),
                 )
             )
+            for _ in range(2):  # of the address that was given, then of a broker by its name, which knows the coordinator
+                self.producer.list_topics(LIST, PATIENCE)
             self.producer.init_transactions(PATIENCE)
 
     def run(self, fill: Callable[[Producer], None]) -> None:

@@ -13,7 +13,7 @@ from typing import Self
 from penstock.log.catalog import check_name, check_spec
 from penstock.log.kafka.avro_codec import AvroCodec
 from penstock.log.kafka.changelog import Changelog, journal, journal_topic
-from penstock.log.kafka.client import KafkaSettings, Transactions, admin
+from penstock.log.kafka.client import LIST, KafkaSettings, Transactions, admin
 from penstock.log.kafka.committed import Committed, NearReader
 from penstock.log.kafka.kafka_group import KafkaGroup
 from penstock.log.kafka.kafka_reader import KafkaReader, reset
@@ -21,7 +21,7 @@ from penstock.log.kafka.kafka_writers import PROGRESS, PROGRESS_PARTITIONS, Kafk
 from penstock.log.kafka.messages import Codec, Form, is_raw, plain_codec
 from penstock.log.kafka.registry import SchemaRegistry
 from penstock.log.kafka.table import Notes, Table
-from penstock.log.kafka.topics import COMPACTED, LIST, Topics, adopted, as_value, config_of, of_value
+from penstock.log.kafka.topics import COMPACTED, Topics, adopted, as_value, config_of, of_value
 from penstock.log.protocol import (
     Capabilities,
     LogError,

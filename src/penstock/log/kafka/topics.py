@@ -26,7 +26,6 @@ from penstock.log.protocol import LogError, LogStorageError, Topic, TopicSpec
 from penstock.world import Clock
 
 T = TypeVar("T")
-LIST = "penstock.topics"
 COMPACTED = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1"}
 _PAUSE = 0.05  # seconds
 
