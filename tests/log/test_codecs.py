@@ -103,6 +103,19 @@ def test_rows_come_back_from_json(rows: list[dict[str, object]]) -> None:
     assert (found.to_pylist(), bad) == (rows, {})
 
 
+@given(ROWS, st.integers(0, 8))
+@settings(max_examples=40)
+def test_a_part_of_a_batch_is_written_as_it_is_in_the_whole(rows: list[dict[str, object]], first: int) -> None:
+    codec, whole = JsonCodec(SCHEMA), pa.RecordBatch.from_pylist(3 * rows, SCHEMA)
+    assert codec.encode(whole.slice(first)) == codec.encode(whole)[first:]
+
+
+@pytest.mark.parametrize("text", ['"', "\\", "\n", "\x00", "\x1f", " ", "\x7f", "é"])
+def test_a_text_is_escaped_wherever_it_stands(text: str) -> None:
+    codec, given = JsonCodec(pa.schema({"text": pa.string()})), ["plain", f"a{text}", "plain"]
+    assert [json.loads(value)["text"] for value in codec.encode(pa.RecordBatch.from_pydict({"text": given}))] == given
+
+
 def test_what_json_has_no_number_for_is_a_word() -> None:
     codec = JsonCodec(pa.schema({"real": pa.float64()}))
     given = pa.RecordBatch.from_pydict({"real": [math.inf, -math.inf, math.nan, 0.5]})

@@ -11,7 +11,7 @@ import base64
 import json
 import math
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from types import NoneType
 from typing import Any
@@ -20,9 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock.log.kafka.json_lines import lines_of, parse, read_around
+from penstock.log.kafka.json_texts import texts_of
 from penstock.log.protocol import LogError
 
-_SPECIAL = '["\\\\\\x00-\\x1f]'
 _FEW = 16
 _UNREADABLE = (pa.ArrowInvalid, TypeError, InvalidOperation, ValueError)
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -54,9 +54,12 @@ class JsonCodec:
         if not self._schema.names:
             return [b"{}"] * rows.num_rows
         parts: list[Any] = []
-        for number, one in enumerate(self._schema):
-            parts += [("," if number else "{") + json.dumps(one.name) + ":", _texts(rows.column(one.name))]
-        joined = pc.binary_join_element_wise(*parts, "}", "")
+        between = "{"
+        for one in self._schema:
+            before, texts, after = texts_of(rows.column(one.name))
+            parts += [f"{between}{json.dumps(one.name)}:{before}", texts]
+            between = f"{after},"
+        joined = pc.binary_join_element_wise(*parts, between[:-1] + "}", "")
         found: list[bytes] = pc.cast(joined, pa.binary()).to_pylist()
         return found
 
@@ -183,67 +186,6 @@ def _read_type(type: pa.DataType) -> pa.DataType:
     if pa.types.is_struct(type):
         return pa.struct([(one.name, _read_type(one.type)) for one in type.fields])
     return type if own else pa.string()
-
-
-def _texts(column: pa.Array) -> pa.Array:
-    """Each value as JSON text, null as null."""
-    type = column.type
-    if pa.types.is_nested(type):
-        plain = [None if one is None else json.dumps(_plain(one), ensure_ascii=False) for one in column.to_pylist()]
-        texts = pa.array(plain, pa.string())
-    elif pa.types.is_string(type):
-        texts = _quoted(column)
-    elif pa.types.is_binary(type):
-        encoded = [None if one is None else base64.b64encode(one).decode() for one in column.to_pylist()]
-        texts = _between_quotes(pa.array(encoded, pa.string()))
-    elif pa.types.is_timestamp(type):
-        texts = pc.binary_join_element_wise('"', _instants(column), 'Z"', "")
-    elif pa.types.is_floating(type):
-        texts = pc.if_else(pc.is_finite(column), pc.cast(column, pa.string()), _not_finite(column))
-    elif pa.types.is_integer(type) or pa.types.is_boolean(type):
-        texts = pc.cast(column, pa.string())
-    else:
-        texts = _between_quotes(pc.cast(column, pa.string()))
-    return pc.fill_null(texts, "null")
-
-
-def _plain(value: Any) -> Any:
-    """A value within a list or a struct as JSON has it."""
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return str(value) if isinstance(value, date | Decimal) else value
-
-
-def _not_finite(column: pa.Array) -> pa.Array:
-    positive = pc.if_else(pc.greater(column, 0), '"Infinity"', '"-Infinity"')
-    return pc.if_else(pc.is_nan(column), '"NaN"', positive)
-
-
-def _between_quotes(texts: pa.Array) -> pa.Array:
-    return pc.binary_join_element_wise('"', texts, '"', "")
-
-
-def _instants(column: pa.Array) -> pa.Array:
-    """Times in UTC by ISO 8601, without the zone: with it every value is looked up in the tables of zones."""
-    return pc.replace_substring(pc.cast(pc.cast(column, pa.timestamp(column.type.unit)), pa.string()), " ", "T")
-
-
-def _quoted(column: pa.Array) -> pa.Array:
-    """Texts that need no escape go as they are."""
-    special = pc.fill_null(pc.match_substring_regex(column, _SPECIAL), False)
-    plain = _between_quotes(column)
-    if not pc.any(special).as_py():
-        return plain
-    escaped = pa.array([json.dumps(one, ensure_ascii=False) for one in column.filter(special).to_pylist()], pa.string())
-    return pc.replace_with_mask(plain, special, escaped)
 
 
 def _in_order(pieces: Sequence[tuple[pa.RecordBatch, list[int]]]) -> pa.RecordBatch:
