@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from release_shapes import House, model
 
 from penstock.lake.lake import Lake
+from penstock.lake.records import stored_records
+from penstock.log.embedded import EmbeddedLog
 from penstock.runtime.installation import Installation
 from penstock.runtime.landing import land_topics
-from penstock.runtime.reference_table import UNRELEASED, oldest_named, read_reference
+from penstock.runtime.reference_table import read_reference
 from penstock.runtime.stream import stream
+from penstock.runtime.taken_up import KIND, named_releases
 from penstock.runtime.topics import append_lines
+from penstock.stream.journal import Round
 from tests.stream.lending import lending
 
 NAMED = """\
@@ -74,29 +79,48 @@ def test_only_the_table_that_is_looked_up_is_planned(
     assert (found.rows.column("n").to_pylist(), set(planned)) == ([1], {"gold.a"})
 
 
-def test_a_release_that_a_log_names_is_the_oldest_that_must_stay(tmp_path: Path) -> None:
+def test_the_releases_that_rounds_name_must_stay_and_those_between_need_not(tmp_path: Path) -> None:
     lending(tmp_path, NAMED)
     installation = Installation.at(tmp_path)
-    assert oldest_named(installation) is None
+    assert named_releases(installation) == set()
     house = House(installation.place.root, installation.world)
     first = land(installation, "L1")
     house.release(model("a", [1]), loans=first)
     house.release(model("a", [2]), loans=first)
     stream(installation, until_idle=True)
-    house.release(model("a", [3]), loans=land(installation, "L2"))
+    for number in (3, 4):
+        house.release(model("a", [number]), loans=land(installation, f"L{number}"))
     stream(installation, until_idle=True)
 
-    assert oldest_named(installation) == 2
+    assert named_releases(installation) == {2, 4}
 
 
-def test_a_log_that_is_older_than_the_first_release_may_name_any(tmp_path: Path) -> None:
+def test_a_log_that_is_older_than_the_first_release_names_those_that_its_rounds_do(tmp_path: Path) -> None:
     lending(tmp_path, NAMED)
     installation = Installation.at(tmp_path)
     house = House(installation.place.root, installation.world)
     first = land(installation, "L1")
     stream(installation, until_idle=True)
     house.release(model("a", [1]), loans=first)
+    house.release(model("a", [2]), loans=first)
+    assert named_releases(installation) == set()
     land(installation, "L2")
     stream(installation, until_idle=True)
 
-    assert oldest_named(installation) == UNRELEASED
+    assert named_releases(installation) == {2}
+
+
+def test_a_journal_that_cannot_be_taken_again_names_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lending(tmp_path, NAMED)
+    installation = Installation.at(tmp_path)
+    House(installation.place.root, installation.world).release(model("a", [1]), loans=land(installation, "L1"))
+    stream(installation, until_idle=True)
+    assert named_releases(installation) == {1}
+    whole = EmbeddedLog.oldest_entry
+
+    def later(log: EmbeddedLog, job: str) -> bytes:
+        return replace(Round.of_bytes(whole(log, job) or b""), number=1).as_bytes()
+
+    monkeypatch.setattr(EmbeddedLog, "oldest_entry", later)
+    assert named_releases(installation) == set()
+    assert stored_records(installation.place.root, KIND) == []

@@ -5,11 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 
 from penstock.release.record import latest_release
-from penstock.runtime.event_log import has_log, open_log
 from penstock.runtime.installation import Installation
 from penstock.runtime.planned import describe
 from penstock.sql.names import quote
-from penstock.stream.journal import Round
 from penstock.stream.reference import Reference
 
 UNRELEASED = 0  # version of tables as they are while nothing was released
@@ -19,18 +17,6 @@ def newest_release(installation: Installation) -> int:
     """The number of the latest release; 0 before the first."""
     release = latest_release(installation.place.root) if installation.place.exists else None
     return UNRELEASED if release is None else release.number
-
-
-def oldest_named(installation: Installation) -> int | None:
-    """The oldest release that the log of a topology may name: who replays it looks tables up as they were then. A later
-    round never names an older one; after one that was made before the first release it may be any."""
-    topologies = installation.project.streams.topologies
-    if not topologies or not has_log(installation):
-        return None
-    with open_log(installation) as log:
-        oldest = [log.oldest_entry(name) for name in topologies]
-    rounds = [Round.of_bytes(entry) for entry in oldest if entry is not None]
-    return min((release for one in rounds for release in one.tables.values()), default=None)
 
 
 def read_reference(

@@ -18,9 +18,10 @@ from penstock.runtime.following import LiveTables
 from penstock.runtime.installation import Installation
 from penstock.runtime.latency import COMMITTED, VISIBLE, Latency
 from penstock.runtime.rate import Rate
-from penstock.runtime.reference_table import newest_release, read_reference
+from penstock.runtime.reference_table import newest_release
 from penstock.runtime.scoring import models_of
 from penstock.runtime.secret import pseudonym_key
+from penstock.runtime.taken_up import take_up
 from penstock.spec.project import Project
 from penstock.sql.connection import connect
 from penstock.store.live import LiveShape
@@ -144,7 +145,7 @@ def open_topology(
     connection = connect(memory_limit=MEMORY, threads=1)
     connection.execute("SET preserve_insertion_order = true")
     pipeline = make_pipeline(installation, graph, connection)
-    references = References(partial(newest_release, installation), partial(read_reference, installation))
+    references = References(partial(newest_release, installation), partial(take_up, installation, name))
     runner = Runner(
         graph,
         pipeline,

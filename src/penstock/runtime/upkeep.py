@@ -29,7 +29,8 @@ def is_due(installation: Installation) -> bool:
 
 
 def keep_up(installation: Installation, lake: Lake, lease: Lease) -> None:
-    """Forget raw bytes and expire releases beyond their retention which no log of a stream names, then snapshots that no
+    """Forget raw bytes and expire releases beyond their retention at which no replay of a
+    stream looks tables up, then snapshots that no
     release or reader needs, with their files, then records that nothing rests on, then what a killed process left
     behind."""
     from penstock.lake.upkeep import Retention, expire, remove_orphans
@@ -37,12 +38,12 @@ def keep_up(installation: Installation, lake: Lake, lease: Lease) -> None:
     from penstock.release.pin import pins
     from penstock.release.retention import expire_releases
     from penstock.runtime.forgetting import forget_records
-    from penstock.runtime.reference_table import oldest_named
+    from penstock.runtime.taken_up import named_releases
 
     retention, clock = installation.project.retention, installation.world.clock
     for name in lake.heads("quarantine"):  # also of datasets that are not declared any more
         forget_raw(lake, name.removeprefix("quarantine."), older_than=retention.raw_quarantine_for, lease=lease)
-    expire_releases(lake.root, retention, clock=clock, named=oldest_named(installation))
+    expire_releases(lake.root, retention, clock=clock, named=named_releases(installation))
     expire(
         lake,
         Retention(grace=retention.snapshots_for),
