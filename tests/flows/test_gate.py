@@ -107,6 +107,30 @@ def test_a_declared_warning_does_not_refuse(library: Library) -> None:
     assert (report["release"], "few_loans_are_refused" in failed) == (2, True)
 
 
+def test_two_files_of_one_version_are_noted_when_they_come_and_by_each_gate_until_a_higher_one_comes(
+    library: Library,
+) -> None:
+    library.members("north", 1, "m1,ada@example.org,2020-01-01", "m2,bob@example.org,2022-05-05")
+    came = library.run()
+    library.loans("tuesday", loan(9))
+    after = library.run()
+    library.members("north", 2, "m1,ada@example.org,2020-01-01", "m2,bob@example.org,2022-05-05")
+    mended = library.run()
+
+    (notice,) = (one["text"] for one in came["notices"] if one["kind"] == "conflicting")
+    assert "members: version 1 of members_north came with different content: members_north_v1.csv (SHA-256" in notice
+    assert "1 row only in it, 1 row only in the other" in notice
+    for report in (came, after):
+        (noted,) = (check for check in report["checks"] if check["name"] == "versions.members")
+        assert (noted["severity"], noted["status"], noted["sample"][0]["version"]) == (
+            "warn",
+            "fail",
+            "1 of members_north",
+        )
+    assert [one for one in after["notices"] if one["kind"] == "conflicting"] == []
+    assert not [check for check in mended["checks"] if check["name"] == "versions.members"]
+
+
 def test_what_the_gate_found_is_a_table_for_releases_and_refusals_alike(library: Library) -> None:
     refuse(library)
     library.members("south", 2, "m3,cy@example.org,2022-02-02")

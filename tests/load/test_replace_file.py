@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import permutations
 from pathlib import Path
 
 import pytest
 
+from penstock.load.conflicts import Conflict, conflicts
 from tests.load.load_shapes import (
     BY_COLUMN,
     BY_NAME,
@@ -34,6 +36,10 @@ def lists(tmp_path: Path) -> Iterator[Road]:
 def keyed_lists(tmp_path: Path) -> Iterator[Road]:
     with road(tmp_path, KEYED, {"delivery": BY_NAME}) as made:
         yield made
+
+
+def conflicting(way: Road) -> tuple[Conflict, ...]:
+    return conflicts(way.lake, way.project, way.project.contracts["loans"])
 
 
 def test_a_higher_version_takes_the_place_of_the_lower(lists: Road) -> None:
@@ -78,6 +84,44 @@ def test_of_equal_versions_the_content_decides_whichever_came_first(tmp_path: Pa
                 way.run()
             found.append(way.titles())
     assert found[0] == found[1]
+
+
+def test_two_files_of_one_version_are_named_with_the_rows_that_differ_whichever_came_first(tmp_path: Path) -> None:
+    lists = ("1,Dune,,\n2,Emma,,\n3,Ulysses,,", "1,Dune,,\n2,Emma again,,", "1,Dune,,")
+    told = []
+    for number, order in enumerate(permutations(lists)):
+        with road(tmp_path / str(number), contract(), {"delivery": BY_NAME}) as way:
+            for lines in order:
+                way.deliver("north_v1.csv", lines)
+                way.run()
+            found, stands = conflicting(way), len(way.titles())
+            told.append([str(one) for one in found])
+    rows = {content.count(",,"): {*content.split("\n")} for content in lists}
+    expected = [(len(rows[stands] - rows[other]), len(rows[other] - rows[stands])) for other in rows.keys() - {stands}]
+    assert sorted((one.kept, one.left) for one in found) == sorted(expected)
+    assert all(one == told[0] for one in told)
+    assert told[0][0].startswith("version 1 of north came with different content: north_v1.csv (SHA-256 ")
+
+
+def test_files_of_one_version_are_told_when_they_come_and_until_a_higher_one_stands(lists: Road) -> None:
+    lists.deliver("north_v1.csv", "1,Dune,,")
+    (first,) = lists.run()
+    lists.deliver("north_v1.csv", "1,Emma,,")
+    (second,) = lists.run()
+    lists.deliver("south_v1.csv", "3,Ulysses,,")
+    (third,) = lists.run()
+    assert [len(one.conflicts) for one in (first, second, third)] == [0, 1, 0]
+    assert len(conflicting(lists)) == 1
+    lists.deliver("north_v2.csv", "1,Emma,,")
+    lists.run()
+    assert conflicting(lists) == ()
+
+
+def test_files_of_one_version_that_say_the_same_rows_are_no_conflict(lists: Road) -> None:
+    for lines in (["1,Dune,,", "2,Emma,,"], ["2,Emma,,", "1,Dune,,"]):
+        lists.deliver("north_v1.csv", *lines)
+        (settled,) = lists.run()
+    assert settled.conflicts == ()
 
 
 def test_an_empty_list_takes_the_place_of_a_full_one(lists: Road) -> None:

@@ -118,7 +118,7 @@ def replaced_files(source: Source, known: Sequence[KnownFile], *, until: int) ->
     standing: dict[str, KnownFile] = {}
     for file in taken:
         rival = standing.get(file.name)
-        if rival is None or _rank(file) > _rank(rival):
+        if rival is None or rank(file) > rank(rival):
             standing[file.name] = file
     stand = {file.file_id for file in standing.values()}
     return frozenset(file.file_id for file in taken if file.file_id not in stand)
@@ -133,7 +133,8 @@ def highest_version(versions: Iterable[str | None]) -> str | None:
     return max((version for version in versions if version is not None), key=version_order, default=None)
 
 
-def _rank(file: KnownFile) -> tuple[bool, tuple[bool, int, str], str, str]:
+def rank(file: KnownFile) -> tuple[bool, tuple[bool, int, str], str, str]:
+    """Of the files of one name the highest stands."""
     return file.version is not None, version_order(file.version or ""), file.content_hash, file.path
 
 

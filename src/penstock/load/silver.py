@@ -20,6 +20,7 @@ from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
 from penstock.lake.ledger import ledger_spec
 from penstock.lake.table import Head, Scan
+from penstock.load.conflicts import Conflict, conflicts
 from penstock.load.conforming import Conforming
 from penstock.load.conservation import check_conserved
 from penstock.load.ledger import as_declared, known_files, replaced_files
@@ -67,7 +68,8 @@ class Settled:
     """One silver commit. `replaced` rows left silver for better ones, `revived` earlier versions came back.
 
     `discarded`: for `discard_value`, how many values of each source column were dropped. `held`: moments of
-    snapshots that say nothing of the keys they miss, for a row of theirs could not be read.
+    snapshots that say nothing of the keys they miss, for a row of theirs could not be read. `conflicts`: files of one
+    version that this commit made known.
     """
 
     dataset: str
@@ -78,6 +80,7 @@ class Settled:
     seconds: float
     discarded: Mapping[str, int]
     held: tuple[str, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
 
 
 def settle(
@@ -138,7 +141,15 @@ def _settle_once(
         commit.record("batch", f"{silver.name}/{world.ids.new()}", facts | asdict(counts))
         commit.apply()
     seconds = world.clock.monotonic() - started
-    return Settled(contract.dataset, counts, replaced, outcome.revived, rebuild, seconds, outcome.discarded, held)
+    told = _conflicts(lake, project, contract, waiting)
+    return Settled(contract.dataset, counts, replaced, outcome.revived, rebuild, seconds, outcome.discarded, held, told)
+
+
+def _conflicts(lake: Lake, project: Project, contract: Contract, waiting: Sequence[Waiting]) -> tuple[Conflict, ...]:
+    """Those with a file that was taken since the last commit."""
+    came = {file.file_id for part in waiting for file in part.files if part.since < file.batch <= part.until}
+    found = conflicts(lake, project, contract) if came else ()
+    return tuple(one for one in found if {one.holds.file_id, one.gives_way.file_id} & came)
 
 
 def _differ(lake: Lake, project: Project, silver: Head, snapshots: Head) -> bool:

@@ -9,7 +9,7 @@ import duckdb
 from penstock.errors import PenstockError, without_values
 from penstock.quality.declared import declared_rules
 from penstock.quality.growth import Growth
-from penstock.quality.implied import implied_rules
+from penstock.quality.implied import Conflicting, implied_rules
 from penstock.quality.query import relations
 from penstock.quality.result import CheckResult, Status
 from penstock.quality.rule import Outcome, Rule
@@ -26,18 +26,19 @@ def run_checks(
     clock: Clock,
     growth: Growth | None = None,
     personal: Mapping[str, Iterable[str]] | None = None,
+    conflicting: Conflicting | None = None,
 ) -> tuple[CheckResult, ...]:
     """Run every check, some side by side; one that cannot be run is a result of status `error`, never an exception.
 
     `connection` has the schemas silver and quarantine at the snapshots of the candidate, and the candidate
     gold. Declared checks come first, in their order, then those the contracts imply, then the scores. Where there is
     `growth`, the schema came has the rows that came to its datasets, with the columns of silver. `personal` has the
-    personal columns of each gold table.
+    personal columns of each gold table. `conflicting`: see `implied_rules`.
     """
     known = relations(connection)
     rules = (
         *declared_rules(project, personal),
-        *implied_rules(project, known, now=clock.now(), growth=growth),
+        *implied_rules(project, known, now=clock.now(), growth=growth, conflicting=conflicting),
         *score_rules(project, known),
     )
     return tuple(side_by_side(on_own(connection, lambda own, rule: _run(rule, own, clock)), rules))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import TypeAlias
 
 import duckdb
 
+from penstock.errors import counted
 from penstock.quality.growth import CAME, Growth
 from penstock.quality.query import sample
-from penstock.quality.result import Kind, Status
+from penstock.quality.result import SAMPLE_ROWS, Kind, Status
 from penstock.quality.rule import Outcome, Rule
 from penstock.spec.contract import Contract, Reference
 from penstock.spec.duration import spoken_duration
@@ -19,15 +21,29 @@ from penstock.spec.project import Project, Severity
 from penstock.sql.names import quote
 from penstock.sql.personal import personal_of_dataset
 
+Conflicting: TypeAlias = "Mapping[str, Sequence[Mapping[str, str]]]"
+"""By dataset: files of one version with different content, each two as a row."""
+
 
 def implied_rules(
-    project: Project, known: Collection[str], *, now: datetime, growth: Growth | None = None
+    project: Project,
+    known: Collection[str],
+    *,
+    now: datetime,
+    growth: Growth | None = None,
+    conflicting: Conflicting | None = None,
 ) -> tuple[Rule, ...]:
-    """References, uniqueness and freshness of every contract, by dataset. `known` are the tables that are there, `now`
-    is aware. Where a rule held for all rows but those that came, as `growth` tells, it looks at these alone."""
+    """References, uniqueness and freshness of every contract, by dataset, and of those whose files are `conflicting` that
+    they are. `known` are the tables that are there, `now` is aware. Where a rule held for all rows but those that came,
+    as `growth` tells, it looks at these alone."""
     contracts = [project.contracts[name] for name in sorted(project.contracts)]
     grown = Growth() if growth is None else growth
-    return tuple(rule for contract in contracts for rule in _rules(project, contract, known, now, grown))
+    found = {} if conflicting is None else conflicting
+    return tuple(
+        rule
+        for contract in contracts
+        for rule in (*_rules(project, contract, known, now, grown), *_versions_rule(contract, found))
+    )
 
 
 def _rules(
@@ -171,6 +187,24 @@ def _age(
     status = Status.PASS if age <= allowed else Status.FAIL
     told = spoken_duration(timedelta(seconds=math.ceil(age.total_seconds())))
     return Outcome(status, told, f"the newest row arrived {newest:%Y-%m-%d %H:%M:%S} UTC, {told} ago")
+
+
+def _versions_rule(contract: Contract, conflicting: Conflicting) -> Iterator[Rule]:
+    files = conflicting.get(contract.dataset, ())
+    if files:
+        message = f"{counted(len(files), 'file')} of a version that another file has with other rows"
+        failed = Outcome(Status.FAIL, str(len(files)), message, tuple(files[:SAMPLE_ROWS]))
+        yield Rule(
+            name=f"versions.{contract.dataset}",
+            kind=Kind.VERSIONS,
+            severity=Severity.WARN,
+            expected="one content for each version of a file",
+            fingerprint=_fingerprint(contract, Kind.VERSIONS, ""),
+            where=str(contract.path),
+            description="Of two files of one version that with the higher hash of its content holds, whichever came first;"
+            " what is corrected needs a version of its own.",
+            run=lambda _: failed,
+        )
 
 
 def _silver(dataset: str) -> str:

@@ -21,6 +21,7 @@ class Kind(StrEnum):
     REFERENCES = "references"  # rows whose referenced row has not arrived
     UNIQUENESS = "uniqueness"  # a key names one row, over all time
     FRESHNESS = "freshness"  # how long ago the newest row arrived
+    VERSIONS = "versions"  # files of one version that say different things
     SCORE = "score"  # share of rows that met their contract
 
 

@@ -11,9 +11,11 @@ from penstock.errors import GateFailed, counted
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
 from penstock.lake.table import Scan
+from penstock.load.conflicts import conflicts
 from penstock.load.tables import quarantine_spec, silver_name, silver_spec, snapshots_spec
 from penstock.quality.checks import run_checks
 from penstock.quality.growth import Growth
+from penstock.quality.implied import Conflicting
 from penstock.quality.masking import personal_columns, personal_read
 from penstock.quality.result import CheckResult
 from penstock.quality.verdict import Verdict, judge
@@ -73,7 +75,8 @@ def release_gold(
         )
         watch.end(f"{counted(len(built.models), 'model')}, {counted(len(built.tests), 'test')}")
         watch.begin("pass the gate")
-        checks, metrics = _checked(installation, built, scans, inputs, last, prepared)
+        conflicting = _conflicting(installation.project, lake)
+        checks, metrics = _checked(installation, built, scans, inputs, last, prepared, conflicting)
         read = partial(_personal_read, project, _personal(project, built))
         verdict = judge(checks, built.tests, personal=read)
         watch.end(
@@ -144,6 +147,12 @@ def _input(lake: Lake, scan: Scan, since: int | None) -> ModelInput:
     return ModelInput(scan, changes.added, replace(scan, files=gone), since)
 
 
+def _conflicting(project: Project, lake: Lake) -> Conflicting:
+    """Files of one version with different content, by dataset."""
+    found = {dataset: conflicts(lake, project, contract) for dataset, contract in project.contracts.items()}
+    return {dataset: [one.as_row() for one in files] for dataset, files in found.items()}
+
+
 def _checked(
     installation: Installation,
     built: Build,
@@ -151,13 +160,14 @@ def _checked(
     inputs: Mapping[str, ModelInput],
     last: Release | None,
     prepared: Preparation,
+    conflicting: Conflicting,
 ) -> tuple[tuple[CheckResult, ...], str | None]:
     """What the checks say, and the fingerprint of the metrics, which are held against the same tables beside them."""
     checks: list[CheckResult] = []
     metrics: list[str | None] = []
 
     def check(_: Tell) -> None:
-        checks.extend(_check(installation, built, scans, inputs, last))
+        checks.extend(_check(installation, built, scans, inputs, last, conflicting))
 
     def keep(tell: Tell) -> None:
         prepared.metrics(tell)
@@ -173,6 +183,7 @@ def _check(
     scans: Mapping[str, Scan],
     inputs: Mapping[str, ModelInput],
     last: Release | None,
+    conflicting: Conflicting,
 ) -> tuple[CheckResult, ...]:
     project, clock = installation.project, installation.world.clock
     judge_endpoints(project, built.gold)
@@ -181,7 +192,14 @@ def _check(
     with warehouse.opened(built.database, read_only=True) as connection:
         define_candidate(connection, scans=scans, models=built.gold, came=came)
         define_live(connection, installation.place.root / "live", project.checks)
-        checks = run_checks(project, connection, clock=clock, growth=growth, personal=_personal(project, built))
+        checks = run_checks(
+            project,
+            connection,
+            clock=clock,
+            growth=growth,
+            personal=_personal(project, built),
+            conflicting=conflicting,
+        )
         return (*checks, *key_checks(project.endpoints, connection, clock=clock))
 
 

@@ -104,6 +104,8 @@ class Loading:
                 replaced=done.replaced,
             )
             held = done.held
+            for conflict in done.conflicts:
+                tell(self.notice, "conflicting", step.dataset, f"{step.dataset}: {conflict}")
             tell(self.watch.advance, counts.rows_in, 0)
         if held:
             text = (

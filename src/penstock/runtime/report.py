@@ -31,10 +31,10 @@ class DatasetResult:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that the user should know: a refused, vanished, unsettled or ambiguous file, a snapshot that is not
-    whole, work after the last commit that was not done."""
+    """Something that the user should know: a refused, vanished, unsettled, ambiguous or conflicting file, a snapshot that is
+    not whole, work after the last commit that was not done."""
 
-    kind: str  # refused | vanished | unsettled | identical | ambiguous | held | unfinished
+    kind: str  # refused | vanished | unsettled | identical | ambiguous | conflicting | held | unfinished
     source: str
     text: str
 

@@ -52,7 +52,8 @@ _STREAMS = """Events in motion: any number of files with any number of topics an
 its steps one after the other (`from` begins a branch elsewhere), and writes topics and live tables. Rows of a topic are
 held to its contract first. SQL expressions see the columns of the row and functions of one row."""
 _CHECKS = """What is checked before a release: any number of files with any number of checks. References, the uniqueness of
-keys and freshness are checked without being declared here, as the contracts say them."""
+keys and freshness are checked without being declared here, as the contracts say them, and that no two files of one version
+differ."""
 
 
 _ENDPOINTS = """What the API serves: any number of files with any number of endpoints. Each serves columns of
