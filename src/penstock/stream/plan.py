@@ -35,6 +35,7 @@ from penstock.spec.stream import (
 from penstock.sql.connection import connect
 from penstock.sql.expression import row_expression
 from penstock.sql.names import quote
+from penstock.stream.received import received
 from penstock.stream.schema import DELETED, SYSTEM, contract_schema, join_fields, running_fields, window_schema
 
 ROWS = "rows"  # the relation that the SQL of a node reads
@@ -48,11 +49,12 @@ class NotReleased(DeclarationError):
 
 @dataclass(frozen=True)
 class Intake:
-    """Rows of a topic; held to `contract` where the topic has one."""
+    """Rows of a topic; held to `contract` where the topic has one. `received` is a fingerprint of what decides them."""
 
     topic: str
     declared: Topic | None
     contract: Contract | None
+    received: str
 
 
 @dataclass(frozen=True)
@@ -178,15 +180,16 @@ class _Planning:
         topic = self.project.streams.topics.get(name)
         if topic is not None:
             contract = self.project.contracts[topic.dataset]
-            schema = contract_schema(contract, pseudonym_domains(contract, self.project.contracts))
-            return Node(name, (), Intake(name, topic, contract), schema, topic.time)
+            domains = pseudonym_domains(contract, self.project.contracts)
+            came = received(topic, contract, domains, tenant=self.project.tenant)
+            return Node(name, (), Intake(name, topic, contract, came), contract_schema(contract, domains), topic.time)
         for topology in self.project.streams.topologies.values():
             if any(output.topic == name for output in topology.outputs):
                 graph = self.graph(topology)
                 if graph is None:
                     return None
                 sink = next(sink for sink in graph.sinks if sink.output.topic == name)
-                return Node(name, (), Intake(name, None, None), sink.schema, sink.time, sink.corrected)
+                return Node(name, (), Intake(name, None, None, name), sink.schema, sink.time, sink.corrected)
         raise AssertionError(f"{name} was found when the project was loaded")
 
     def _node(self, step: Step, nodes: Mapping[str, Node]) -> Node:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
 from penstock.errors import PenstockError
+from penstock.spec.stream import Join, Step
 from penstock.spec.stream_file import step_meaning
 from penstock.stream.plan import Graph, Intake
 
@@ -53,26 +54,44 @@ def _header(data: bytes) -> tuple[dict[str, Any], int]:
 
 
 def fingerprints(graph: Graph) -> dict[str, str]:
-    """What decides the state of each node: what it does, and all that comes before it."""
+    """What decides the state of each node: what it does, and all that comes before it. Joins remember rows as a whole,
+    so of them all columns count."""
+    columns = {node.name: [[one.name, str(one.type)] for one in node.schema] for node in graph.nodes}
+    return _fingerprints(
+        graph,
+        lambda intake: intake.received,
+        lambda step: [columns[name] for name in step.reads] if isinstance(step.operation, Join) else None,
+    )
+
+
+def _of_whole_contracts(graph: Graph) -> dict[str, str]:
+    """As states were made by before it was told apart what of a contract decides them."""
+    return _fingerprints(
+        graph, lambda intake: intake.topic if intake.declared is None else intake.declared.fingerprint, lambda _: None
+    )
+
+
+def _fingerprints(graph: Graph, came: Callable[[Intake], str], remembered: Callable[[Step], object]) -> dict[str, str]:
     found: dict[str, str] = {}
     steps = {step.name: step for step in graph.topology.steps}
     for node in graph.nodes:
         if isinstance(node.does, Intake):
-            meaning: object = node.does.topic if node.does.declared is None else node.does.declared.fingerprint
+            meaning: object = came(node.does)
         else:
             step = steps[node.name]
-            meaning = [step_meaning(step), [found[name] for name in step.reads]]
+            before, kept = [found[name] for name in step.reads], remembered(step)
+            meaning = [step_meaning(step), before, *([] if kept is None else [kept])]
         found[node.name] = sha256(json.dumps(meaning, sort_keys=True, default=str).encode()).hexdigest()[:16]
     return found
 
 
 def check_same(graph: Graph, made_by: Mapping[str, str], *, adopt: bool) -> tuple[str, ...]:
     """The nodes whose state may be taken over; StateMismatch names those that changed, unless they are to begin anew."""
-    now = fingerprints(graph)
+    now, whole = fingerprints(graph), _of_whole_contracts(graph)
     steps = {step.name for step in graph.topology.steps}
-    changed = sorted(name for name in steps if now[name] != made_by.get(name))
-    gone = sorted(name for name in made_by if name not in now)
-    otherwise = sorted(name for name in now if name not in steps and name in made_by and now[name] != made_by[name])
+    other = {name for name in now if made_by.get(name) not in (now[name], whole[name])}
+    changed, gone = sorted(other & steps), sorted(name for name in made_by if name not in now)
+    otherwise = sorted(name for name in other - steps if name in made_by)
     if (changed or gone) and not adopt:
         raise StateMismatch(
             f"The topology `{graph.topology.name}` is not the one that its state was made by",
