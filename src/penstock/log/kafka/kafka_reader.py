@@ -18,6 +18,7 @@ from penstock.world import Clock
 
 _ON_ITS_WAY = 10.0  # seconds that a fetch may take
 _PATIENT = 0.05  # seconds that nobody waits for
+_FIRST = 100_000  # rows at most that are waited for while nobody works on others
 _BACKOFF = 10  # milliseconds until it fetches again after it had enough; a second, unless told otherwise
 
 _Read: TypeAlias = "tuple[list[Chunk], set[str]]"  # rows, and the topics of which anything was heard
@@ -27,7 +28,8 @@ class KafkaReader:
     """See `protocol.Reader`. `identify` asks the cluster for a topic's incarnation, None when it is gone.
 
     It is asked after rows were fetched and before they are given away: a topic that was made anew under its old name
-    cannot slip in between. Who got as many rows as it asked for is behind: the next are fetched while it works on them.
+    cannot slip in between. Who got as many rows as it asked for, or many at first, is behind: the next are fetched while
+    it works on them.
     """
 
     def __init__(
@@ -83,11 +85,12 @@ class KafkaReader:
         if not self._fetching:
             with kafka_errors("reader"):
                 self._begin()
-        chunks = self._fetched_ahead(max_rows) or self._fetched(max_rows, timeout)
+        first = min(max_rows, _FIRST)
+        chunks = self._fetched_ahead(max_rows) or self._fetched(first, timeout)
         for chunk in chunks:
             part = (chunk.topic, chunk.partition)
             self._positions[part] = Position(chunk.next, self._positions[part].incarnation)
-        if sum(map(_count, chunks)) >= max_rows:
+        if sum(map(_count, chunks)) >= first:
             self._fetch_ahead(max_rows)
         return chunks
 
