@@ -15,6 +15,7 @@ from penstock.stream.key_index import KeyIndex, row_keys
 from penstock.stream.keyed import from_bytes, to_bytes
 from penstock.stream.measure import make_measure
 from penstock.stream.number import Flags, one_array, without_nan
+from penstock.stream.pieces import Pieces
 from penstock.stream.stage import Frozen
 from penstock.stream.word_index import Ints, grown
 
@@ -37,7 +38,7 @@ class Cells:
         self._kinds = kinds
         self.measures = [make_measure(one, kind) for one, kind in zip(window.aggregates, kinds, strict=True)]
         self._index = KeyIndex()
-        self._by = pa.schema([rows.field(name) for name in window.by]).empty_table()
+        self._by = Pieces(pa.schema([rows.field(name) for name in window.by]).empty_table())
         self._changed: list[Ints] = []
         self._dropped: list[Ints] = []
 
@@ -51,14 +52,12 @@ class Cells:
         keys = known.of(rows, self._window.by)
         slots, new = self._index.slots_of(keys.keys, keys.words)
         if len(new):
-            by = rows.select(list(self._window.by)).take(pa.array(keys.first[new]))
-            self._by = pa.concat_tables([self._by, by])
+            self._by.add(rows.select(list(self._window.by)).take(pa.array(keys.first[new])))
         return slots[keys.of_row]
 
     def by(self, cells: Ints) -> pa.Table:
         """The values of the key of each cell."""
-        self._by = self._by.combine_chunks()
-        return self._by.take(pa.array(self.key[cells]))
+        return self._by.take(self.key[cells])
 
     def add(self, keys: Ints, starts: Ints, lasts: Ints) -> Ints:
         """New cells without rows."""
@@ -116,10 +115,17 @@ class Cells:
         return True
 
     def _forget_keys(self) -> None:
-        held, self.key = np.unique(self.key, return_inverse=True)
-        self._by = self._by.take(pa.array(held))
-        self._index = KeyIndex()
-        self._index.enter(row_keys(self._by, self._window.by))
+        """Forget keys without cells, once they are the most: those that stay have to be hashed again."""
+        used = np.zeros(len(self._index), dtype=bool)
+        used[self.key] = True
+        held = np.flatnonzero(used)
+        if len(used) <= 2 * len(held) + _FEW:
+            return
+        numbers = np.zeros(len(used), dtype=np.int64)
+        numbers[held] = np.arange(len(held))
+        by, self.key = self._by.take(held), numbers[self.key]
+        self._by, self._index = Pieces(by), KeyIndex()
+        self._index.enter(row_keys(by, self._window.by))
 
     def delta(self) -> bytes:
         """The cells that changed since the last delta or snapshot, and those that are gone since."""
@@ -129,29 +135,22 @@ class Cells:
         known = cells < self.count
         known[known] = ids[cells[known]] == changed[known]
         cells = cells[known]
-        return self._written(cells[~self.gone[cells]], dropped)()
+        cells = cells[~self.gone[cells]]
+        return _written(self._columns(cells), self.by(cells), dropped, self._next_id)
 
     def snapshot(self) -> Frozen:
         """Numbers are copied; the keys never change, so that they are taken when bytes are made."""
-        return self._written(self.here, np.zeros(0, dtype=np.int64), threads=False)
+        cells, nothing, next_id = self.here, np.zeros(0, dtype=np.int64), self._next_id
+        columns, by, keys = self._columns(cells), self._by.whole(), pa.array(self.key[cells])
+        return lambda: _written(columns, by.combine_chunks().take(keys), nothing, next_id, threads=False)
 
-    def _written(self, cells: Ints, dropped: Ints, *, threads: bool = True) -> Frozen:
+    def _columns(self, cells: Ints) -> dict[str, pa.Array]:
+        """The numbers of cells, which are written with that."""
         self._changed, self._dropped = [], []
         columns: dict[str, pa.Array] = {name: pa.array(getattr(self, name)[cells]) for name in _NUMBERS}
         for number, measure in enumerate(self.measures):
             columns |= {f"{number}.{name}": column for name, column in measure.columns(cells).items()}
-        by, keys, next_id = self._by, pa.array(self.key[cells]), {_NEXT: str(self._next_id)}
-
-        def written() -> bytes:
-            taken = by.take(keys)
-            every = columns | {f"by.{name}": one_array(taken[name]) for name in taken.column_names}
-            rows = {
-                name: pa.concat_arrays([column, pa.nulls(len(dropped), column.type)]) for name, column in every.items()
-            }
-            rows["dropped"] = pa.concat_arrays([pa.nulls(len(cells), pa.int64()), pa.array(dropped)])
-            return to_bytes(pa.table(rows).replace_schema_metadata(next_id), threads=threads)
-
-        return written
+        return columns
 
     def restore(self, snapshot: bytes | None, deltas: Sequence[bytes]) -> None:
         """Take over what was written, into cells that are empty: of each cell that is not gone what was written last."""
@@ -192,3 +191,11 @@ def _distinct(ids: Sequence[Ints]) -> Ints:
     """All of them once, ascending."""
     together = np.sort(np.concatenate([np.zeros(0, dtype=np.int64), *ids]))
     return together[np.diff(together, prepend=-1) > 0]
+
+
+def _written(columns: dict[str, pa.Array], by: pa.Table, dropped: Ints, next_id: int, *, threads: bool = True) -> bytes:
+    """The numbers and keys of cells, and below them those that are gone."""
+    every = columns | {f"by.{name}": one_array(by[name]) for name in by.column_names}
+    rows = {name: pa.concat_arrays([column, pa.nulls(len(dropped), column.type)]) for name, column in every.items()}
+    rows["dropped"] = pa.concat_arrays([pa.nulls(len(columns["id"]), pa.int64()), pa.array(dropped)])
+    return to_bytes(pa.table(rows).replace_schema_metadata({_NEXT: str(next_id)}), threads=threads)

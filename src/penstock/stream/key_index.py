@@ -8,8 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock.stream.number import one_array
+from penstock.stream.pieces import Pieces
 from penstock.stream.word_index import Hash, Ints, Keys, Rows, WordIndex, Words, hashed
 
+_KEY = "key"
 _EMPTY = pa.array([], pa.large_binary())
 
 
@@ -25,7 +28,7 @@ class KeyIndex:
 
     def __init__(self, hash: Hash = hashed) -> None:
         self._index = WordIndex(hash)
-        self._kept: list[pa.Array] = []
+        self._kept = Pieces(_table(_EMPTY))
 
     def __len__(self) -> int:
         return len(self._index)
@@ -35,14 +38,14 @@ class KeyIndex:
         packed = as_binary(keys)
         slots, new = self._index.slots(key_words(packed))
         if new.size:
-            self._kept.append(packed.take(pa.array(new)))
+            self._kept.add(_table(packed.take(pa.array(new))))
         return slots
 
     def slots_of(self, keys: pa.Array, words: Keys) -> tuple[Ints, Rows]:
         """As `slots`, of large binary keys that are all different and their words; and which of them are new."""
         slots, new = self._index.slots_of_different(words)
         if new.size:
-            self._kept.append(keys.take(pa.array(new)))
+            self._kept.add(_table(keys.take(pa.array(new))))
         return slots, new
 
     def enter(self, keys: pa.Array) -> None:
@@ -50,24 +53,24 @@ class KeyIndex:
         packed = as_binary(keys)
         self._index.enter(key_words(packed))
         if len(packed):
-            self._kept.append(packed)
+            self._kept.add(_table(packed))
 
     def find(self, keys: pa.Array) -> Ints:
         """The slot of each key, -1 for one that was never there."""
         return self._index.find(key_words(as_binary(keys)))
 
     def keys(self, first: int = 0) -> pa.Array:
-        """The keys from slot `first` on, as large binary; `enter` of a new index with them restores this one."""
-        found, wanted = [_EMPTY], len(self) - first
-        for some in reversed(self._kept):  # those asked for are the newest: what a round takes does not grow
-            if wanted <= 0:
-                break
-            found.append(some[max(len(some) - wanted, 0) :])
-            wanted -= len(some)
-        keys = pa.concat_arrays(found[::-1])
-        if first == 0 and len(self._kept) > 1:
-            self._kept = [keys]
-        return keys
+        """The keys from slot `first` on, as large binary; `enter` of a new index with them restores this one. None of
+        those before is looked at: what a round takes does not grow."""
+        return one_array(self._kept.last(len(self) - first)[_KEY])
+
+    def whole(self) -> pa.ChunkedArray:
+        """All keys as they are now: nothing is copied, and they stay when others come."""
+        return self._kept.whole()[_KEY]
+
+
+def _table(keys: pa.Array) -> pa.Table:
+    return pa.table({_KEY: keys})
 
 
 def row_keys(rows: pa.Table, columns: Sequence[str]) -> pa.Array:

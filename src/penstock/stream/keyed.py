@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -74,12 +73,21 @@ class KeyedState:
         slots = np.unique(np.concatenate([*self._touched, new]))
         held = int(np.searchsorted(slots, self._logged))
         keys = pa.concat_arrays([pa.nulls(held, pa.large_binary()), self._index.keys(self._logged)])
-        return to_bytes(self._rows(slots, keys))
+        columns = {name: pa.array(column[slots]) for name, column in self.columns.items()}
+        self._logged, self._touched = len(self), []
+        return to_bytes(pa.table({SLOT: slots, KEY: keys, **columns}))
 
     def snapshot(self) -> Frozen:
-        """The columns are copied; the keys never change."""
-        rows = self._rows(np.arange(len(self), dtype=np.int64), self._index.keys())
-        return partial(to_bytes, rows, threads=False)
+        """The columns are copied; the keys never change, so that they are put together when bytes are made."""
+        count, keys = len(self), self._index.whole()
+        columns = {name: pa.array(column[:count].copy()) for name, column in self.columns.items()}
+        self._logged, self._touched = count, []
+
+        def written() -> bytes:
+            rows = pa.table({SLOT: np.arange(count), KEY: one_array(keys), **columns})
+            return to_bytes(rows, threads=False)
+
+        return written
 
     def restore(self, snapshot: bytes | None, deltas: Sequence[bytes]) -> None:
         parts = [*([] if snapshot is None else [snapshot]), *deltas]
@@ -106,11 +114,6 @@ class KeyedState:
                 remedy="Go on with that version, or give the step another name and start with --adopt: it begins anew.",
             )
         return rows.select(expected)
-
-    def _rows(self, slots: Ints, keys: pa.Array) -> pa.Table:
-        columns = {name: pa.array(column[slots]) for name, column in self.columns.items()}
-        self._logged, self._touched = len(self), []
-        return pa.table({SLOT: slots, KEY: keys, **columns})
 
 
 def to_bytes(rows: pa.Table, *, threads: bool = True) -> bytes:
