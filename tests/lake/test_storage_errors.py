@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +19,7 @@ from penstock.lake.lake import Lake
 from penstock.lake.records import read_heads
 from penstock.testing.disk import FullDisk
 from penstock.world import Disk, LocalDisk, World
+from tests.full_disk import no_room_for_any_file
 
 
 def world_on(disk: Disk) -> World:
@@ -42,17 +40,6 @@ def test_a_full_disk_is_named_and_nothing_of_the_commit_stays(room: int, tmp_pat
         disk.room = 10**9
         append(lake, lease, head, loans(2), "2")
         assert len(read(lake.scan(LOANS.name))) == 2
-
-
-@contextmanager
-def no_room_for_any_file() -> Iterator[None]:
-    """As on a full disk: what is there can be read, and nothing can be written."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_lake_that_nobody_writes_is_read_on_a_full_disk(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from penstock.testing.crash import Program, one_of_each_kind
 from penstock.testing.disk import FullDisk, Mode
 from penstock.testing.log_rows import PAYLOAD, ids, numbered, read
 from penstock.testing.world import ManualClock, manual_world
+from tests.full_disk import no_room_for_any_file
 from tests.waiting import wait_for
 
 HERE = Path(__file__).parent
@@ -272,6 +273,20 @@ def test_wherever_sqlite_misses_room_the_same_call_may_succeed_later(tmp_path: P
     error.sqlite_errorcode = code
     with pytest.raises(LogStorageError, match="The disk is full"), storage_errors(tmp_path):
         raise error
+
+
+def test_a_reader_that_began_on_a_full_disk_misses_nothing_that_comes_when_there_is_room(tmp_path: Path) -> None:
+    three_batches(tmp_path)
+    with open_log(tmp_path) as log:
+        reader = log.reader(beginning(log, "events"))
+        with no_room_for_any_file():
+            found = [chunk.records.num_rows for _ in range(3) for chunk in reader.poll(100, 0.0)]
+        producer = log.producer("writer", "events")
+        for number in range(3, 5):
+            producer.append(numbered(10 * number, 10 * number + 10), sequence=number)
+            found += [chunk.records.num_rows for chunk in reader.poll(100, 0.0)]
+        reader.close()
+    assert found == [10] * 5
 
 
 # Threads

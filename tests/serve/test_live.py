@@ -23,6 +23,7 @@ from penstock.serve.problem import Problem
 from penstock.spec.endpoint import Ordering
 from penstock.spec.live_endpoint import LiveEndpoint, LiveMeasure
 from penstock.store.live import LiveShape, LiveTable
+from tests.full_disk import no_room_for_any_file
 from tests.serve.asgi_client import Client
 
 SCHEMA = pa.schema(
@@ -187,6 +188,20 @@ def test_no_answer_is_torn_while_the_table_is_written(tmp_path: Path) -> None:
 
     for answer in (*answers, asked.get("/visits").json):
         assert {row["visits"] for row in answer["items"]} == {answer["live"]["position"]["0"]}
+
+
+def test_a_table_that_nobody_writes_is_served_on_a_full_disk(tmp_path: Path) -> None:
+    made = table(tmp_path)
+    write(made, ("north", 0, 2), ("south", 1, 7))
+    made.close()
+    asked = client(tmp_path)
+    before = asked.get("/visits").json
+
+    with no_room_for_any_file():
+        found = [asked.get("/visits").json for _ in range(2)]
+
+    assert before["total"] == 2
+    assert found == [before, before]
 
 
 def described(asked: Client, path: str) -> Any:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
-from urllib.parse import quote
 
+from penstock.alone import address, is_full
 from penstock.errors import StorageError
 
 CATALOG_FILE = "catalog.db"
 _BUSY_SECONDS = 30
 _UNCHANGING = "mode=ro&immutable=1"
-_NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMOPEN)
 _BY_EFFECTIVE_USER = os.access in os.supports_effective_ids
 
 
@@ -60,11 +59,6 @@ def has_log(root: Path) -> bool:
         return False
 
 
-def is_full(error: sqlite3.Error) -> bool:
-    """Whether there was no room for a change, or for the file that readers and writers share."""
-    return getattr(error, "sqlite_errorcode", None) in _NO_ROOM
-
-
 def read_only(root: Path) -> StorageError:
     """The refusal to change what this user may only read."""
     return StorageError(
@@ -76,7 +70,10 @@ def read_only(root: Path) -> StorageError:
 
 
 def _connect(root: Path, how: str) -> sqlite3.Connection:
-    path = quote(os.path.abspath(root / CATALOG_FILE))
     return sqlite3.connect(
-        f"file:{path}?{how}", uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        address(root / CATALOG_FILE, how),
+        uri=True,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
     )

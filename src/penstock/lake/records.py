@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from penstock.alone import is_full
 from penstock.errors import StorageError, UsageError
-from penstock.lake.access import CATALOG_FILE, has_log, is_full, open_to_read, open_to_write
+from penstock.lake.access import CATALOG_FILE, has_log, open_to_read, open_to_write
 
 PERSONAL_IDS = "penstock.personal-ids"  # of a table: the field ids of personal columns
 SETTLED = "penstock.settled"  # of a quarantine: how many of its rows are not open any more

@@ -6,13 +6,15 @@ import re
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
+from penstock.alone import is_full
 from penstock.log import database
 from penstock.log.columns import another_shape, check_change
 from penstock.log.lock import FolderLock
@@ -55,9 +57,8 @@ class Catalog:
         self._lock = threading.Lock()
         if not self._path.exists():
             self._create()
-        with database.storage_errors(self._path):
-            self._connection = database.open_writer(self._path)
-            self._connection.execute("PRAGMA wal_autocheckpoint = 100")
+        self._connection: sqlite3.Connection | None = None
+        self._rows("SELECT 1 FROM topic LIMIT 1")
 
     def _create(self) -> None:
         lock = FolderLock.take(self._path.with_suffix(".lock"), "a new log", self._world)
@@ -69,8 +70,7 @@ class Catalog:
 
     def homes(self) -> dict[str, Home]:
         query = "SELECT name, home, incarnation, partitions, arrow, retention, max_bytes FROM topic ORDER BY name"
-        with self._lock, database.storage_errors(self._path):
-            return {row[0]: _home(row) for row in self._connection.execute(query).fetchall()}
+        return {row[0]: _home(row) for row in self._rows(query)}
 
     def ensure(self, spec: TopicSpec, *, job: str | None = None) -> Home:
         """The topic, made when it is not there; of a job when one is named."""
@@ -102,8 +102,7 @@ class Catalog:
 
     def positions(self, reader: str) -> dict[Part, Position]:
         query = "SELECT topic, partition, offset, incarnation FROM position WHERE reader = ?"
-        with self._lock, database.storage_errors(self._path):
-            rows = self._connection.execute(query, (reader,)).fetchall()
+        rows = self._rows(query, reader)
         return {(topic, part): Position(offset, incarnation) for topic, part, offset, incarnation in rows}
 
     def save_positions(self, reader: str, positions: Mapping[Part, Position]) -> None:
@@ -114,8 +113,7 @@ class Catalog:
     def readers(self) -> dict[str, dict[Part, Position]]:
         """The positions of every named reader."""
         query = "SELECT reader, topic, partition, offset, incarnation FROM position ORDER BY reader"
-        with self._lock, database.storage_errors(self._path):
-            rows = self._connection.execute(query).fetchall()
+        rows = self._rows(query)
         found: dict[str, dict[Part, Position]] = {}
         for reader, topic, partition, offset, incarnation in rows:
             found.setdefault(reader, {})[topic, partition] = Position(offset, incarnation)
@@ -130,8 +128,7 @@ class Catalog:
     def needed(self, topic: str) -> list[dict[int, Position]]:
         """By named reader of the topic: its positions."""
         query = "SELECT reader, partition, offset, incarnation FROM position WHERE topic = ?"
-        with self._lock, database.storage_errors(self._path):
-            rows = self._connection.execute(query, (topic,)).fetchall()
+        rows = self._rows(query, topic)
         found: dict[str, dict[int, Position]] = {}
         for reader, partition, offset, incarnation in rows:
             found.setdefault(reader, {})[partition] = Position(offset, incarnation)
@@ -151,12 +148,10 @@ class Catalog:
             "SELECT max(next) FROM given_up WHERE topic = ? AND partition = ? AND incarnation = ?"
             " AND first <= ? AND next > ?"
         )
-        values = (*part, position.incarnation, position.offset, position.offset)
-        with self._lock, database.storage_errors(self._path):
-            if self._connection.execute(known).fetchone() is None:
-                return None
-            found: int | None = self._connection.execute(query, values).fetchone()[0]
-            return found
+        if not self._rows(known):
+            return None
+        ((found,),) = self._rows(query, *part, position.incarnation, position.offset, position.offset)
+        return None if found is None else int(found)
 
     def declare_inputs(self, job: str, topics: tuple[str, ...]) -> None:
         with self._transaction() as transaction:
@@ -164,16 +159,12 @@ class Catalog:
             transaction.executemany("INSERT INTO input VALUES (?, ?)", [(job, topic) for topic in topics])
 
     def jobs_reading(self, topic: str) -> list[str]:
-        with self._lock, database.storage_errors(self._path):
-            rows = self._connection.execute("SELECT job FROM input WHERE topic = ?", (topic,)).fetchall()
-        return [job for (job,) in rows]
+        return [job for (job,) in self._rows("SELECT job FROM input WHERE topic = ?", topic)]
 
     def inputs(self) -> dict[str, list[str]]:
         """By job: the topics it reads."""
-        with self._lock, database.storage_errors(self._path):
-            rows = self._connection.execute("SELECT job, topic FROM input ORDER BY job, topic").fetchall()
         found: dict[str, list[str]] = {}
-        for job, topic in rows:
+        for job, topic in self._rows("SELECT job, topic FROM input ORDER BY job, topic"):
             found.setdefault(job, []).append(topic)
         return found
 
@@ -181,12 +172,33 @@ class Catalog:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """One atomic point of the disk; undone when anything is raised within."""
         point = self._world.disk.transaction(str(self._path))
-        with self._lock, database.storage_errors(self._path), point, self._connection as transaction:
+        with self._lock, database.storage_errors(self._path), point, self._opened() as transaction:
             transaction.execute("BEGIN IMMEDIATE")
             yield transaction
 
+    def _rows(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
+        """What can be read also when the disk has no room for a connection that stays open."""
+        with self._lock, database.storage_errors(self._path):
+            try:
+                return self._opened().execute(query, values).fetchall()
+            except sqlite3.OperationalError as error:
+                if not is_full(error):
+                    raise
+            self.close()
+            with closing(database.open_reader(self._path)) as connection:
+                return connection.execute(query, values).fetchall()
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            connection = database.open_writer(self._path)
+            connection.execute("PRAGMA wal_autocheckpoint = 100")
+            self._connection = connection
+        return self._connection
+
     def close(self) -> None:
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 def check_name(name: str) -> None:

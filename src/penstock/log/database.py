@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
+from penstock.alone import address, is_full, shared_or_alone
 from penstock.errors import PenstockError, StorageError
 from penstock.log.protocol import LogError, LogStorageError
 from penstock.world import Disk
@@ -35,7 +37,7 @@ def storage_errors(path: Path) -> Iterator[None]:
 def _of_sqlite(error: sqlite3.Error, path: Path) -> PenstockError:
     extended = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     code = extended & 0xFF
-    if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:  # also of the file beside, for readers
+    if is_full(error):
         remedy = "Free space on the disk that holds the data directory: appending goes on by itself."
         return LogStorageError("The disk is full; nothing was appended", where=str(path), remedy=remedy)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
@@ -88,34 +90,61 @@ def remove(disk: Disk, path: Path) -> None:
 def open_writer(path: Path) -> sqlite3.Connection:
     """The connection of the one who writes: every commit is synced, and checkpoints are left to others."""
     connection = _open(path)
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA wal_autocheckpoint = 0")
-    connection.execute("PRAGMA secure_delete = ON")
-    connection.execute("PRAGMA temp_store = MEMORY")
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
-    """A connection that writes nothing. Every statement on it is a transaction of its own."""
-    connection = _open(path)
+    """A connection that writes nothing. Every statement on it is a transaction of its own.
+
+    On a full disk it may be alone with the file (see `alone.is_alone`), and is to be closed soon.
+    """
+    connection = shared_or_alone(path, lambda: _open(path), wait=_WAIT)
     connection.execute("PRAGMA query_only = ON")
     return connection
+
+
+class OneByOne:
+    """In the place of a connection that reads: every statement has one of its own, so nobody waits for long."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def execute(self, query: str, values: Sequence[object] | Mapping[str, object] = ()) -> Rows:
+        with closing(open_reader(self._path)) as connection:
+            return Rows(connection.execute(query, values).fetchall())
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Rows(list[tuple[Any, ...]]):
+    """Rows of an answer, all of them read."""
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        return self
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        return self[0] if self else None
 
 
 def _open(path: Path) -> sqlite3.Connection:
     """Never makes a file: one that retention dropped meanwhile is missing (FileNotFoundError)."""
     try:
         return sqlite3.connect(
-            f"file:{_quoted(path)}?mode=rw", uri=True, isolation_level=None, timeout=_WAIT, check_same_thread=False
+            address(path, "mode=rw"), uri=True, isolation_level=None, timeout=_WAIT, check_same_thread=False
         )
     except sqlite3.OperationalError:
         if not path.exists():
             raise FileNotFoundError(errno.ENOENT, "dropped", str(path)) from None
         raise
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
 def _fresh(path: Path) -> Path:

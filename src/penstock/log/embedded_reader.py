@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
+from typing import cast
 
 import pyarrow as pa
 
+from penstock.alone import is_alone
 from penstock.errors import PenstockError
 from penstock.log import database
 from penstock.log.batch import MOST_ROWS
@@ -38,7 +42,11 @@ class Segments:
         path = segment_path(self.root, number)
         try:
             with database.storage_errors(path):
-                self._open[number] = Segment(database.open_reader(path), str(path))
+                connection = database.open_reader(path)
+                if is_alone(connection):
+                    connection.close()
+                    return _Unshared(cast(sqlite3.Connection, database.OneByOne(path)), str(path))
+                self._open[number] = Segment(connection, str(path))
         except PenstockError:
             if path.exists():
                 raise
@@ -92,6 +100,15 @@ class Segments:
     def close(self) -> None:
         for number in list(self._open):
             self.forget(number)
+
+
+class _Unshared(Segment):
+    """A segment on a full disk, opened for each statement anew: nobody can say whether others committed meanwhile."""
+
+    _versions = count(1)
+
+    def version(self) -> int:
+        return -next(self._versions)
 
 
 @dataclass

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock.alone import address, is_full, shared_or_alone
 from penstock.checkpoint import Checkpointer, take_over
 from penstock.errors import DiskFull, StorageError
 from penstock.sorting import stable_order
@@ -30,6 +31,7 @@ _BY = "by "  # of the name of an index, before the column
 # of the write-ahead log: a page that changes again and again is taken over once
 DUE_BYTES, MOST_BYTES = 32 << 20, 128 << 20
 _TRIES = 4  # somebody writes all the time
+_WAIT = 10.0  # seconds, for the short locks that SQLite takes
 _PAGE_CACHE_KIB = 32 * 1024
 _PAGE_BYTES = 2048  # small, for most rows that change in a round are far from each other
 
@@ -337,16 +339,20 @@ _COMPARISONS = {"=": "=", ">=": ">=", "<=": "<="}
 
 @dataclass
 class LiveReader:
-    """A live table open for reading, also while it is written."""
+    """A live table open for reading, also while it is written. To be closed soon: on a full disk that nobody writes, it is
+    alone with the file."""
 
     path: Path
     shape: LiveShape = field(init=False)
 
     def __post_init__(self) -> None:
         with _told(self.path):
-            self._db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, check_same_thread=False)
+            self._db = shared_or_alone(self.path, self._shared, wait=_WAIT)
             ((declared,),) = self._db.execute("SELECT value FROM about WHERE name = 'shape'").fetchall()
         self.shape = LiveShape.of_record(json.loads(declared))
+
+    def _shared(self) -> sqlite3.Connection:
+        return sqlite3.connect(address(self.path, "mode=ro"), uri=True, timeout=_WAIT, check_same_thread=False)
 
     def position(self) -> str | None:
         rows = self._db.execute("SELECT value FROM about WHERE name = 'position'").fetchall()
@@ -424,8 +430,7 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-        kind = DiskFull if full else StorageError
+        kind = DiskFull if is_full(error) else StorageError
         raise kind(
             "A live table cannot be read or written",
             where=str(path),
