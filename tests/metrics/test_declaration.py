@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import Any
 
 import duckdb
 import pytest
+from jinja2 import Environment
 
 from penstock.errors import DeclarationError
+from penstock.metrics import metricflow
 from penstock.metrics.declaration import fingerprint_of
 from penstock.metrics.metric import Metrics
 from penstock.metrics.metricflow import Compiler, compile_metrics
@@ -93,6 +96,31 @@ def test_periods_that_follow_from_shorter_ones_are_those_that_metricflow_compile
     assert {name: one.templates for name, one in compiled.items()} == {
         name: one.templates for name, one in metrics.metrics.items()
     }
+
+
+def test_metricflow_gives_the_same_when_it_does_nothing_twice(manifest: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = json.dumps(only(manifest, "fees"))
+    quick = compile_metrics(declared)
+
+    monkeypatch.setattr(metricflow, "_nothing_twice", nullcontext)
+
+    assert compile_metrics(declared) == quick
+
+
+def test_a_filter_is_compiled_once(manifest: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[tuple[type, str]] = []
+    before, parse = Environment.compile, Environment._parse
+
+    def noted(own: Environment, text: str, *rest: Any) -> Any:
+        read.append((type(own), text))
+        return parse(own, text, *rest)
+
+    monkeypatch.setattr(Environment, "_parse", noted)
+
+    compile_metrics(json.dumps(only(manifest, "fees")))
+
+    assert len(read) == len({*read}) > 0
+    assert Environment.compile is before  # others in this process have theirs
 
 
 def test_the_dimension_of_the_unit_is_one_of_the_metric(manifest: str) -> None:

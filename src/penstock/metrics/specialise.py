@@ -57,6 +57,12 @@ def specialise(
     return tree
 
 
+def check_separable(tree: exp.Select, dimensions: Sequence[str]) -> None:
+    """Every dimension of the template can be left out, else NotSeparable: tried when it is made, rather than when somebody
+    asks. The tree is cut."""
+    _Cut(dimensions, frozenset()).through(tree)
+
+
 def _filter(
     mark: exp.Anonymous, dimensions: Sequence[str], filtered: Collection[str], condition: Condition | None
 ) -> exp.Expr:
