@@ -51,7 +51,11 @@ def give_up(installation: Installation, topic: str, *, partition: int, offset: i
     UsageError where the rows can be read, or there are none.
     """
     if not waits_for_readers(installation):
-        raise UsageError("The data directory has no event log", where=str(installation.place.root))
+        raise UsageError(
+            "The data directory has no event log of its own",
+            where=str(installation.place.root),
+            remedy="Where the log is Kafka's, its brokers look after it.",
+        )
     with EmbeddedLog.open(installation.place.root / "log", installation.world) as log:
         known = log.topics().get(topic)
         place = f"{topic}, partition {partition}, offset {offset}"
