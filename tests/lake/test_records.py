@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 from lake_shapes import LOANS, append, loans, writing
 
-from penstock.errors import StorageError
+from penstock.errors import DiskFull, StorageError
+from penstock.lake import records
+from penstock.lake.access import open_to_write
 from penstock.lake.ledger import ledger_spec
 from penstock.lake.records import (
     delete_records,
@@ -64,6 +67,23 @@ def test_records_of_commits_and_notes_come_back_in_order(tmp_path: Path) -> None
     }
     delete_records(tmp_path, "run", ["a"])
     assert [record.key for record in stored_records(tmp_path, "run")] == ["b"]
+
+
+def test_a_full_disk_refuses_a_record_for_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with writing(tmp_path):
+        pass
+
+    def full(root: Path) -> sqlite3.Connection:
+        connection = open_to_write(root)
+        connection.execute("PRAGMA max_page_count = 1")  # as many as there are
+        return connection
+
+    monkeypatch.setattr(records, "open_to_write", full)
+    with pytest.raises(DiskFull, match="disk is full"):
+        put_record(tmp_path, "run", "a", {"state": "x" * 1_000_000}, at=AT)
+    monkeypatch.undo()
+    put_record(tmp_path, "run", "a", {}, at=AT)
+    assert [record.key for record in stored_records(tmp_path, "run")] == ["a"]
 
 
 def test_a_damaged_catalogue_or_metadata_file_is_named(tmp_path: Path) -> None:

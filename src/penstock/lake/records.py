@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.alone import is_full
-from penstock.errors import StorageError, UsageError
+from penstock.errors import DiskFull, StorageError, UsageError
 from penstock.lake.access import CATALOG_FILE, has_log, open_to_read, open_to_write
 
 PERSONAL_IDS = "penstock.personal-ids"  # of a table: the field ids of personal columns
@@ -207,7 +207,8 @@ def _errors(root: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise StorageError(
+        kind = DiskFull if is_full(error) else StorageError
+        raise kind(
             "The catalogue of the data directory cannot be read",
             where=str(root / CATALOG_FILE),
             found=str(error),
