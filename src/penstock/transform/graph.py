@@ -12,7 +12,8 @@ from typing import Any
 
 from penstock.transform.result import ModelKind
 
-BY_KEY = "by_key"  # our own strategy of incremental models, see macros/by_key.sql
+BY_KEY = "by_key"  # our own strategies of incremental models, see macros/by_key.sql and by_sums.sql
+BY_SUMS = "by_sums"
 
 
 class NodeType(StrEnum):
@@ -60,8 +61,9 @@ class Node:
     severity: str = "error"
     has_hooks: bool = False
     operational: tuple[str, ...] = ()  # columns that tell how a row came, not what it says
-    keys: Mapping[str, str] = field(default_factory=dict)  # by_key: its columns, and the same in `affected`
+    keys: Mapping[str, str] = field(default_factory=dict)  # its columns, and (by_key) the same in `affected`
     affected: str | None = None  # by_key: the model that lists the keys whose rows may differ from the base's
+    counted: str | None = None  # by_sums: the column that counts the rows of a key; the others are sums of them
     slice_by: str | None = None  # a column of dates: in the lake, files hold ranges of it
     shown_in: str | None = None  # a further schema in which readers of a release find it
     hands_on_new: bool = False  # a view that hands a source's `_new` on, row by row
@@ -75,7 +77,12 @@ class Node:
     @property
     def moves_by_key(self) -> bool:
         """Whether the rows of some keys are made anew, and the others stand."""
-        return self.materialized == "incremental" and self.strategy == BY_KEY
+        return self.materialized == "incremental" and self.strategy in (BY_KEY, BY_SUMS)
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the rows of keys that move are made from those that stand and what is to be added."""
+        return self.moves_by_key and self.strategy == BY_SUMS
 
     @property
     def table(self) -> str:
@@ -159,6 +166,7 @@ def _node(node: Any, manifest: Any, variables: Mapping[str, Any]) -> Node:
         operational=tuple(meta.get("operational_columns", ())),
         keys=meta.get("keys", {}),
         affected=meta.get("affected"),
+        counted=meta.get("counted"),
         slice_by=meta.get("slice_by"),
         shown_in=meta.get("shown_in"),
         hands_on_new=str(config.materialized) == "view" and _NEW.search(node.raw_code) is not None,
@@ -167,7 +175,7 @@ def _node(node: Any, manifest: Any, variables: Mapping[str, Any]) -> Node:
 
 _NEW = re.compile(r"\b_new\b")
 _MATERIALIZED = {"table", "view", "ephemeral", "incremental", "test"}
-_STRATEGIES = {None, "append", BY_KEY}
+_STRATEGIES = {None, "append", BY_KEY, BY_SUMS}
 _OF_A_TEST = {"limit": None, "fail_calc": "count(*)", "warn_if": "!= 0", "error_if": "!= 0", "where": None}
 _OF_THE_MOMENT = re.compile(
     r"\b(run_query|statement|load_result|adapter|execute|run_started_at|invocation_id|env_var|modules|graph|flags)\b"

@@ -105,7 +105,7 @@ class Runner:
             return compiled.whole, [] if kept else [f"CREATE VIEW {name} AS (\n{compiled.whole}\n)"]
         if node.materialized == "incremental" and node.table in there and compiled.more is not None:
             if node.moves_by_key:
-                return compiled.more, [partial(self._move, node, compiled.more)]
+                return compiled.more, [partial(self._add if node.adds_up else self._move, node, compiled.more)]
             return compiled.more, [f"INSERT INTO {name} BY NAME (\n{compiled.more}\n)"]
         if node.table in told(self.program) and node.table in there:
             return compiled.whole, [partial(self._replace, node, compiled.whole)]
@@ -135,6 +135,24 @@ class Runner:
         run(f"INSERT INTO coming BY NAME SELECT row.* FROM (\n{sql}\n) AS row {affected}")
         run(f"CREATE OR REPLACE TEMP TABLE place AS SELECT row.rowid AS id FROM {name} AS row {affected}")
         run(f"CREATE OR REPLACE TEMP TABLE going AS FROM {name} WHERE rowid IN (SELECT id FROM place)")
+        self._put(node)
+
+    def _add(self, node: Node, sql: str) -> None:
+        """Add what came and what went to the sums that stand; a key that counts no row any more has none."""
+        name, run = warehouse.relation(node.table), self.connection.execute
+        same = " AND ".join(f"row.{quote(own)} IS NOT DISTINCT FROM key.{quote(own)}" for own in node.keys)
+        names = [column for column, _ in warehouse.describe(self.connection, node.table)]
+        sums = ", ".join(quote(own) if own in node.keys else f"sum({quote(own)}) AS {quote(own)}" for own in names)
+        added = f"SELECT {sums} FROM (FROM going UNION ALL BY NAME FROM moving) GROUP BY ALL"
+        run(f"CREATE OR REPLACE TEMP TABLE coming AS FROM {name} LIMIT 0")
+        run(f"CREATE OR REPLACE TEMP TABLE moving AS {sql}")
+        run(f"CREATE OR REPLACE TEMP TABLE going AS SELECT row.* FROM {name} AS row SEMI JOIN moving AS key ON {same}")
+        run(f"INSERT INTO coming BY NAME {added} HAVING sum({quote(node.counted or '')}) <> 0")
+        self._put(node)
+
+    def _put(self, node: Node) -> None:
+        """Put rows of `coming` in the place of those of `going`, of the keys of which they differ."""
+        name, run = warehouse.relation(node.table), self.connection.execute
         changes.difference(self.connection, node.table, after="coming", before="going")
         same = " AND ".join(f"row.{quote(own)} IS NOT DISTINCT FROM key.{quote(own)}" for own in node.keys)
         moved = f"{changes.named(node.table)} AS key"

@@ -15,22 +15,18 @@ sales as (
     select
         store_id,
         product_id,
-        {{ sales_columns() }}
-    from {{ ref('sales_ledger') }}
-    where not is_test and product_id is not null
+        {{ total_sales_columns() }}
+    from {{ ref('int_product_sales') }}
+    where product_id is not null
     group by store_id, product_id
 
 ),
 
--- Counted apart: to tell orders apart takes a table of them, and few entries are sales.
 placed as (
 
-    select store_id, product_id, count(*) as orders
-    from (
-        select distinct store_id, product_id, order_id
-        from {{ ref('sales_ledger') }}
-        where entry_type = 'sale' and not is_test and product_id is not null
-    )
+    select store_id, product_id, cast(sum(orders) as bigint) as orders
+    from {{ ref('int_product_orders') }}
+    where product_id is not null
     group by store_id, product_id
 
 )

@@ -66,13 +66,12 @@ ordered as (
 spent as (
 
     select
-        orders.store_id,
+        days.store_id,
         persons.cohort_month,
-        cast(date_trunc('month', ledger.business_date) as date) as month,
-        {{ base_sum('ledger.base_amount', 'ledger.is_net_sales') }} as net_sales
-    from {{ ref('sales_ledger') }} as ledger
-    inner join orders on ledger.store_id = orders.store_id and ledger.order_id = orders.order_id
-    inner join persons on orders.store_id = persons.store_id and orders.person_id = persons.person_id
+        cast(date_trunc('month', days.business_date) as date) as month,
+        {{ total('days.net_sales') }} as net_sales
+    from {{ ref('int_person_days') }} as days
+    inner join persons on days.store_id = persons.store_id and days.person_id = persons.person_id
     group by 1, 2, 3
 
 )

@@ -1,19 +1,15 @@
-with entries as (
+with stores as (
 
-    select
-        ledger.*,
-        products.category
-    from {{ ref('sales_ledger') }} as ledger
-    inner join {{ ref('dim_product') }} as products on ledger.product_key = products.product_key
-    where not ledger.is_test and ledger.product_key <> 'none'
+    select store_id, base_currency from {{ ref('int_stores') }}
 
 )
 
 select
-    store_id,
-    business_date as date_key,
-    category,
-    any_value(base_currency) as base_currency,
-    {{ sales_columns() }}
-from entries
-group by store_id, business_date, category
+    sales.store_id,
+    sales.business_date as date_key,
+    sales.category,
+    any_value(stores.base_currency) as base_currency,
+    {{ total_sales_columns() }}
+from {{ ref('int_daily_sales') }} as sales
+left join stores on sales.store_id = stores.store_id
+group by sales.store_id, sales.business_date, sales.category

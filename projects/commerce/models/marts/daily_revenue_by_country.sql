@@ -1,9 +1,15 @@
+with stores as (
+
+    select store_id, base_currency from {{ ref('int_stores') }}
+
+)
+
 select
-    store_id,
-    business_date as date_key,
-    coalesce(ship_country, 'unknown') as country,
-    any_value(base_currency) as base_currency,
-    {{ sales_columns() }}
-from {{ ref('sales_ledger') }}
-where not is_test and product_key <> 'none'
-group by store_id, business_date, coalesce(ship_country, 'unknown')
+    sales.store_id,
+    sales.business_date as date_key,
+    coalesce(sales.ship_country, 'unknown') as country,
+    any_value(stores.base_currency) as base_currency,
+    {{ total_sales_columns() }}
+from {{ ref('int_daily_sales') }} as sales
+left join stores on sales.store_id = stores.store_id
+group by sales.store_id, sales.business_date, coalesce(sales.ship_country, 'unknown')

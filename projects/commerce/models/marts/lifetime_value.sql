@@ -10,15 +10,6 @@ with persons as (
 
 ),
 
-orders as (
-
-    select placed.store_id, placed.order_id, persons.cohort_month, persons.first_day
-    from {{ ref('fact_orders') }} as placed
-    inner join persons on placed.store_id = persons.store_id and placed.person_id = persons.person_id
-    where not placed.is_test
-
-),
-
 horizons as (
 
     select unnest([30, 90, 365]) as horizon_days
@@ -35,16 +26,12 @@ sizes as (
 earned as (
 
     select
-        orders.store_id,
-        orders.cohort_month,
-        ledger.business_date - orders.first_day as day,
-        any_value(ledger.base_currency) as base_currency,
-        cast(
-            {{ base_sum('ledger.base_amount', 'ledger.is_net_sales') }} - {{ base_sum('ledger.base_cost') }}
-            as decimal(38, 12)
-        ) as gross_profit
-    from {{ ref('sales_ledger') }} as ledger
-    inner join orders on ledger.store_id = orders.store_id and ledger.order_id = orders.order_id
+        days.store_id,
+        persons.cohort_month,
+        days.business_date - persons.first_day as day,
+        cast({{ total('days.net_sales') }} - {{ total('days.cost') }} as decimal(38, 12)) as gross_profit
+    from {{ ref('int_person_days') }} as days
+    inner join persons on days.store_id = persons.store_id and days.person_id = persons.person_id
     group by 1, 2, 3
 
 ),
@@ -55,7 +42,6 @@ totals as (
         earned.store_id,
         earned.cohort_month,
         horizons.horizon_days,
-        any_value(earned.base_currency) as base_currency,
         {{ base_sum('earned.gross_profit', 'earned.day <= horizons.horizon_days') }} as gross_profit
     from earned
     cross join horizons
@@ -67,10 +53,12 @@ judged as (
 
     select
         totals.*,
+        stores.base_currency,
         sizes.cohort_size,
         last_day(totals.cohort_month) + totals.horizon_days < horizon.last_day as is_complete
     from totals
     inner join sizes on totals.store_id = sizes.store_id and totals.cohort_month = sizes.cohort_month
+    left join {{ ref('int_stores') }} as stores on totals.store_id = stores.store_id
     cross join {{ ref('int_horizon') }} as horizon
 
 )

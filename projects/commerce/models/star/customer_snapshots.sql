@@ -47,16 +47,15 @@ placed as (
 spent as (
 
     select
-        orders.store_id,
-        orders.person_id,
-        least(last_day(ledger.business_date), horizon.last_day) as until_date,
-        {{ base_sum('ledger.base_amount', 'ledger.is_net_sales') }} as net_sales,
-        {{ base_sum('ledger.base_cost') }} as cost
-    from {{ ref('sales_ledger') }} as ledger
-    inner join orders on ledger.store_id = orders.store_id and ledger.order_id = orders.order_id
+        days.store_id,
+        days.person_id,
+        least(last_day(days.business_date), horizon.last_day) as until_date,
+        {{ total('days.net_sales') }} as net_sales,
+        {{ total('days.cost') }} as cost
+    from {{ ref('int_person_days') }} as days
     cross join horizon
-    where (ledger.is_net_sales or ledger.base_cost <> 0) and ledger.business_date <= horizon.last_day
-    group by orders.store_id, orders.person_id, until_date
+    where days.business_date <= horizon.last_day
+    group by days.store_id, days.person_id, until_date
 
 ),
 

@@ -1,0 +1,10 @@
+{{ config(schema='staging') }}
+{{ penstock_by_sums(['store_id', 'product_id', 'is_member'], counted='orders') }}
+
+select
+    store_id,
+    product_id,
+    is_member,
+    cast(sum({{ penstock_signed('1') }}) as bigint) as orders
+from {{ penstock_moves(ref('int_order_products')) }}
+group by store_id, product_id, is_member
