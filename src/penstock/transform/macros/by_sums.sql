@@ -2,7 +2,7 @@
     Models that are sums: what came and went is added to what stands, and nothing else is read. `keys` are the columns
     by which is summed; every other column is a sum or a count of exact numbers, 0 where there is nothing to add, and
     `counted` names the one that counts the rows, for a key without any has no row. The result is then the one that a
-    build from nothing gives.
+    build from nothing gives. `slice_by` is that of `penstock_by_key`.
 
         {{ penstock_by_sums(['country', 'day'], counted='lines') }}
         select
@@ -13,7 +13,7 @@
         from {{ penstock_moves(source('silver', 'order_lines')) }}
         group by country, day
 #}
-{% macro penstock_by_sums(keys, counted) -%}
+{% macro penstock_by_sums(keys, counted, slice_by=none) -%}
     {%- set columns = {} -%}
     {%- for name in keys -%}
         {%- do columns.update({name: name}) -%}
@@ -21,7 +21,7 @@
     {%- do config(
         materialized='incremental',
         incremental_strategy='by_sums',
-        meta={'keys': columns, 'counted': counted},
+        meta={'keys': columns, 'counted': counted, 'slice_by': slice_by},
     ) -%}
 {%- endmacro %}
 
