@@ -24,36 +24,56 @@ persons as (
 
 ),
 
-touches as (
+sessions as (
 
-    select
-        touches.store_id,
-        coalesce(persons.person_id, touches.customer_id, sessions.customer_id) as person_id,
-        touches.occurred_at,
-        touches.touch_id,
-        touches.channel
-    from {{ ref('stg_touches') }} as touches
-    left join {{ ref('stg_sessions') }} as sessions
-        on touches.store_id = sessions.store_id
-        and touches.session_id = sessions.session_id
-    left join persons
-        on touches.store_id = persons.store_id
-        and coalesce(touches.customer_id, sessions.customer_id) = persons.customer_id
-    where touches.channel <> 'direct'
+    select store_id, session_id, customer_id from {{ ref('stg_sessions') }} where customer_id is not null
 
 ),
 
--- The last touch at one moment has the highest id.
+touches as (
+
+    select store_id, customer_id, occurred_at, touch_id, channel
+    from {{ ref('stg_touches') }}
+    where customer_id is not null and channel <> 'direct'
+    union all
+    select touches.store_id, sessions.customer_id, touches.occurred_at, touches.touch_id, touches.channel
+    from {{ ref('stg_touches') }} as touches
+    inner join sessions
+        on touches.store_id = sessions.store_id
+        and touches.session_id = sessions.session_id
+    where touches.customer_id is null and touches.channel <> 'direct'
+
+),
+
+-- An account that placed no order is a person of its own.
+owned as (
+
+    select
+        touches.store_id,
+        coalesce(persons.person_id, touches.customer_id) as person_id,
+        touches.occurred_at,
+        touches.touch_id,
+        touches.channel
+    from touches
+    left join persons
+        on touches.store_id = persons.store_id
+        and touches.customer_id = persons.customer_id
+
+),
+
+-- The last touch of the thirty days before; at one moment that with the highest id.
 last_touches as (
 
     select
-        store_id,
-        person_id,
-        occurred_at,
-        arg_max(channel, touch_id) as channel
-    from touches
-    where person_id is not null
-    group by store_id, person_id, occurred_at
+        customers.store_id,
+        customers.order_id,
+        arg_max(owned.channel, row(owned.occurred_at, owned.touch_id)) as channel
+    from customers
+    inner join owned
+        on customers.store_id = owned.store_id
+        and customers.person_id = owned.person_id
+        and owned.occurred_at between customers.placed_at - interval 30 days and customers.placed_at
+    group by customers.store_id, customers.order_id
 
 ),
 
@@ -62,14 +82,11 @@ won as (
     select
         customers.store_id,
         customers.date_key,
-        case
-            when touched.occurred_at >= customers.placed_at - interval 30 days then touched.channel else 'direct'
-        end as channel
+        coalesce(touched.channel, 'direct') as channel
     from customers
-    asof left join last_touches as touched
+    left join last_touches as touched
         on customers.store_id = touched.store_id
-        and customers.person_id = touched.person_id
-        and customers.placed_at >= touched.occurred_at
+        and customers.order_id = touched.order_id
 
 ),
 
