@@ -1,3 +1,5 @@
+{{ penstock_by_key(['store_id', 'date_key'], affected='changed_spending') }}
+
 with ranked as (
 
     select
@@ -8,7 +10,7 @@ with ranked as (
         base_currency,
         payments,
         spend
-    from {{ ref('daily_user_spend') }}
+    from {{ penstock_affected(ref('daily_user_spend')) }}
 
 )
 
