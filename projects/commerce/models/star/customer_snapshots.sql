@@ -91,51 +91,48 @@ valued as (
 
 ),
 
+-- Persons without an order that stands are ranked among themselves, and have no score.
 ranked as (
 
     select
-        store_id,
-        person_id,
-        as_of_date,
+        *,
+        orders > 0 as is_scored,
         count(*) over everyone as persons,
         row_number() over (everyone order by last_order_date, person_id) - 1 as recency_rank,
         row_number() over (everyone order by orders, person_id) - 1 as frequency_rank,
         row_number() over (everyone order by net_sales, person_id) - 1 as monetary_rank
     from valued
-    where orders > 0
-    window everyone as (partition by store_id, as_of_date)
+    window everyone as (partition by store_id, as_of_date, orders > 0)
 
 ),
 
 scored as (
 
     select
-        store_id,
-        person_id,
-        as_of_date,
-        cast(1 + recency_rank * 5 // persons as integer) as recency_score,
-        cast(1 + frequency_rank * 5 // persons as integer) as frequency_score,
-        cast(1 + monetary_rank * 5 // persons as integer) as monetary_score
+        * exclude (recency_rank, frequency_rank, monetary_rank),
+        case when is_scored then cast(1 + recency_rank * 5 // persons as integer) end as recency_score,
+        case when is_scored then cast(1 + frequency_rank * 5 // persons as integer) end as frequency_score,
+        case when is_scored then cast(1 + monetary_rank * 5 // persons as integer) end as monetary_score
     from ranked
 
 )
 
 select
-    valued.store_id,
-    valued.person_id,
-    valued.as_of_date,
-    valued.as_of_date = horizon.last_day as is_latest,
-    valued.first_order_date,
-    valued.last_order_date,
-    cast(valued.as_of_date - valued.last_order_date as integer) as recency_days,
-    valued.orders,
-    valued.net_sales,
-    cast(valued.net_sales - valued.cost as decimal(38, 12)) as gross_profit,
+    scored.store_id,
+    scored.person_id,
+    scored.as_of_date,
+    scored.as_of_date = horizon.last_day as is_latest,
+    scored.first_order_date,
+    scored.last_order_date,
+    cast(scored.as_of_date - scored.last_order_date as integer) as recency_days,
+    scored.orders,
+    scored.net_sales,
+    cast(scored.net_sales - scored.cost as decimal(38, 12)) as gross_profit,
     scored.recency_score,
     scored.frequency_score,
     scored.monetary_score,
     case
-        when scored.recency_score is null then 'no order'
+        when not scored.is_scored then 'no order'
         when scored.recency_score >= 4 and scored.frequency_score >= 4 then 'champions'
         when scored.recency_score >= 3 and scored.frequency_score >= 3 then 'loyal'
         when scored.recency_score >= 4 then 'recent'
@@ -144,9 +141,5 @@ select
         when scored.frequency_score >= 2 then 'hibernating'
         else 'lost'
     end as segment
-from valued
+from scored
 cross join horizon
-left join scored
-    on valued.store_id = scored.store_id
-    and valued.person_id = scored.person_id
-    and valued.as_of_date = scored.as_of_date
