@@ -16,7 +16,7 @@ SOLD = """{{ penstock_by_sums(['is_large', 'day'], counted='lines') }}
 select
     is_large,
     cast(invoice_time as date) as day,
-    cast(sum({{ penstock_signed('1') }}) as bigint) as lines,
+    {{ penstock_count() }} as lines,
     cast(coalesce(sum({{ penstock_signed('unit_price') }}), 0) as decimal(38, 4)) as prices
 from {{ penstock_moves_beside(source('silver', 'order_lines'), ref('sizes'), on=['country'], columns=['is_large']) }}
 group by is_large, day
@@ -24,7 +24,7 @@ group by is_large, day
 DAYS = """{{ penstock_by_sums(['day'], counted='sizes') }}
 select
     day,
-    cast(sum({{ penstock_signed('1') }}) as bigint) as sizes,
+    {{ penstock_count() }} as sizes,
     cast(sum({{ penstock_signed('lines') }}) as bigint) as lines
 from {{ penstock_moves(ref('sold')) }} group by day
 """

@@ -7,7 +7,7 @@ select
     business_date as date_key,
     user_id,
     base_currency,
-    cast(sum({{ penstock_signed('1') }}) as bigint) as payments,
+    {{ penstock_count() }} as payments,
     {{ base_sum(penstock_signed('base_amount')) }} as spend
 from {{ penstock_moves(ref('int_payments')) }}
 where status = 'captured' and user_id is not null and not is_test

@@ -16,7 +16,7 @@ select
     business_date,
     ship_country,
     category,
-    cast(sum({{ penstock_signed('1') }}) as bigint) as entries,
+    {{ penstock_count() }} as entries,
     {{ moved_sales_columns() }}
 from entries
 group by store_id, business_date, ship_country, category

@@ -18,7 +18,7 @@ with counted as (
     select
         cast({{ instant }} as date) as day,
         {{ instant }} <= _ingested_at + interval 1 day as has_passed,
-        sum({{ penstock_signed('1') }}) as instants
+        {{ penstock_count() }} as instants
     from {{ penstock_moves(source('silver', dataset)) }}
     where {{ instant }} is not null
     group by 1, 2

@@ -17,6 +17,6 @@ select
     order_id,
     product_id,
     is_member,
-    cast(sum({{ penstock_signed('1') }}) as bigint) as sales
+    {{ penstock_count() }} as sales
 from entries
 group by store_id, order_id, product_id, is_member

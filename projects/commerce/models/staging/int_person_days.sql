@@ -16,7 +16,7 @@ select
     store_id,
     person_id,
     business_date,
-    cast(sum({{ penstock_signed('1') }}) as bigint) as entries,
+    {{ penstock_count() }} as entries,
     {{ base_sum(penstock_signed('base_amount'), 'is_net_sales') }} as net_sales,
     {{ base_sum(penstock_signed('base_cost')) }} as cost
 from entries

@@ -5,6 +5,6 @@ select
     store_id,
     product_id,
     is_member,
-    cast(sum({{ penstock_signed('1') }}) as bigint) as orders
+    {{ penstock_count() }} as orders
 from {{ penstock_moves(ref('int_order_products')) }}
 group by store_id, product_id, is_member

@@ -15,10 +15,8 @@ select
     store_id,
     product_id,
     is_member,
-    cast(sum({{ penstock_signed('1') }}) as bigint) as entries,
+    {{ penstock_count() }} as entries,
     {{ moved_sales_columns() }},
-    cast(
-        coalesce(sum({{ penstock_signed('1') }}) filter (where entry_type = 'sale' and base_cost is null), 0) as bigint
-    ) as lines_without_cost
+    coalesce({{ penstock_count() }} filter (where entry_type = 'sale' and base_cost is null), 0) as lines_without_cost
 from entries
 group by store_id, product_id, is_member

@@ -8,7 +8,7 @@
         select
             country,
             cast(invoice_time as date) as day,
-            sum({{ penstock_signed('1') }}) as lines,
+            {{ penstock_count() }} as lines,
             coalesce(sum({{ penstock_signed('quantity') }}), 0) as pieces
         from {{ penstock_moves(source('silver', 'order_lines')) }}
         group by country, day
@@ -28,6 +28,11 @@
 {# A number of a row of `penstock_moves` as it is to be summed: what went is taken away. #}
 {% macro penstock_signed(number) -%}
     {%- if is_incremental() -%} ({{ number }}) * _sign {%- else -%} {{ number }} {%- endif -%}
+{%- endmacro %}
+
+{# How many rows of `penstock_moves` came, less those that went. #}
+{% macro penstock_count() -%}
+    {%- if is_incremental() -%} sum(_sign) {%- else -%} count(*) {%- endif -%}
 {%- endmacro %}
 
 {# The rows of a silver source or of a table to be summed: those that came and those that went, or all. #}
