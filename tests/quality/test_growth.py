@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quality_shapes import BOOKS, LOANS, StoppedClock, library, project
+from quality_shapes import BOOKS, LOANS, StoppedClock, check, library, project
 
 from penstock.quality.checks import run_checks
+from penstock.quality.each_row import of_rows_that_came
 from penstock.quality.growth import Growth
 from penstock.quality.result import CheckResult
+from penstock.spec.project import CheckKind
 
-LIBRARY = project(contracts=(LOANS, BOOKS))
 GREW = frozenset({"loans", "books"})
+OVERDUE = check(CheckKind.ROWS, "SELECT loan_id FROM silver.loans WHERE loan_id > 5 ORDER BY loan_id", name="overdue")
+LIBRARY = project(OVERDUE, contracts=(LOANS, BOOKS))
 Loan = tuple[int, int | None, None]
 
 
@@ -26,6 +29,10 @@ def results(connection: duckdb.DuckDBPyConnection, growth: Growth | None = None)
 def records(loans: Sequence[Loan], books: Sequence[int]) -> list[dict[str, object]]:
     """What the gate said of these rows, as a release remembers it."""
     return [one.as_record() for one in results(library(list(loans), books=list(books))).values()]
+
+
+def since(found: Sequence[Mapping[str, object]], *, whole: frozenset[str] = GREW) -> Growth:
+    return Growth(GREW, whole, found)
 
 
 def grown(loans: Sequence[Loan], books: Sequence[int], *, loans_before: int, books_before: int):
@@ -44,10 +51,10 @@ keys = st.lists(st.integers(1, 4), max_size=5)
 @settings(max_examples=40, deadline=None)
 @given(before=rows, books=keys, came=rows, new_books=keys)
 def test_the_rows_that_came_are_enough_to_find_what_all_rows_would_show(before, books, came, new_books):
-    growth = Growth(GREW, records(before, books))
+    growth = since(records(before, books))
     connection = grown([*before, *came], [*books, *new_books], loans_before=len(before), books_before=len(books))
     narrow, whole = results(connection, growth), results(connection)
-    for name in ("references.loans.book_id", "uniqueness.loans", "uniqueness.books"):
+    for name in ("references.loans.book_id", "uniqueness.loans", "uniqueness.books", "overdue"):
         assert (narrow[name].status, narrow[name].value, narrow[name].sample) == (
             whole[name].status,
             whole[name].value,
@@ -60,20 +67,84 @@ def test_rows_that_were_released_are_not_read_again():
     connection = grown([*before, (3, 10, None)], [10], loans_before=2, books_before=1)
     connection.execute("DELETE FROM silver.books")  # only a look at every row would miss it
     connection.execute("DELETE FROM silver.loans WHERE loan_id = 3")
-    assert results(connection, Growth(GREW, records(before, [10])))["references.loans.book_id"].value == "0"
+    assert results(connection, since(records(before, [10])))["references.loans.book_id"].value == "0"
     assert results(connection)["references.loans.book_id"].value == "2"
 
 
 @pytest.mark.parametrize(
     "growth",
     [
-        Growth(frozenset({"loans"}), records([(1, 10, None)], [10])),
-        Growth(GREW, records([(1, 11, None)], [10])),
-        Growth(GREW, [{**one, "fingerprint": "another"} for one in records([(1, 10, None)], [10])]),
-        Growth(GREW, ()),
+        since(records([(1, 10, None)], [10]), whole=frozenset({"loans"})),
+        since(records([(1, 11, None)], [10])),
+        since([{**one, "fingerprint": "another"} for one in records([(1, 10, None)], [10])]),
+        since(()),
     ],
     ids=["rows went from what is referred to", "rows waited before", "another rule", "never asked before"],
 )
 def test_all_rows_are_looked_at_where_the_others_may_not_hold(growth):
     connection = grown([(1, 11, None)], [10], loans_before=1, books_before=1)
     assert results(connection, growth)["references.loans.book_id"].value == "1"
+
+
+@settings(max_examples=40, deadline=None)
+@given(before=rows, books=keys, gone=st.sets(st.integers(0, 7)), again=st.integers(0, 8), came=rows)
+def test_rows_that_went_let_no_other_row_of_their_own_dataset_fail(before, books, gone, again, came):
+    """Of a file that was written anew the rows that stay come again."""
+    found = records(before, books)
+    stay = [row for place, row in enumerate(before) if place not in gone]
+    loans = [*stay, *came]
+    connection = grown(loans, books, loans_before=max(0, len(stay) - again), books_before=len(books))
+    narrow, whole = results(connection, since(found, whole=frozenset({"books"}))), results(connection)
+    assert {name: (one.status, one.sample) for name, one in narrow.items()} == {
+        name: (one.status, one.sample) for name, one in whole.items()
+    }
+
+
+def test_rows_of_a_declared_rule_that_were_released_are_not_read_again():
+    connection = grown([(1, 10, None), (2, 10, None)], [10], loans_before=1, books_before=1)
+    connection.execute("INSERT INTO silver.loans (loan_id, _line) VALUES (9, 1)")  # only a look at every row finds it
+    found = records([(1, 10, None)], [10])
+    assert results(connection, since(found))["overdue"].value == "0"
+    assert results(connection)["overdue"].value == "1"
+    failed = [{**one, "status": "fail"} for one in found]
+    assert results(connection, since(failed))["overdue"].value == "1"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT loan_id FROM silver.loans WHERE loan_id < 0",
+        "FROM silver.loans AS one WHERE abs(one.loan_id) < 0 AND one.book_id IN (1, 2)",
+        "SELECT id FROM (SELECT loan_id AS id FROM silver.loans UNION ALL SELECT book_id FROM silver.books) WHERE id < 0",
+    ],
+)
+def test_a_query_that_judges_each_row_by_itself_is_asked_of_the_rows_that_came(sql):
+    assert of_rows_that_came(sql, GREW).count("came.") == sql.count("silver.")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT sum(loan_id) FROM silver.loans",
+        "SELECT book_id FROM silver.loans GROUP BY book_id",
+        "SELECT DISTINCT book_id FROM silver.loans",
+        "SELECT loan_id FROM silver.loans LIMIT 3",
+        "SELECT loan_id FROM silver.loans QUALIFY row_number() OVER () > 1",
+        "SELECT row_number() OVER () FROM silver.loans",
+        "SELECT loan_id FROM silver.loans TABLESAMPLE 10%",
+        "SELECT unnest([loan_id]) FROM silver.loans",
+        "SELECT loan_id FROM silver.loans WHERE _ingested_at < now()",
+        "SELECT loan_id FROM silver.loans WHERE _ingested_at < current_date",
+        "SELECT loan_id FROM silver.loans WHERE book_id NOT IN (SELECT book_id FROM silver.books)",
+        "SELECT loan_id FROM silver.loans ORDER BY (SELECT max(book_id) FROM silver.books)",
+        "SELECT loan_id FROM silver.loans, silver.books",
+        "SELECT loan_id FROM silver.loans UNION SELECT book_id FROM silver.books",
+        "WITH kept AS (SELECT 1) SELECT loan_id FROM silver.loans",
+        "SELECT loan_id FROM silver.fines",
+        "SELECT loan_id FROM gold.loans",
+        "SELECT silver.loans.loan_id FROM silver.loans",
+        "SELECT FROM",
+    ],
+)
+def test_any_other_query_is_asked_of_all_rows(sql):
+    assert of_rows_that_came(sql, GREW) is None

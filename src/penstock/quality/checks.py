@@ -37,7 +37,7 @@ def run_checks(
     """
     known = relations(connection)
     rules = (
-        *declared_rules(project, personal),
+        *declared_rules(project, personal, growth=growth),
         *implied_rules(project, known, now=clock.now(), growth=growth, conflicting=conflicting),
         *score_rules(project, known),
     )

@@ -7,6 +7,8 @@ from decimal import Decimal
 
 import duckdb
 
+from penstock.quality.each_row import of_rows_that_came
+from penstock.quality.growth import Growth
 from penstock.quality.live import missing_live
 from penstock.quality.masking import personal_read
 from penstock.quality.query import number, one_value, sample
@@ -16,9 +18,13 @@ from penstock.quality.rule import Outcome, Rule
 from penstock.spec.project import Check, CheckKind, Project
 
 
-def declared_rules(project: Project, gold: Mapping[str, Iterable[str]] | None = None) -> tuple[Rule, ...]:
-    """One rule per declared check, in the order of the project. `gold` has the personal columns of each model."""
-    return tuple(_rule(check, personal_read(project, _queries(check), gold or {})) for check in project.checks)
+def declared_rules(
+    project: Project, gold: Mapping[str, Iterable[str]] | None = None, *, growth: Growth | None = None
+) -> tuple[Rule, ...]:
+    """One rule per declared check, in the order of the project. `gold` has the personal columns of each model. A rule
+    that judges each row by itself looks only at those that came where it held for the others, as `growth` tells."""
+    grown = Growth() if growth is None else growth
+    return tuple(_rule(check, personal_read(project, _queries(check), gold or {}), grown) for check in project.checks)
 
 
 def _queries(check: Check) -> Iterator[str]:
@@ -27,7 +33,7 @@ def _queries(check: Check) -> Iterator[str]:
         yield check.against
 
 
-def _rule(check: Check, personal: frozenset[str]) -> Rule:
+def _rule(check: Check, personal: frozenset[str], growth: Growth) -> Rule:
     return Rule(
         name=check.name,
         kind=Kind(check.kind.value),
@@ -36,16 +42,16 @@ def _rule(check: Check, personal: frozenset[str]) -> Rule:
         fingerprint=check.fingerprint,
         where=str(check.path),
         description=check.description,
-        run=lambda connection: missing_live(check, connection) or _runner(check, personal)(connection),
+        run=lambda connection: missing_live(check, connection) or _runner(check, personal, growth)(connection),
     )
 
 
-def _runner(check: Check, personal: frozenset[str]) -> Callable[[duckdb.DuckDBPyConnection], Outcome]:
+def _runner(check: Check, personal: frozenset[str], growth: Growth) -> Callable[[duckdb.DuckDBPyConnection], Outcome]:
     match check.kind:
         case CheckKind.THRESHOLD:
             return lambda connection: _threshold(check, connection)
         case CheckKind.ROWS:
-            return lambda connection: _violations(check, connection, personal)
+            return lambda connection: _violations(_asked(check, growth), connection, personal)
         case CheckKind.RECONCILE:
             return lambda connection: reconcile(connection, check.sql, check.against or "", personal=personal)
 
@@ -66,8 +72,15 @@ def _threshold(check: Check, connection: duckdb.DuckDBPyConnection) -> Outcome:
     return Outcome(Status.FAIL, value, f"{value} is not {bounds_text(check.minimum, check.maximum)}")
 
 
-def _violations(check: Check, connection: duckdb.DuckDBPyConnection, personal: frozenset[str]) -> Outcome:
-    found = sample(connection, check.sql, personal)
+def _asked(check: Check, growth: Growth) -> str:
+    """The query, over the rows that came alone where that is enough."""
+    held = growth.holds_for_the_others(check.name, check.fingerprint, of=())
+    narrow = of_rows_that_came(check.sql, growth.came) if held else None
+    return check.sql if narrow is None else narrow
+
+
+def _violations(sql: str, connection: duckdb.DuckDBPyConnection, personal: frozenset[str]) -> Outcome:
+    found = sample(connection, sql, personal)
     if found.rows == 0:
         return Outcome(Status.PASS, "0", "no row breaks the rule")
     rows = "1 row breaks the rule" if found.rows == 1 else f"{found.rows:,} rows break the rule"

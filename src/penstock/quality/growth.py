@@ -1,4 +1,4 @@
-"""What need not be looked at again: rows that a release found right stay right while rows only come."""
+"""What need not be looked at again: rows that a release found right stay right while nothing goes that they need."""
 
 from __future__ import annotations
 
@@ -12,15 +12,21 @@ CAME = "came"  # a schema with the rows that came since the release, by dataset
 
 @dataclass(frozen=True)
 class Growth:
-    """The datasets to which rows only came since a release, none went, and the records of that release's checks."""
+    """The datasets of which the rows are known that came since a release, those of them that lost none, and the records
+    of that release's checks."""
 
-    datasets: frozenset[str] = frozenset()
+    came: frozenset[str] = frozenset()
+    whole: frozenset[str] = frozenset()
     found: Sequence[Mapping[str, object]] = ()
 
-    def holds_for_the_others(self, name: str, fingerprint: str, *, of: Collection[str]) -> bool:
-        """Whether a rule over these datasets held for every row but those that came.
+    def holds_for_the_others(
+        self, name: str, fingerprint: str, *, of: Collection[str], needs: Collection[str] = ()
+    ) -> bool:
+        """Whether a rule over the rows of some datasets held for every row but those that came.
 
-        It did when the release found so, the rule is what it was, and no row went, from none of the datasets.
+        It did when the release found so, the rule is what it was, and no row went from a dataset that it `needs`: one
+        in which a row may be what lets another pass.
         """
         before = [(one["status"], one["fingerprint"]) for one in self.found if one["name"] == name]
-        return set(before) == {(Status.PASS.value, fingerprint)} and self.datasets.issuperset(of)
+        known = self.came.issuperset(of) and self.whole.issuperset(needs)
+        return known and set(before) == {(Status.PASS.value, fingerprint)}

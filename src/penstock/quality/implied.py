@@ -67,7 +67,7 @@ def _reference_rule(
     columns, target = ", ".join(reference.columns), f"{reference.dataset} ({', '.join(reference.to)})"
     name = f"references.{contract.dataset}.{'_'.join(reference.columns)}"
     fingerprint = _fingerprint(contract, Kind.REFERENCES, columns)
-    others_hold = growth.holds_for_the_others(name, fingerprint, of={contract.dataset, reference.dataset})
+    others_hold = growth.holds_for_the_others(name, fingerprint, of={contract.dataset}, needs={reference.dataset})
     return Rule(
         name=name,
         kind=Kind.REFERENCES,
@@ -216,10 +216,14 @@ def _came(dataset: str) -> str:
 
 
 def _of_keys_that_came(contract: Contract) -> str:
-    """All rows that share the key of one that came."""
-    same = " AND ".join(f"held.{quote(one)} IS NOT DISTINCT FROM came.{quote(one)}" for one in contract.identity)
+    """All rows that share the key of one that came. Where nothing is null, an equality bounds what is read."""
+    same = " AND ".join(_same(f"held.{quote(one)}", f"came.{quote(one)}", contract, one) for one in contract.identity)
     rows, came = _silver(contract.dataset), _came(contract.dataset)
     return f"(SELECT held.* FROM {rows} AS held SEMI JOIN {came} AS came ON {same})"
+
+
+def _same(held: str, came: str, contract: Contract, column: str) -> str:
+    return f"{held} = {came}" if contract.column(column).required else f"{held} IS NOT DISTINCT FROM {came}"
 
 
 def _rows(count: int) -> str:

@@ -187,8 +187,7 @@ def _check(
 ) -> tuple[CheckResult, ...]:
     project, clock = installation.project, installation.world.clock
     judge_endpoints(project, built.gold)
-    came = {name: given.added for name, given in inputs.items() if given.added is not None and not given.gone}
-    growth = Growth() if last is None else Growth(frozenset(came), last.checks)
+    came, growth = _grown(inputs, last)
     with warehouse.opened(built.database, read_only=True) as connection:
         define_candidate(connection, scans=scans, models=built.gold, came=came)
         define_live(connection, installation.place.root / "live", project.checks)
@@ -201,6 +200,16 @@ def _check(
             conflicting=conflicting,
         )
         return (*checks, *key_checks(project.endpoints, connection, clock=clock))
+
+
+def _grown(inputs: Mapping[str, ModelInput], last: Release | None) -> tuple[Mapping[str, Scan], Growth]:
+    """What came to the datasets since the last release, where that is known, and what its checks found."""
+    if last is None:
+        return {}, Growth()
+    came = {name: given.added for name, given in inputs.items() if given.added is not None}
+    came |= {name: given.scan for name, given in inputs.items() if not given.scan.files}
+    whole = [name for name in came if not inputs[name].gone and (inputs[name].added or inputs[name].since is None)]
+    return came, Growth(frozenset(came), frozenset(whole), last.checks)
 
 
 def _personal(project: Project, built: Build) -> Mapping[str, frozenset[str]]:

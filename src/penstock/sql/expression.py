@@ -77,6 +77,15 @@ def shown_columns(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(node.name for node in walked if isinstance(node, exp.Column)))
 
 
+def is_of_one_row(tree: exp.Expr) -> bool:
+    """Whether an expression consists of columns, operators and functions of one row.
+
+    >>> is_of_one_row(sqlglot.parse_one("fee > 2 * paid")), is_of_one_row(sqlglot.parse_one("fee > sum(paid)"))
+    (True, False)
+    """
+    return all(_is_allowed(node) and not (isinstance(node, exp.Column) and node.db) for node in tree.walk())
+
+
 def _odd(text: str, error: SqlglotError) -> str:
     """The text, and the word at which it stops to be an expression.
 
@@ -87,11 +96,12 @@ def _odd(text: str, error: SqlglotError) -> str:
     return f"`{text.strip()}`" + (f", wrong at `{word}`" if word else "")
 
 
+def _is_allowed(node: exp.Expr) -> bool:
+    return isinstance(node, _PLAIN) or _function_name(node) in FUNCTIONS
+
+
 def _check_node(node: exp.Expr, kind: str, where: str) -> None:
-    if isinstance(node, _PLAIN):
-        return
-    name = _function_name(node)
-    if name is None or name not in FUNCTIONS:
+    if not _is_allowed(node):
         raise DeclarationError(
             f"The {kind} uses something that is not allowed in a {kind}",
             where=where,
