@@ -1,11 +1,12 @@
 {{ config(schema='staging') }}
 
--- What was delivered about thirty days before the last day becomes final when that day moves.
+-- What was delivered thirty days before a day that the last day passes becomes final; a local day may be the one before
+-- or after.
 with moved as (
 
     select
-        case when count(*) = 2 then min(last_day) - 33 else date '0001-01-01' end as first_day,
-        case when count(*) = 2 then max(last_day) - 27 else date '9999-12-31' end as last_day
+        case when count(*) = 2 then min(last_day) - 31 else date '0001-01-01' end as first_day,
+        case when count(*) = 2 then max(last_day) - 30 else date '9999-12-31' end as last_day
     from {{ penstock_changes(ref('int_horizon')) }}
     having count(*) > 0
 

@@ -41,11 +41,23 @@ told as (
 
 ),
 
+-- When other versions hold than before, or say something else.
 customers as (
 
-    select store_id, customer_id from {{ penstock_changes(ref('dim_customer')) }}
-    union
-    select store_id, customer_id from {{ penstock_changes(ref('int_persons')) }}
+    {{ changed_spans(ref('dim_customer'), ['store_id', 'customer_id']) }}
+    union all
+    select
+        store_id,
+        customer_id,
+        {{ first_instant() }} as holds_from,
+        {{ last_instant() }} as holds_to
+    from {{ penstock_changes(ref('int_persons')) }}
+
+),
+
+products as (
+
+    {{ changed_spans(ref('dim_product'), ['store_id', 'product_id']) }}
 
 ),
 
@@ -54,9 +66,11 @@ placed as (
 
     select orders.store_id, orders.order_id
     from orders
-    semi join customers
+    inner join customers
         on orders.store_id = customers.store_id
         and orders.customer_id = customers.customer_id
+        and orders.placed_at >= customers.holds_from
+        and orders.placed_at < customers.holds_to
     union all
     select orders.store_id, orders.order_id
     from orders
@@ -71,21 +85,17 @@ placed as (
 -- The versions and the costs of what was ordered.
 articles as (
 
-    select lines.store_id, lines.order_id
+    select lines.store_id, lines.order_id, products.holds_from, products.holds_to
     from lines
-    semi join {{ penstock_changes(ref('dim_product')) }} as products
+    inner join products
         on lines.store_id = products.store_id
         and lines.product_id = products.product_id
     union all
-    select lines.store_id, lines.order_id
+    select lines.store_id, lines.order_id, costs.valid_from as holds_from, {{ last_instant() }} as holds_to
     from lines
     inner join {{ penstock_changes(source('silver', 'product_costs')) }} as costs
         on lines.store_id = costs.store_id
         and lines.variant_id = costs.variant_id
-    inner join orders
-        on lines.store_id = orders.store_id
-        and lines.order_id = orders.order_id
-        and orders.placed_at >= costs.valid_from
 
 )
 
@@ -93,4 +103,10 @@ select store_id, order_id from told where order_id is not null
 union
 select store_id, order_id from placed
 union
-select store_id, order_id from articles
+select orders.store_id, orders.order_id
+from orders
+inner join articles
+    on orders.store_id = articles.store_id
+    and orders.order_id = articles.order_id
+    and orders.placed_at >= articles.holds_from
+    and orders.placed_at < articles.holds_to

@@ -1,16 +1,19 @@
 {{ config(schema='staging') }}
 
--- Orders whose totals differ, and all orders of the persons who placed them: their orders are numbered.
-with totals as (
+-- Orders that take another place among those of their persons, and all others of these persons: they are numbered.
+with moved as (
 
-    select store_id, order_id, person_id from {{ penstock_changes(ref('int_order_totals')) }}
+    select store_id, order_id, person_id
+    from {{ penstock_changes(ref('int_order_totals')) }}
+    group by store_id, order_id, person_id, placed_at, is_test, is_wholly_cancelled
+    having count(*) filter (where _came) <> count(*) filter (where not _came)
 
 )
 
-select store_id, order_id from totals
+select store_id, order_id from moved
 union
 select orders.store_id, orders.order_id
 from {{ ref('int_order_totals') }} as orders
-semi join totals
-    on orders.store_id = totals.store_id
-    and orders.person_id = totals.person_id
+semi join moved
+    on orders.store_id = moved.store_id
+    and orders.person_id = moved.person_id

@@ -74,8 +74,8 @@ customers as (
         customer_id,
         customer_key,
         person_id,
-        case when version = 1 then timestamptz '0001-01-01 00:00:00+00' else valid_from end as holds_from,
-        coalesce(valid_to, timestamptz '9999-01-01 00:00:00+00') as holds_to
+        {{ version_holds_from() }} as holds_from,
+        {{ version_holds_to() }} as holds_to
     from {{ ref('dim_customer') }}
     where customer_id is not null
 
