@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,18 +18,32 @@ import pytest
 
 from penstock.errors import StorageError
 from penstock.store.collection import Collection
-from penstock.store.protocol import Compare, Condition, Row, Slice, TakesLong
+from penstock.store.protocol import Compare, Condition, Row, Rows, Slice, TakesLong
 from penstock.store.sqlite import MANIFEST, SqliteStore
 from penstock.testing.disk import FaultyDisk, FullDisk, Mode, Point
 from penstock.testing.world import manual_world
-from tests.store.shelf import BOOKS, Book, manifest, no_rows, rows
-from tests.waiting import wait_for
+from tests.store.shelf import BOOKS, Book, document, manifest, no_rows, rows
+from tests.waiting import PATIENCE, wait_for
 
 SHELVED: list[Book] = [("a", "north", 10), ("b", "south", 20), ("c", "north", 30), ("d", "south", 40)]
 
 
 class Stopped(BaseException):
     """The process ended here."""
+
+
+def _each(books: Sequence[Book], *, before: Callable[[], object]) -> Rows:
+    """Each book as a slice, read when `before` returned."""
+
+    def read(book: Book) -> Iterator[Sequence[Row]]:
+        before()
+        yield [(book[0], document(book), book[1], book[2])]
+
+    return lambda _: [Slice(repr(book), partial(read, book)) for book in books]
+
+
+def _unreadable() -> None:
+    raise ValueError("unreadable")
 
 
 @dataclass
@@ -122,6 +136,28 @@ def test_a_full_disk_leaves_what_was_served(tmp_path: Path) -> None:
 
     assert len(keys(full)) == 4
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_slices_are_written_side_by_side_and_stand_in_their_order(tmp_path: Path) -> None:
+    both = threading.Barrier(2, timeout=PATIENCE)
+    store = SqliteStore(tmp_path, replace(manual_world(), at_a_time=2))
+
+    store.refresh(manifest(1), _each(SHELVED[:2], before=both.wait))
+
+    with closing(store.open()) as view:
+        (books,) = view.manifest.collections
+        assert [part.rows for part in books.parts] == [1, 1]
+        assert view.page(books, (), skip=0, limit=9) == [b'{"isbn":"a"}', b'{"isbn":"b"}']
+
+
+def test_a_slice_that_fails_beside_another_leaves_nothing(tmp_path: Path) -> None:
+    both = threading.Barrier(2, timeout=PATIENCE)
+    store = SqliteStore(tmp_path, replace(manual_world(), at_a_time=2))
+
+    with pytest.raises(ValueError, match="unreadable"):
+        store.refresh(manifest(1), _each(SHELVED[:2], before=lambda: both.wait() and _unreadable()))
+
+    assert [path.name for path in tmp_path.iterdir()] == []
 
 
 def test_a_reader_never_meets_two_releases_while_they_are_replaced(tmp_path: Path) -> None:
