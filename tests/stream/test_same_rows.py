@@ -223,7 +223,10 @@ def test_a_replay_takes_the_same_decisions(
 
 
 @pytest.mark.parametrize("restart_every", [1, 100])
-def test_windows_that_end_together_are_all_final_though_nothing_comes_any_more(restart_every: int) -> None:
+def test_windows_that_end_together_are_all_final_though_nothing_comes_any_more(
+    restart_every: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.stream.window._ALONE", 500)
     desk, count = Desk(PROJECT, "watch"), 1300
     desk.clock.sleep(MINUTES)
     desk.lend([loan(number, f"m{number}", at=number / 100) for number in range(count)])

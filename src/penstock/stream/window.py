@@ -20,7 +20,8 @@ from penstock.stream.stage import Frozen, Moment, Produced
 from penstock.stream.window_rows import CellContents, Contents, told
 from penstock.stream.word_index import Ints
 
-_AT_ONCE = 500  # windows that are told of as final in one round, besides one for each that begins in it
+# Windows that are told of as final in one round, besides one for each that begins in it: where rows wait and where none do
+_AT_ONCE, _ALONE = 250, 2500
 _NONE = np.zeros(0, dtype=np.int64)
 
 
@@ -33,8 +34,8 @@ class WindowStage:
     it would be in are final, or when it has no time; nothing is ever told of a final window again.
 
     A million tumbling windows may end at one moment. They are told of as final over several rounds, so that no row
-    waits for all of them: in each some more than begin in it, so that they do not pile up. Those that are left are what
-    the state still holds behind the watermark.
+    waits for all of them: in each some more than begin in it, so that they do not pile up, and many more in one that
+    has no rows. Those that are left are what the state still holds behind the watermark.
     """
 
     def __init__(self, window: Window, rows: pa.Schema, time: str) -> None:
@@ -62,7 +63,8 @@ class WindowStage:
         cells = self._cells.count
         changed = self._panes.fold(rows, times, panes, moment.keys) if rows.num_rows else _NONE
         if self._length == 1:
-            made, more = self._told_in_parts(changed, moment, self._cells.count - cells + _AT_ONCE)
+            most = self._cells.count - cells + (_AT_ONCE if inputs[0].num_rows else _ALONE)
+            made, more = self._told_in_parts(changed, moment, most)
         else:
             made, more = self._told(changed, moment), False
             self._panes.drop_until(moment.after // self._slide - self._length)
