@@ -68,11 +68,16 @@ class EmbeddedLog:
     def bounds(self, topic: str) -> Mapping[int, tuple[int, int]]:
         home = self._known(topic)
         with self._lock:
-            segments = self._readable.setdefault(home.folder, Segments(self._root / home.folder))
+            segments = self._segments(home)
             return {part: segments.bounds(topic, part) for part in range(home.topic.spec.partitions)}
 
     def ends(self, topic: str) -> Mapping[int, int]:
-        return {part: next for part, (_, next) in self.bounds(topic).items()}
+        home = self._known(topic)
+        with self._lock:
+            return self._segments(home).ends(topic, home.topic.spec.partitions)
+
+    def _segments(self, home: Home) -> Segments:
+        return self._readable.setdefault(home.folder, Segments(self._root / home.folder))
 
     def producer(self, name: str, topic: str) -> EmbeddedProducer:
         check_name(name)

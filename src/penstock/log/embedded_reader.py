@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from penstock.log.batch import MOST_ROWS
 from penstock.log.catalog import Home
 from penstock.log.protocol import OFFSET, POISON, Chunk, Lost, Part, Position, SourceReset
 from penstock.log.segment import Extent, Segment, Stored
-from penstock.log.volume import numbers, segment_path
+from penstock.log.volume import numbers, segment_name, segment_path
 from penstock.world import Clock
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -54,7 +55,11 @@ class Segments:
         return self._open[number]
 
     def has(self, number: int) -> bool:
-        return number in self._open or segment_path(self.root, number).exists()
+        return number in self._open or self.is_there(number)
+
+    def is_there(self, number: int) -> bool:
+        """Whether it is in the folder; asked for every partition in every round, so no path is made of it."""
+        return os.path.exists(f"{self.root}/{segment_name(number)}")
 
     def forget(self, number: int) -> None:
         gone = self._open.pop(number, None)
@@ -85,6 +90,13 @@ class Segments:
                 break
             extents.append(extent)
         return (extents[-1].first, extents[0].next) if extents else (0, 0)
+
+    def ends(self, topic: str, partitions: int) -> dict[int, int]:
+        """The offset after the newest of each partition: the newest segment tells it."""
+        found = numbers(self.root)
+        self.forget_before(min(found, default=0))
+        extents = [self.extent(found[-1], topic, part) if found else None for part in range(partitions)]
+        return {part: 0 if one is None else one.next for part, one in enumerate(extents)}
 
     def holding(self, topic: str, partition: int, offset: int) -> int | None:
         """The newest segment that begins at or before the offset; None when there is none."""
@@ -216,7 +228,7 @@ class EmbeddedReader:
                 except Lost as lost:
                     return [self._without(part, cursor.position, lost)]
             if not sealed:
-                if not segment_path(segments.root, cursor.number).exists():
+                if not segments.is_there(cursor.number):
                     segments.forget(cursor.number)
                     cursor.number = None
                     continue

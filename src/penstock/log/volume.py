@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -76,12 +77,20 @@ class _Waiting:
 
 
 def numbers(root: Path) -> list[int]:
-    """The segments of a folder, oldest first."""
-    return sorted(int(path.stem) for path in root.glob(f"*{_SUFFIX}"))
+    """The segments of a folder, oldest first; none when it is not there."""
+    try:
+        names = os.listdir(root)  # asked in every round: making paths of them would take ten times as long
+    except FileNotFoundError:
+        return []
+    return sorted(int(name.removesuffix(_SUFFIX)) for name in names if name.endswith(_SUFFIX))
 
 
 def segment_path(root: Path, number: int) -> Path:
-    return root / f"{number:010d}{_SUFFIX}"
+    return root / segment_name(number)
+
+
+def segment_name(number: int) -> str:
+    return f"{number:010d}{_SUFFIX}"
 
 
 @dataclass
