@@ -126,20 +126,24 @@ WORDS = {
 }
 
 
-@given(st.data(), st.lists(st.sampled_from(list(WORDS)), min_size=1, max_size=3))
-def test_the_last_row_of_each_key_stands_in_the_order_of_the_keys(
-    data: st.DataObject, kinds: list[pa.DataType]
-) -> None:
-    keys = data.draw(st.lists(st.tuples(*(WORDS[kind] for kind in kinds)), max_size=20))
-    names = [f"key {number}" for number in range(len(kinds))]
-    columns = [pa.array([key[number] for key in keys], kind) for number, kind in enumerate(kinds)]
-    rows = pa.table([*columns, list(range(len(keys)))], names=[*names, "n"])
+@pytest.mark.parametrize("few", [0, 100], ids=["by numbers", "by texts"])
+def test_the_last_row_of_each_key_stands_in_the_order_of_the_keys(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "_FEW", few)
 
-    found = live.latest(pa.concat_tables([rows.slice(0, 3), rows.slice(3)]), names)
+    @given(st.data(), st.lists(st.sampled_from(list(WORDS)), min_size=1, max_size=3))
+    def holds(data: st.DataObject, kinds: list[pa.DataType]) -> None:
+        keys = data.draw(st.lists(st.tuples(*(WORDS[kind] for kind in kinds)), max_size=20))
+        names = [f"key {number}" for number in range(len(kinds))]
+        columns = [pa.array([key[number] for key in keys], kind) for number, kind in enumerate(kinds)]
+        rows = pa.table([*columns, list(range(len(keys)))], names=[*names, "n"])
 
-    last = {key: number for number, key in enumerate(keys)}
-    by_text = sorted(last, key=lambda key: tuple(one.encode() if isinstance(one, str) else one for one in key))
-    assert found["n"].to_pylist() == [last[key] for key in by_text]
+        found = live.latest(pa.concat_tables([rows.slice(0, 3), rows.slice(3)]), names)
+
+        last = {key: number for number, key in enumerate(keys)}
+        by_text = sorted(last, key=lambda key: tuple(one.encode() if isinstance(one, str) else one for one in key))
+        assert found["n"].to_pylist() == [last[key] for key in by_text]
+
+    holds()
 
 
 def test_what_waits_beside_the_file_of_a_live_table_stays_small(

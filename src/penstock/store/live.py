@@ -143,7 +143,7 @@ def latest(changes: pa.Table, key: Sequence[str]) -> pa.Table:
     """
     if changes.num_rows < 2:
         return changes
-    words = _words(changes, key)
+    words = _words(changes, key) if changes.num_rows > _FEW else None
     if words is not None:
         order = stable_order(words)
         ordered = words[order]
@@ -177,6 +177,7 @@ def _words(changes: pa.Table, key: Sequence[str]) -> np.ndarray | None:
 
 _COUNTED = (pa.types.is_string, pa.types.is_integer, pa.types.is_timestamp, pa.types.is_date)  # equal alike everywhere
 _MOST_KEYS = 1 << 62
+_FEW = 10_000  # rows that are sorted by their texts before their values are counted
 
 
 class LiveTableMoved(StorageError):
