@@ -69,11 +69,11 @@ class Checkpointer:
     def waiting(self) -> int:
         """The bytes of the write-ahead log."""
         with suppress(OSError):
-            return self._path.with_name(f"{self._path.name}-wal").stat().st_size
+            return os.stat(f"{self._path}-wal").st_size  # asked after every commit
         return 0
 
     def _work(self) -> None:
-        _stand_back()
+        stand_back()
         place = f"{self._path.absolute().as_uri()}?mode=rw"  # never makes a file
         with suppress(sqlite3.Error), closing(sqlite3.connect(place, uri=True, isolation_level=None)) as connection:
             ended = False
@@ -100,9 +100,9 @@ class Checkpointer:
         self.stuck = self.waiting() > self._most
 
 
-def _stand_back() -> None:
-    """Let whoever commits go first where there are more threads than cores: nobody waits for this one. It holds nothing
-    that others need while it is at work in SQLite."""
+def stand_back() -> None:
+    """Let whoever commits go first where there are more threads than cores: nobody waits for this thread. It holds
+    nothing that others need while it is at work in SQLite or Arrow."""
     if sys.platform == "linux":  # elsewhere a priority is that of the whole process
         with suppress(OSError):
             thread = threading.get_native_id()

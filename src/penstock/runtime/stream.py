@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, nullcontext, suppress
 from functools import partial
 
+from penstock.checkpoint import stand_back
 from penstock.errors import UsageError
 from penstock.log.protocol import Log
 from penstock.runtime.event_log import open_log
@@ -47,7 +48,7 @@ def stream(
     chosen = chosen_graphs(graphs(installation), names)
 
     def work() -> tuple[TopologyState, ...]:
-        beside = None if until_idle else ThreadPoolExecutor(1, "state")
+        beside = None if until_idle else ThreadPoolExecutor(1, "state", stand_back)
         with open_log(installation) as log, nullcontext() if beside is None else beside:
             opening = partial(open_topology, installation, log, adopt=adopt, limits=limits, beside=beside)
             return _run(installation, log, [partial(opening, graph) for graph in chosen], until_idle, stopped)
