@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from penstock.load.bronze import Refused
+from penstock.load.conflicts import Contradiction
 from penstock.spec.contract import Contract, LogicalType
 from penstock.spec.source import Delivery, DeliveryMode, Reading
 from tests.load.load_shapes import COLUMNS, Road, column, contract, road
@@ -59,6 +60,31 @@ def test_silver_keeps_every_version_and_the_snapshots_say_which_keys_they_held(l
         ("2024-01-02", None, True),
         ("2024-01-03", None, True),
     ]
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+def test_two_parts_of_a_moment_that_say_otherwise_of_a_key_are_named(
+    lists: Road, order: tuple[str, str], together: bool
+) -> None:
+    said = {"a": ("1,Dune,,", "2,Emma,,"), "b": ("1,Ulysses,,", "2,Emma,,", "3,Atlas,,")}
+    told = []
+    for part in order:
+        lists.deliver(f"{part}/list_2024-01-02.csv", *said[part])
+        told += [] if together else lists.run()
+    told += lists.run()
+    holds = "a" if ("2024-01-02", "1", "Dune") in versions(lists) else "b"
+    (other,) = {"a", "b"} - {holds}
+    assert [one for settled in told for one in settled.conflicts] == [
+        Contradiction(f"{holds}/list_2024-01-02.csv", f"{other}/list_2024-01-02.csv", 1)
+    ]
+
+
+def test_parts_of_a_moment_that_agree_are_no_contradiction(lists: Road) -> None:
+    for part in ("a", "b"):
+        lists.deliver(f"{part}/list_2024-01-02.csv", "1,Dune,,", f"{part},Emma,,")
+    lists.deliver("list_2024-01-03.csv", "1,Ulysses,,")
+    assert [one for settled in lists.run() for one in settled.conflicts] == []
 
 
 def test_a_refused_row_whose_key_can_be_read_was_there(lists: Road) -> None:

@@ -53,6 +53,21 @@ class Conflict:
         }
 
 
+@dataclass(frozen=True)
+class Contradiction:
+    """Two files with rows of one key and version that differ: so many of the one stand against those of the other."""
+
+    holds: str
+    gives_way: str
+    rows: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.holds} and {self.gives_way} differ in {counted(self.rows, 'row')} of one key and version:"
+            f" {self.holds} holds there, for the hash of its content is the higher one, whichever came first"
+        )
+
+
 def conflicts(lake: Lake, project: Project, contract: Contract) -> tuple[Conflict, ...]:
     """All among the files of a dataset whose rows stand, in the order of their names; the same in any order of arrival."""
     sources = [source for source in project.sources.values() if source.dataset == contract.dataset]

@@ -14,6 +14,7 @@ from penstock.conform.counts import Counts
 from penstock.lake.change import TableChange
 from penstock.lake.records import SETTLED
 from penstock.lake.table import DataFile, Scan
+from penstock.load.conflicts import Contradiction
 from penstock.load.waiting import Waiting
 from penstock.spec.contract import Contract
 from penstock.sql.names import literal, quote
@@ -46,6 +47,23 @@ class Outcome:
     def revived(self) -> int:
         """Entering rows that are not among the pending ones: earlier versions that stand again."""
         return self._number(f"SELECT count(*) FROM ({union(self.inserted)}) ANTI JOIN accepted USING (_file_id, _line)")
+
+    def contradictions(self) -> tuple[Contradiction, ...]:
+        """Files of versions of keys that differ from those which stand, where nothing but their content decides."""
+        by_content = self.contract.dedupe.order_by in (None, self.contract.history)
+        some = self.decided.superseded > 0 or (not self.rebuild and self.replaced > 0)
+        if self.contract.history is None or not by_content or not some:
+            return ()
+        key = ", ".join(["_tenant", *map(quote, self.contract.identity)])
+        names = f"{key}, _file, {ROW_HASH}"
+        stands = f"SELECT {names} FROM ({union(self.inserted)}) UNION ALL SELECT {names} FROM stored"
+        stands += " ANTI JOIN leaving USING (_file_id, _line)"
+        found = self.connection.execute(
+            f"SELECT holds._file, other._file, count(*)"
+            f" FROM (SELECT {names} FROM accepted UNION ALL SELECT {names} FROM stored) AS other"
+            f" JOIN ({stands}) AS holds USING ({key}) WHERE holds.{ROW_HASH} <> other.{ROW_HASH} GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+        return tuple(Contradiction(*row) for row in found)
 
     def write(self, change: TableChange) -> int:
         """Append what enters silver and rewrite the data files that lose rows; gives the rows that entered."""

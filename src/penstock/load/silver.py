@@ -20,7 +20,7 @@ from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
 from penstock.lake.ledger import ledger_spec
 from penstock.lake.table import Head, Scan
-from penstock.load.conflicts import Conflict, conflicts
+from penstock.load.conflicts import Conflict, Contradiction, conflicts
 from penstock.load.conforming import Conforming
 from penstock.load.conservation import check_conserved
 from penstock.load.ledger import as_declared, known_files, replaced_files
@@ -69,7 +69,7 @@ class Settled:
 
     `discarded`: for `discard_value`, how many values of each source column were dropped. `held`: moments of
     snapshots that say nothing of the keys they miss, for a row of theirs could not be read. `conflicts`: files of one
-    version that this commit made known.
+    version that this commit made known, whole or in rows of one key.
     """
 
     dataset: str
@@ -80,7 +80,7 @@ class Settled:
     seconds: float
     discarded: Mapping[str, int]
     held: tuple[str, ...] = ()
-    conflicts: tuple[Conflict, ...] = ()
+    conflicts: tuple[Conflict | Contradiction, ...] = ()
 
 
 def settle(
@@ -124,6 +124,7 @@ def _settle_once(
         )
         outcome = work.conform(waiting)
         change, refused = commit.table(silver), commit.table(quarantine)
+        contradictions = outcome.contradictions()
         accepted = outcome.write(change)
         quarantined = outcome.write_rejected(refused, lake.scan_head(quarantine))
         held: tuple[str, ...] = ()
@@ -141,7 +142,7 @@ def _settle_once(
         commit.record("batch", f"{silver.name}/{world.ids.new()}", facts | asdict(counts))
         commit.apply()
     seconds = world.clock.monotonic() - started
-    told = _conflicts(lake, project, contract, waiting)
+    told: tuple[Conflict | Contradiction, ...] = _conflicts(lake, project, contract, waiting) + contradictions
     return Settled(contract.dataset, counts, replaced, outcome.revived, rebuild, seconds, outcome.discarded, held, told)
 
 
