@@ -12,6 +12,7 @@ from small_shop import Silver, Site, gold, project, rows_of, some_lines, status
 from penstock.errors import DeclarationError, StorageError, TransformFailed, UsageError
 from penstock.transform import warehouse
 from penstock.transform.docs import check_documented, generate_docs
+from penstock.transform.program import Program
 from penstock.transform.result import TestStatus
 
 LINES = some_lines(seed=3, count=120)
@@ -63,6 +64,18 @@ def test_new_files_are_appended_and_only_what_reads_them_runs(site: Site, tmp_pa
     assert (lines.rows, lines.new_rows, lines.changed) == (120, 60, True)
     places = {(line.file, line.line) for line in LINES[60:]}
     assert {row[:2] for row in rows_of(second.database, lines, only_new=True)} == places
+
+
+def test_a_test_of_a_model_to_which_rows_come_is_compiled_once(site: Site, tmp_path: Path, silver: Silver) -> None:
+    tested = "{version: 2, models: [{name: lines, columns: [{name: quantity, data_tests: [not_null]}]}]}"
+    models = models_in(small(tmp_path), {"star/schema.yml": tested})
+
+    site.build(silver.everything(), models=models)
+
+    program = Program.from_json((site.cache / "dbt" / "program.json").read_text())
+    (test,) = program.graph.tests
+    assert program.sql[test.id].more is None
+    assert [id for id, one in program.sql.items() if one.more is not None] == ["model.small.lines"]
 
 
 def test_with_nothing_new_everything_is_kept_and_nothing_changed(site: Site, tmp_path: Path, silver: Silver) -> None:

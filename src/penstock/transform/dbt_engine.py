@@ -71,9 +71,9 @@ class Dbt:
         return self._outcomes(["test"], selectors)
 
     def compile(self, selectors: Sequence[str] = (), *, incremental: bool) -> Mapping[str, Ran]:
-        """The SQL of the nodes selected (all of them by default), none run: of an incremental model that of the rows
-        that come, or that of all its rows. DeclarationError when a node cannot be compiled."""
-        chosen = ["--select", *sorted(selectors)] if selectors else []
+        """The SQL of the nodes selected (all of them by default) and of no test that reads them, none run: of an incremental
+        model that of the rows that come, or that of all its rows. DeclarationError when a node cannot be compiled."""
+        chosen = ["--indirect-selection", "empty", "--select", *sorted(selectors)] if selectors else []
         result = self._invoke(["compile", *chosen, *([] if incremental else ["--full-refresh"])])
         finished: Any = result.result
         if finished is None or not result.success:
