@@ -1,3 +1,5 @@
+{{ penstock_by_key(['store_id', 'customer_id'], affected='changed_customers') }}
+
 with versions as (
 
     select
@@ -11,7 +13,7 @@ with versions as (
         marketing_consent,
         created_at,
         is_deleted
-    from {{ ref('stg_customers') }}
+    from {{ penstock_affected(ref('stg_customers')) }}
 
 ),
 
