@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.stream.key_index import KeyIndex, has_null, row_keys
-from penstock.stream.word_index import Hash, Keys, Words, hashed
+from penstock.stream.word_index import Hash, Keys, WordIndex, Words, hashed
 from tests.stream.recut import recut
 
 TEXTS = st.lists(st.one_of(st.none(), st.text("ab\x00é", max_size=20)), max_size=60)
@@ -51,6 +51,22 @@ def test_keys_of_one_hash_are_told_apart_by_their_bytes(keys: list[str | None]) 
 
     assert first == again
     assert len({(key, slot) for key, slot in zip(keys, first, strict=True)}) == len(set(keys)) == len(set(first))
+
+
+def test_an_index_grows_while_keys_come_and_moves_few_of_them_with_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    index, moved, enter = KeyIndex(), list[int](), WordIndex._enter
+
+    def counted(self: WordIndex, table: np.ndarray, first: int, last: int) -> None:
+        moved.append(last - first)
+        enter(self, table, first, last)
+
+    monkeypatch.setattr(WordIndex, "_enter", counted)
+    keys = [number * 7919 % 6000 for number in range(12_000)]  # each once, then each again
+    came = [index.slots(pa.array(keys[first : first + 9], pa.int64())).tolist() for first in range(0, len(keys), 9)]
+
+    assert [slot for slots in came for slot in slots] == oracle(keys)
+    assert max(moved) < 100
+    assert index.find(pa.array(keys[:6000], pa.int64())).tolist() == list(range(6000))
 
 
 @given(TEXTS, TEXTS)

@@ -17,6 +17,7 @@ Hash: TypeAlias = Callable[["Keys"], Words]
 _ODD, _MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
 _SMALLEST = 1 << 10
+_MOVED = 8  # slots that enter the next table for each new one
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class WordIndex:
         self._hash = hash
         self._count = 0
         self._table = np.full(_SMALLEST, -1, dtype=np.int32)
+        self._larger: npt.NDArray[np.int32] | None = None  # the next table, which has the slots before `_moved`
+        self._moved = 0
         self._hashes = np.zeros(_SMALLEST // 2, dtype=np.uint64)
         self._lengths = np.zeros(_SMALLEST // 2, dtype=np.int64)
         self._starts = np.zeros(_SMALLEST // 2, dtype=np.int64)
@@ -150,18 +153,36 @@ class WordIndex:
                 mine = np.flatnonzero(counts > number)
                 self._heap[starts[mine] + number] = words[np.searchsorted(having, rows[mine])]
         self._count, self._used = first + new, int(starts[-1])
-        if 2 * self._count > len(self._table):
-            self._table = np.full(_room(4 * self._count), -1, dtype=np.int32)
+        if 8 * self._count > 5 * len(self._table):
+            self._table, self._larger = self._empty(), None
             first = 0
-        self._enter(np.arange(first, self._count))
+        self._enter(self._table, first, self._count)
+        self._move(_MOVED * new)
 
-    def _enter(self, slots: Ints) -> None:
-        mask = len(self._table) - 1
+    def _move(self, most: int) -> None:
+        """Half full, the table is replaced by a larger one, which some more slots enter with each key that comes: a
+        million at once would take a tenth of a second. With the last of them it takes the place of the other, long
+        before that is full."""
+        if self._larger is None:
+            if 2 * self._count <= len(self._table):
+                return
+            self._larger, self._moved = self._empty(), 0
+        first, self._moved = self._moved, min(self._moved + most, self._count)
+        self._enter(self._larger, first, self._moved)
+        if self._moved == self._count:
+            self._table, self._larger = self._larger, None
+
+    def _empty(self) -> npt.NDArray[np.int32]:
+        return np.full(_room(4 * self._count), -1, dtype=np.int32)
+
+    def _enter(self, table: npt.NDArray[np.int32], first: int, last: int) -> None:
+        """The slots from `first` up to, not including, `last`."""
+        mask, slots = len(table) - 1, np.arange(first, last)
         at = (self._hashes[slots] & np.uint64(mask)).astype(np.intp)
         while slots.size:
-            free = self._table[at] < 0
-            self._table[at[free]] = slots[free]
-            lost = self._table[at] != slots
+            free = table[at] < 0
+            table[at[free]] = slots[free]
+            lost = table[at] != slots
             slots, at = slots[lost], (at[lost] + 1) & mask
 
     def _reserve(self, slots: int, words: int) -> None:
