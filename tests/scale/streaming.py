@@ -1,6 +1,7 @@
 """A program that runs the topologies of a project and stops for ever in the middle of a transaction.
 
-`python streaming.py PROJECT ROUND`: the rows and the state of that round are with the broker, and not committed.
+`python streaming.py PROJECT ROUND ASIDE`: the rows and the state of that round are with the broker, and not committed.
+Rounds of ASIDE rows are committed while the next is worked on.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def main() -> None:
             signal.pause()
 
     Changelog.write = hanging
-    stream(Installation.at(Path(sys.argv[1])), limits=Limits(rows=20))
+    stream(Installation.at(Path(sys.argv[1])), limits=Limits(rows=20, rows_aside=int(sys.argv[3])))
 
 
 if __name__ == "__main__":

@@ -61,7 +61,8 @@ def test_kill_9_in_a_transaction_leaves_nothing_of_it(broker: Broker, place: Clu
 
 
 @pytest.mark.usefixtures("on_kafka")
-def test_kill_9_of_a_topology_in_its_transaction_leaves_neither_rows_nor_positions(tmp_path: Path) -> None:
+@pytest.mark.parametrize("aside", [20, 1000], ids=["beside the next round", "within its turn"])
+def test_kill_9_of_a_topology_in_its_transaction_leaves_neither_rows_nor_positions(tmp_path: Path, aside: int) -> None:
     lending(tmp_path, COUNTED)
     installation = Installation.at(tmp_path)
     loans = [
@@ -69,7 +70,7 @@ def test_kill_9_of_a_topology_in_its_transaction_leaves_neither_rows_nor_positio
     ]
     append_lines(installation, "loans_json", loans)
     with subprocess.Popen(
-        [sys.executable, str(HERE / "streaming.py"), str(tmp_path), "2"], stdout=subprocess.PIPE
+        [sys.executable, str(HERE / "streaming.py"), str(tmp_path), "2", str(aside)], stdout=subprocess.PIPE
     ) as process:
         assert process.stdout.readline() == b"hangs\n"
         os.kill(process.pid, signal.SIGKILL)

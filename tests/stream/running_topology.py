@@ -55,6 +55,7 @@ class Desk:
     clock: ManualClock = field(default_factory=ManualClock)
     limits: Limits = field(default_factory=Limits)
     beside: Executor | None = None
+    aside: Executor | None = None
     tables: Mapping[str, pa.Table] = field(default_factory=dict)  # that are looked up, as released last
     releases: list[Mapping[str, pa.Table]] = field(default_factory=list)
 
@@ -91,7 +92,16 @@ class Desk:
             newest = len(self.releases)
             references = References(lambda: newest, lambda name, columns: self._table(name, columns, newest))
             runner = Runner(
-                graph, pipeline, self.log, job, self.clock, "default", self.limits, references, beside=self.beside
+                graph,
+                pipeline,
+                self.log,
+                job,
+                self.clock,
+                "default",
+                self.limits,
+                references,
+                beside=self.beside,
+                aside=self.aside,
             )
             runner.resume(adopt=adopt)
             yield runner

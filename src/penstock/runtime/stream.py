@@ -49,8 +49,9 @@ def stream(
 
     def work() -> tuple[TopologyState, ...]:
         beside = None if until_idle else ThreadPoolExecutor(1, "state", stand_back)
-        with open_log(installation) as log, nullcontext() if beside is None else beside:
-            opening = partial(open_topology, installation, log, adopt=adopt, limits=limits, beside=beside)
+        aside = ThreadPoolExecutor(len(chosen), "commit")
+        with open_log(installation) as log, aside, nullcontext() if beside is None else beside:
+            opening = partial(open_topology, installation, log, adopt=adopt, limits=limits, beside=beside, aside=aside)
             return _run(installation, log, [partial(opening, graph) for graph in chosen], until_idle, stopped)
 
     if until_idle:

@@ -64,12 +64,14 @@ class Running:
             self.counts.update(done.counts)
             self.latency.observe(COMMITTED, self.runner.arrived, self.runner.clock.now())
             self.unseen += self.runner.arrived
+        if done is None and self.runner.is_committing:
+            return True
         applied = self.live.turn(worked=done is not None, behind=done is not None and self._is_behind(done))
         if applied and self.live.is_here:
             self.latency.observe(VISIBLE, self.unseen, self.runner.clock.now())
         if not self.live.waits:
             self.unseen = ()
-        return done is not None or applied
+        return done is not None or applied or self.runner.is_committing
 
     def is_through(self) -> bool:
         """Whether nothing is left to take, nor to show, be it on its way to being readable."""
@@ -131,8 +133,10 @@ def open_topology(
     adopt: bool = False,
     limits: Limits | None = None,
     beside: Executor | None = None,
+    aside: Executor | None = None,
 ) -> Running:
-    """Take over the topology's job and go to where it was left. The whole state is written `beside` its rounds.
+    """Take over the topology's job and go to where it was left. The whole state is written `beside` its rounds; where
+    a commit waits for brokers, that of a large round is made `aside`.
 
     Raises LeaseHeld while another process runs it, StateMismatch when it was declared otherwise.
     """
@@ -156,6 +160,7 @@ def open_topology(
         references=references,
         limits=limits or limits_of(log),
         beside=beside,
+        aside=None if log.capabilities.apart else aside,
     )
     runner.resume(adopt=adopt)
     shapes = {

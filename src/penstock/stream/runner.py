@@ -11,12 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock.log.protocol import SYSTEM, Chunk, Job, Log, Part, Position, Prepared, Reader, is_read
+from penstock.stream.commits import Commits, Made
 from penstock.stream.incoming import REJECTED_SCHEMA
 from penstock.stream.journal import Range, Round
 from penstock.stream.outgoing import Outgoing
@@ -39,12 +41,13 @@ MICROS_PER_TICK = 50_000  # how far event time goes, while nothing comes, before
 class Limits:
     """How many rows a round takes, and when the whole state is written: after so many rounds, or when what changed since
     outweighs it and `delta_bytes`, so that a restart reads the state at most twice. `rows_apart`: while so many wait,
-    live tables are worth a process of their own."""
+    live tables are worth a process of their own. `rows_aside`: the commit of a round of so many may be made aside."""
 
     rows: int = 200_000
     rounds_per_snapshot: int = 500
     delta_bytes: int = 8 << 20
     rows_apart: int = 1_000_000
+    rows_aside: int = 50_000
 
 
 @dataclass
@@ -60,8 +63,9 @@ class Runner:
     limits: Limits = field(default_factory=Limits)
     references: References | None = None
     beside: Executor | None = None  # where the whole state is written; None: within the round
-    last: Round | None = None
-    arrived: tuple[tuple[datetime, int], ...] = ()  # of the last turn: when the log took rows, and how many
+    aside: Executor | None = None  # where a large round is committed while the next is worked on; None: within its turn
+    last: Round | None = None  # that was committed
+    arrived: tuple[tuple[datetime, int], ...] = ()  # of what the last turn returned: when the log took rows, how many
     _since_snapshot: int = 0  # deltas
     _delta_bytes: int = 0
     _snapshot_bytes: int = 0
@@ -76,6 +80,8 @@ class Runner:
         self._looked: float | None = None  # when the version of the tables was asked for, by the stopwatch
         self._version: int | None = None
         self._prepared: Future[tuple[Prepared, int]] | None = None  # and its size
+        self._newest: Round | None = None  # that was made
+        self._commits = Commits(self.aside, rows=self.limits.rows_aside)
         self._more = True  # whether a round may make rows though none come: at first nobody knows
 
     def resume(self, *, adopt: bool = False) -> None:
@@ -92,7 +98,7 @@ class Runner:
         if latest is not None:
             kept = check_same(self.graph, _made_by(latest), adopt=adopt)
             self.pipeline.restore(snapshot, deltas, only=kept)
-            self.last = Round.of_record(about(latest)["round"])
+            self.last = self._newest = Round.of_record(about(latest)["round"])
             self._progress = self.last.progress
         now = self.now()
         self._positions = dict(self.job.positions())
@@ -100,11 +106,12 @@ class Runner:
         self._reader = self.log.reader(self._positions, bare=True)
 
     def turn(self, *, timeout: float = 0.0) -> Round | None:
-        """Take what is there, at most a round, and commit it; None when there was nothing to do."""
+        """Take what is there, at most a round, and commit it; None when there was nothing to do, or when the commit is
+        made aside: a later turn returns the round, or raises why there is none."""
         if self._reader is None:
             raise AssertionError("resume first")
         chunks = self._reader.poll(self.limits.rows, timeout)
-        self.arrived = tuple((chunk.appended_at, chunk.records.num_rows) for chunk in chunks)
+        arrived = tuple((chunk.appended_at, chunk.records.num_rows) for chunk in chunks)
         if chunks or self._version is None:  # what closes without new rows may be looked up as well
             self._refresh()
         now = self.now()
@@ -116,19 +123,25 @@ class Runner:
         )
         ticks = progress.watermark >= self._progress.watermark + MICROS_PER_TICK
         if not chunks and not ticks and not self._more:
-            return None
+            return self._told(self._commits.finished())
         outcome = self.pipeline.process(came, Moment(now, self._progress.watermark, progress.watermark))
         self._more = outcome.more
         if not chunks and not outcome.made:
             self._progress = progress  # nothing came of it: the next commit tells of it
-            return None
-        return self._commit(ranges, outcome, positions, progress, now)
+            return self._told(self._commits.finished())
+        return self._commit(ranges, outcome, positions, progress, now, arrived)
 
     def _commit(
-        self, ranges: tuple[Range, ...], outcome: Outcome, positions: dict[Part, Position], progress: Progress, now: int
-    ) -> Round:
-        done = Round(
-            number=0 if self.last is None else self.last.number + 1,
+        self,
+        ranges: tuple[Range, ...],
+        outcome: Outcome,
+        positions: dict[Part, Position],
+        progress: Progress,
+        now: int,
+        arrived: tuple[tuple[datetime, int], ...],
+    ) -> Round | None:
+        made = Round(
+            number=0 if self._newest is None else self._newest.number + 1,
             now=now,
             ranges=ranges,
             before=self._progress.watermark,
@@ -137,28 +150,43 @@ class Runner:
             tables={name: stage.version or 0 for name, stage in self._lookups.items()},
             counts={**{name: value for name, value in vars(outcome.counts).items() if value}, "late": outcome.late},
         )
-        facts = {"round": done.as_record(), "made_by": self._made_by}
+        facts = {"round": made.as_record(), "made_by": self._made_by}
         within = self.beside is None and self._is_whole_due()
         delta = None if within else self.pipeline.delta(facts)
         snapshot, size = _prepared(self.job, self.pipeline.snapshot(facts)) if within else self._written_beside()
         if snapshot is not None:
             self._snapshot_bytes = size
-        self.job.commit(
+        commit = partial(
+            self.job.commit,
             outputs=self._outgoing.records(outcome.outputs),
             state_delta=delta,
             snapshot=snapshot,
-            journal=done.as_bytes(),
+            journal=made.as_bytes(),
             positions=positions,
             kept=0 if snapshot is None or within else self._since_snapshot,
         )
+        done = self._commits.begin(commit, Made(made, arrived))
         if delta is None:
             self._since_snapshot, self._delta_bytes = 0, 0
         else:
             self._since_snapshot, self._delta_bytes = self._since_snapshot + 1, self._delta_bytes + len(delta)
-        self._positions, self._progress, self.last = positions, progress, done
+        self._positions, self._progress, self._newest = positions, progress, made
         if self.beside is not None and self._prepared is None and self._is_whole_due():
             self._write_beside(self.beside, facts)
-        return done
+        return self._told(done)
+
+    def _told(self, made: Made | None) -> Round | None:
+        """What was committed, as the turn returns it."""
+        self.arrived = () if made is None else made.arrived
+        if made is None:
+            return None
+        self.last = made.round
+        return made.round
+
+    @property
+    def is_committing(self) -> bool:
+        """Whether a round was made that no turn has returned yet."""
+        return self._commits.is_under_way
 
     def _is_whole_due(self) -> bool:
         too_much = max(self._snapshot_bytes, self.limits.delta_bytes)
@@ -181,12 +209,14 @@ class Runner:
         return sum(rows for _, rows in self._unread(self._positions))
 
     def is_through(self) -> bool:
-        """Whether all that was written to its topics is taken, also what was durable before it could be read."""
-        return is_read(self.log, self._positions)
+        """Whether all that was written to its topics is taken and committed, also what was durable before it could be
+        read."""
+        return not self.is_committing and is_read(self.log, self._positions)
 
     def close(self) -> None:
         if self._prepared is not None:  # it uses the job
             wait([self._prepared])
+        self._commits.close()
         if self._reader is not None:
             self._reader.close()
 

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from threading import RLock
 
 import numpy as np
 import pyarrow as pa
@@ -37,27 +38,31 @@ class Commit:
 
 @dataclass
 class Committed:
-    """The newest commits to a topic of one partition, kept while anybody follows."""
+    """The newest commits to a topic of one partition, kept while anybody follows. A commit may be made by another thread
+    than reads."""
 
     followers: int = 0
     commits: deque[Commit] = field(default_factory=deque)
     _bytes: int = 0
+    _lock: RLock = field(default_factory=RLock)
 
     def note(self, commit: Commit) -> None:
         """The next commit. When it is not behind the last, somebody made the topic anew."""
-        if self.commits and commit.first < self.commits[-1].next:
-            self.clear()
-        if not self.followers:
-            return
-        self.commits.append(commit)
-        self._bytes += commit.rows.nbytes
-        while self._bytes > _MOST_BYTES and len(self.commits) > 1:
-            self._bytes -= self.commits.popleft().rows.nbytes
+        with self._lock:
+            if self.commits and commit.first < self.commits[-1].next:
+                self.clear()
+            if not self.followers:
+                return
+            self.commits.append(commit)
+            self._bytes += commit.rows.nbytes
+            while self._bytes > _MOST_BYTES and len(self.commits) > 1:
+                self._bytes -= self.commits.popleft().rows.nbytes
 
     def clear(self) -> None:
         """What comes next need not be what comes next in the topic."""
-        self.commits.clear()
-        self._bytes = 0
+        with self._lock:
+            self.commits.clear()
+            self._bytes = 0
 
     def after(self, offset: int) -> Commit | None:
         """The commit that one who would read on at `offset` gets, if it is known that there is nothing before it.
@@ -69,13 +74,15 @@ class Committed:
         >>> [found and found.first for found in map(known.after, (9, 10, 11, 12, 13, 15))]
         [None, 10, 10, 13, 13, None]
         """
-        if not self.commits or offset < self.commits[0].first:
-            return None
-        return next((one for one in self.commits if offset < one.next), None)
+        with self._lock:
+            if not self.commits or offset < self.commits[0].first:
+                return None
+            return next((one for one in self.commits if offset < one.next), None)
 
     def ends_at(self, offset: int) -> bool:
         """Whether the last commit ends there, so that one who reads on there waits for the next."""
-        return bool(self.commits) and self.commits[-1].next == offset
+        with self._lock:
+            return bool(self.commits) and self.commits[-1].next == offset
 
 
 class NearReader:
