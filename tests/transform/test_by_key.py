@@ -34,6 +34,11 @@ from {{ penstock_affected(source('silver', 'order_lines')) }} as lines
 inner join {{ ref('countries') }} as countries on lines.country = countries.country
 group by lines.invoice_no, lines.stock_code
 """
+BASKETS = """{{ penstock_by_key(['invoice_no'], affected='changed_invoices') }}
+select invoice_no, cast(sum(quantity) as bigint) as quantity, count(*) as lines
+from {{ penstock_affected(ref('invoices')) }}
+group by invoice_no
+"""
 TOTALS = "select cast(sum(quantity) as bigint) as quantity, count(*) as n from {{ ref('invoices') }}"
 
 
@@ -70,6 +75,22 @@ def test_whatever_comes_and_goes_the_rows_and_their_content_are_those_of_a_full_
         assert status(grown)["invoices"] == "moved"
         assert rows == gold(whole)
         assert contents == {model.name: model.content_hash for model in whole.gold}
+
+
+def test_a_model_of_the_same_keys_reads_the_rows_that_were_just_made(site: Site, tmp_path: Path, models: Path) -> None:
+    (models / "star" / "baskets.sql").write_text(BASKETS)
+    silver = Silver(tmp_path / "silver")
+    silver.add(LINES[:40])
+    base = site.release(site.build(silver.everything(), models=models))
+    for step in range(2):
+        since, before = silver.snapshot, list(silver.files)
+        silver.add(LINES[40 * step + 40 : 40 * step + 80])
+        grown = site.build(silver.moved_since(since, before), base=base, models=models)
+        rows = gold(grown)
+        base = site.release(grown)
+        whole = site.build(silver.everything(), models=models)
+        assert status(grown)["baskets"] == "moved"
+        assert rows == gold(whole)
 
 
 def test_a_release_is_told_the_slices_that_hold_rows_that_came_or_went(

@@ -12,6 +12,7 @@ from typing import Any
 from penstock.spec.fingerprint import folder_fingerprint
 from penstock.transform.changes import asked
 from penstock.transform.graph import Described, Graph, Node, NodeType
+from penstock.transform.handing import handed_on
 from penstock.transform.workspace import ENGINE_MACROS, Workspace
 
 _FILE = "program.json"
@@ -43,6 +44,11 @@ class Program:
     def asked(self) -> frozenset[str]:
         """The tables whose changes are read by some node."""
         return asked(text for one in self.sql.values() for text in (one.whole, one.more or ""))
+
+    @cached_property
+    def handed_on(self) -> frozenset[str]:
+        """The tables by key whose rows of affected keys are read by models of the same keys."""
+        return handed_on(self.graph.models, (one.more for one in self.sql.values() if one.more is not None))
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -16,6 +16,7 @@ from penstock.sql.beside import AT_A_TIME, on_own
 from penstock.sql.names import quote
 from penstock.transform import changes, warehouse
 from penstock.transform.graph import Graph, Node, NodeType
+from penstock.transform.handing import made, read_made
 from penstock.transform.narrowing import Proven, narrowed
 from penstock.transform.program import Program
 from penstock.transform.ran import Ran
@@ -95,9 +96,9 @@ class Runner:
             return self._ended(node.id, "skipped", self.program.sql[node.id].whole, 0.0)
         if node.type is NodeType.TEST:
             return self._test(node, narrowed(node, self.program.graph, self.program.sql[node.id].whole, proven))
-        return self._attempt(node.id, *self._steps(node, there))
+        return self._attempt(node.id, *self._steps(node, there, done))
 
-    def _steps(self, node: Node, there: Collection[str]) -> tuple[str, Sequence[Step]]:
+    def _steps(self, node: Node, there: Collection[str], done: Mapping[str, Ran]) -> tuple[str, Sequence[Step]]:
         """The node's SQL, and the steps that make it so."""
         compiled, name = self.program.sql[node.id], warehouse.relation(node.table)
         if node.materialized == "view":
@@ -105,14 +106,18 @@ class Runner:
             return compiled.whole, [] if kept else [f"CREATE VIEW {name} AS (\n{compiled.whole}\n)"]
         if node.materialized == "incremental" and node.table in there and compiled.more is not None:
             if node.moves_by_key:
-                return compiled.more, [partial(self._add if node.adds_up else self._move, node, compiled.more)]
+                if node.adds_up:
+                    return compiled.more, [partial(self._add, node, compiled.more)]
+                models = self.program.graph.models
+                moved = [one for one in models if one.id in done and one.moves_by_key and one.table in there]
+                return compiled.more, [partial(self._move, node, read_made(compiled.more, moved, models))]
             return compiled.more, [f"INSERT INTO {name} BY NAME (\n{compiled.more}\n)"]
         if node.table in told(self.program) and node.table in there:
             return compiled.whole, [partial(self._replace, node, compiled.whole)]
-        made = f"CREATE OR REPLACE TABLE {name} AS {_laid_out(node, compiled.whole)}"
+        create = f"CREATE OR REPLACE TABLE {name} AS {_laid_out(node, compiled.whole)}"
         if node.table not in told(self.program):
-            return compiled.whole, [made]
-        return compiled.whole, [made, partial(changes.no_changes, self.connection, node.table)]
+            return compiled.whole, [create]
+        return compiled.whole, [create, partial(changes.no_changes, self.connection, node.table)]
 
     def _replace(self, node: Node, sql: str) -> None:
         """Make the table anew, and keep what differs from before."""
@@ -131,11 +136,13 @@ class Runner:
         affected = f"SEMI JOIN {warehouse.relation(self._table_of(node.affected))} AS key ON " + " AND ".join(
             f"row.{quote(own)} IS NOT DISTINCT FROM key.{quote(theirs)}" for own, theirs in node.keys.items()
         )
-        run(f"CREATE OR REPLACE TEMP TABLE coming AS FROM {name} LIMIT 0")
-        run(f"INSERT INTO coming BY NAME SELECT row.* FROM (\n{sql}\n) AS row {affected}")
+        kept = node.table in self.program.handed_on
+        coming = made(node.table) if kept else "coming"
+        run(f"CREATE OR REPLACE {'TABLE' if kept else 'TEMP TABLE'} {coming} AS FROM {name} LIMIT 0")
+        run(f"INSERT INTO {coming} BY NAME SELECT row.* FROM (\n{sql}\n) AS row {affected}")
         run(f"CREATE OR REPLACE TEMP TABLE place AS SELECT row.rowid AS id FROM {name} AS row {affected}")
         run(f"CREATE OR REPLACE TEMP TABLE going AS FROM {name} WHERE rowid IN (SELECT id FROM place)")
-        self._put(node)
+        self._put(node, coming)
 
     def _add(self, node: Node, sql: str) -> None:
         """Add what came and what went to the sums that stand; a key that counts no row any more has none."""
@@ -148,16 +155,16 @@ class Runner:
         run(f"CREATE OR REPLACE TEMP TABLE moving AS {sql}")
         run(f"CREATE OR REPLACE TEMP TABLE going AS SELECT row.* FROM {name} AS row SEMI JOIN moving AS key ON {same}")
         run(f"INSERT INTO coming BY NAME {added} HAVING sum({quote(node.counted or '')}) <> 0")
-        self._put(node)
+        self._put(node, "coming")
 
-    def _put(self, node: Node) -> None:
+    def _put(self, node: Node, coming: str) -> None:
         """Put rows of `coming` in the place of those of `going`, of the keys of which they differ."""
         name, run = warehouse.relation(node.table), self.connection.execute
-        changes.difference(self.connection, node.table, after="coming", before="going")
+        changes.difference(self.connection, node.table, after=coming, before="going")
         same = " AND ".join(f"row.{quote(own)} IS NOT DISTINCT FROM key.{quote(own)}" for own in node.keys)
         moved = f"{changes.named(node.table)} AS key"
         run(f"DELETE FROM {name} AS row WHERE EXISTS (SELECT 1 FROM {moved} WHERE {same})")
-        run(f"INSERT INTO {name} BY NAME SELECT row.* FROM coming AS row SEMI JOIN {moved} ON {same}")
+        run(f"INSERT INTO {name} BY NAME SELECT row.* FROM {coming} AS row SEMI JOIN {moved} ON {same}")
 
     def _table_of(self, name: str | None) -> str:
         return next(node.table for node in self.program.graph.models if node.name == name)

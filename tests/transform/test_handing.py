@@ -1,0 +1,42 @@
+"""What a model by key made anew is read where it is kept, by models that ask for just these rows."""
+
+from __future__ import annotations
+
+from penstock.transform.graph import Node, NodeType
+from penstock.transform.handing import handed_on, made, read_made
+
+ASKED = """(
+        select given.*
+        from "warehouse"."gold"."{name}" as given
+        semi join "warehouse"."gold"."{affected}" as affected
+            on given.{one} is not distinct from affected.shop and given.number is not distinct from affected.number
+    )"""
+
+
+def node(name: str, **more: object) -> Node:
+    given = {"id": name, "name": name, "schema": "gold", "materialized": "table", "strategy": None} | more
+    return Node(type=NodeType.MODEL, selector=name, parents=(), code="", path="", **given)  # type: ignore[arg-type]
+
+
+KEYS = {"shop": "shop", "number": "number"}
+SALES = node("sales", materialized="incremental", strategy="by_key", keys=KEYS, affected="changed")
+MODELS = (SALES, node("changed"), node("others"))
+
+
+def asking(name: str = "sales", affected: str = "changed", one: str = "shop") -> str:
+    return f"select count(*) from {ASKED.format(name=name, affected=affected, one=one)} as sales"
+
+
+def test_rows_of_the_same_affected_keys_are_read_where_they_are_kept() -> None:
+    assert handed_on(MODELS, [asking()]) == {"gold.sales"}
+    assert read_made(asking(), [SALES], MODELS) == f"select count(*) from {made('gold.sales')} as sales"
+
+
+def test_rows_of_a_model_that_did_not_move_are_looked_for_in_its_table() -> None:
+    assert read_made(asking(), [], MODELS) == asking()
+
+
+def test_other_keys_another_list_of_keys_and_tables_not_by_key_are_read_as_asked() -> None:
+    for sql in (asking(affected="others"), asking(one="owner"), asking(name="others")):
+        assert handed_on(MODELS, [sql]) == frozenset()
+        assert read_made(sql, [SALES], MODELS) == sql
