@@ -127,6 +127,18 @@ def test_a_copy_holds_what_its_base_held_and_leaves_it_alone(tmp_path: Path) -> 
     assert base.read_bytes() == before
 
 
+def test_what_goes_before_a_warehouse_is_closed_never_reaches_its_file(tmp_path: Path) -> None:
+    path = written(tmp_path / "w.duckdb")
+    before = path.stat().st_size
+    with warehouse.opened(path) as connection:
+        for place in range(8):  # each is kept beside the file, all together are more than DuckDB keeps there by itself
+            connection.execute(f"CREATE TABLE warehouse.t{place} AS SELECT uuid()::VARCHAR AS word FROM range(120_000)")
+        assert path.stat().st_size == before
+        warehouse.drop(connection, [f"main.t{place}" for place in range(8)])
+    assert path.stat().st_size < before + 1_000_000
+    assert [one.name for one in tmp_path.iterdir() if one.is_file()] == ["w.duckdb"]
+
+
 def test_a_copy_that_cannot_be_made_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="could not be copied"):
         warehouse.copy(tmp_path / "missing.duckdb", tmp_path / "copy.duckdb")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from penstock.transform.narrowing import Proven, affected_by
 from penstock.transform.outcome import Outcome, model_results, test_results
 from penstock.transform.program import Program, held_program, keep_program, program_key
 from penstock.transform.ran import Ran
-from penstock.transform.result import Build, ModelInput, ModelKind, ModelResult, ModelStatus
+from penstock.transform.result import Build, ModelInput, ModelKind, ModelResult, ModelStatus, TestResult
 from penstock.transform.runner import Runner, told
 from penstock.transform.selection import Change, Selection, change_of, select, signature, without_keys
 from penstock.transform.state import InputState, NodeState, WarehouseState
@@ -68,16 +69,17 @@ def build(
     changes = {name: change_of(given, built.inputs.get(name) if built else None) for name, given in inputs.items()}
     selection = select(graph, changes, built, program.asked)
     selection = selection if program.sql else without_keys(selection, graph)
-    held, moving = _make_ready(target, program, selection, inputs, changes, limits)
-    proven = _proven(program, selection, built, changes, held, moving)
-    ran = _run(program, selection, proven, workspace, clock=clock, limits=limits, log=log)
-    outcome = Outcome(graph, workspace, selection, built, held, moving, {one.id: one for one in ran})
     with warehouse.opened(target, limits=limits) as connection:
-        models = model_results(connection, outcome)
-        check_released(models)
-        tests = test_results(connection, outcome)
-        forget(connection, but=[model.table for model in models if model.grew])
-        warehouse.write_state(connection, _state(graph, inputs, models, built))
+        held, moving = _make_ready(connection, program, selection, inputs, changes)
+        outcome = partial(Outcome, graph, workspace, selection, built, held, moving)
+        if program.sql:  # one connection all along: what came and went is dropped before it would reach the file
+            proven = _proven(program, selection, built, changes, held, moving)
+            ran = _run(connection, program, selection, proven, workspace, clock=clock)
+            models, tests = _finish(connection, outcome(ran), inputs)
+    if not program.sql:
+        ran = _run_by_dbt(program, selection, workspace, log=log)  # which opens the warehouse itself
+        with warehouse.opened(target, limits=limits) as connection:
+            models, tests = _finish(connection, outcome(ran), inputs)
     return Build(
         database=target,
         models=models,
@@ -108,30 +110,41 @@ def read_program(
 
 
 def _run(
+    connection: duckdb.DuckDBPyConnection,
     program: Program,
     selection: Selection,
     proven: Proven,
     workspace: Workspace,
     *,
     clock: Clock,
-    limits: Limits,
-    log: Path | None,
-) -> tuple[Ran, ...]:
-    """Build and test what was selected: by its SQL alone, or by dbt where the project needs more than that."""
-    if program.sql:
-        with warehouse.opened(workspace.database, limits=limits) as connection:
-            runner = Runner(connection, program, workspace, clock)
-            ran = runner.run(selection, proven)
-            models = [one for one in ran if one.id in selection.run]
-            check_models(models, program.graph, workspace)
-            return ran
+) -> Mapping[str, Ran]:
+    """Build and test what was selected by its SQL alone; what became of each, by id."""
+    ran = Runner(connection, program, workspace, clock).run(selection, proven)
+    check_models([one for one in ran if one.id in selection.run], program.graph, workspace)
+    return {one.id: one for one in ran}
+
+
+def _run_by_dbt(program: Program, selection: Selection, workspace: Workspace, *, log: Path | None) -> Mapping[str, Ran]:
+    """The same where the project needs more than SQL."""
     from penstock.transform.dbt_engine import Dbt
 
     nodes, dbt = program.graph.nodes, Dbt(workspace, log=log)
     dbt.parse()
     ran = dbt.run([nodes[id].selector for id in selection.run])
     check_models(ran, program.graph, workspace)
-    return (*ran, *dbt.test([nodes[id].selector for id in selection.tests]))
+    return {one.id: one for one in (*ran, *dbt.test([nodes[id].selector for id in selection.tests]))}
+
+
+def _finish(
+    connection: duckdb.DuckDBPyConnection, outcome: Outcome, inputs: Mapping[str, ModelInput]
+) -> tuple[tuple[ModelResult, ...], tuple[TestResult, ...]]:
+    """What came out, as the warehouse remembers it; what only the build needed goes."""
+    models = model_results(connection, outcome)
+    check_released(models)
+    tests = test_results(connection, outcome)
+    forget(connection, but=[model.table for model in models if model.grew])
+    warehouse.write_state(connection, _state(outcome.graph, inputs, models, outcome.built))
+    return models, tests
 
 
 def _nothing(inputs: Mapping[str, ModelInput], target: Path) -> Build:
@@ -154,31 +167,30 @@ def _start(base: Path | None, target: Path, copy: Callable[[Path, Path], None]) 
 
 
 def _make_ready(
-    target: Path,
+    connection: duckdb.DuckDBPyConnection,
     program: Program,
     selection: Selection,
     inputs: Mapping[str, ModelInput],
     changes: Mapping[str, Change],
-    limits: Limits,
 ) -> tuple[Mapping[str, int], frozenset[str]]:
     """Point the sources at the pinned files and drop what is to be made from nothing or is declared no more.
 
     Returns the number of rows of every append model that stays, and the models whose rows will move by key.
     """
     graph = program.graph
-    with warehouse.opened(target, limits=limits) as connection:
-        warehouse.define_sources(connection, inputs, changes)
-        relations = warehouse.relations(connection)
-        declared = {node.table: node for node in graph.models}
-        stale = {table for table in relations if table not in declared}
-        rebuilt = {table for table, node in declared.items() if node.id in selection.rebuild}
-        warehouse.drop(connection, stale | rebuilt)
-        define_source_changes(connection, inputs, changes, program.asked)
-        stay = {table: node for table, node in declared.items() if table in relations and table not in rebuilt}
-        held = {
-            node.id: warehouse.count(connection, table) for table, node in stay.items() if node.kind is ModelKind.APPEND
-        }
-        return held, frozenset(node.id for node in stay.values() if node.moves_by_key and node.id in selection.run)
+    warehouse.define_sources(connection, inputs, changes)
+    relations = warehouse.relations(connection)
+    declared = {node.table: node for node in graph.models}
+    stale = {table for table in relations if table not in declared}
+    rebuilt = {table for table, node in declared.items() if node.id in selection.rebuild}
+    if warehouse.drop(connection, stale | rebuilt):
+        warehouse.put_in_order(connection)  # so that what is made anew takes the place of what went
+    define_source_changes(connection, inputs, changes, program.asked)
+    stay = {table: node for table, node in declared.items() if table in relations and table not in rebuilt}
+    held = {
+        node.id: warehouse.count(connection, table) for table, node in stay.items() if node.kind is ModelKind.APPEND
+    }
+    return held, frozenset(node.id for node in stay.values() if node.moves_by_key and node.id in selection.run)
 
 
 def _proven(

@@ -23,6 +23,7 @@ from penstock.transform.workspace import DATABASE, Limits
 from penstock.world import Disk
 
 _STATE = f"{DATABASE}.penstock.state"
+_NEVER = "1TB"  # beside the file
 _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file
 
 
@@ -61,7 +62,8 @@ def promote(target: Path, warehouse: Path, disk: Disk) -> None:
 def opened(
     database: Path, *, limits: Limits | None = None, read_only: bool = False
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with `database` attached as `warehouse`, the name its own views know it by."""
+    """A connection with `database` attached as `warehouse`, the name its own views know it by. Its file is put in order
+    once, at the end: what goes before that costs no more than its place beside it."""
     limits = Limits() if limits is None else limits
     spill = database.parent / "spill"
     connection = connect(memory_limit=limits.memory_limit, threads=limits.threads, temp_directory=spill)
@@ -77,9 +79,10 @@ def opened(
                 remedy="It is a cache: remove it, and it is built again from silver.",
             ) from error
         try:
+            connection.execute(f"SET checkpoint_threshold = '{_NEVER}'")
             yield connection
             if not read_only:
-                connection.execute(f"CHECKPOINT {quote(DATABASE)}")
+                put_in_order(connection)
         except duckdb.IOException as error:
             raise StorageError(
                 "The disk refused while the warehouse was used",
@@ -89,6 +92,11 @@ def opened(
             ) from error
     finally:
         connection.close()
+
+
+def put_in_order(connection: duckdb.DuckDBPyConnection) -> None:
+    """Bring the file to what was written beside it; the place of what went is free then."""
+    connection.execute(f"CHECKPOINT {quote(DATABASE)}")
 
 
 def read_state(database: Path) -> WarehouseState | None:
@@ -160,12 +168,13 @@ def relations(connection: duckdb.DuckDBPyConnection) -> Mapping[str, str]:
     return dict(rows)
 
 
-def drop(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
-    """Drop tables and views by `schema.name`; those that are not there are passed over."""
+def drop(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> bool:
+    """Drop tables and views by `schema.name`; those that are not there are passed over. Whether there was one."""
     held = relations(connection)
-    for table in tables:
-        if table in held:
-            connection.execute(f"DROP {held[table]} {relation(table)}")
+    found = [table for table in tables if table in held]
+    for table in found:
+        connection.execute(f"DROP {held[table]} {relation(table)}")
+    return bool(found)
 
 
 def relation(table: str) -> str:
