@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from penstock.load import silver
@@ -71,6 +73,30 @@ def test_ties_are_decided_by_content(tmp_path: Path) -> None:
                 way.run()
             found.append(way.titles())
     assert found[0] == found[1]
+
+
+def test_of_a_file_without_a_key_that_comes_only_the_keys_are_read(keyed: Road) -> None:
+    keyed.deliver("a.csv", "100,Dune,,2024-01-01", "999,Dune,,2024-01-01")
+    keyed.run()
+    (file,) = keyed.lake.scan("silver.loans").files
+    damage(Path(file.path), "title")
+    keyed.deliver("b.csv", *(f"{number},Emma,,2024-01-02" for number in range(200, 300)))
+    (settled,) = keyed.run()
+    assert settled.counts.accepted == 100
+    keyed.deliver("c.csv", "999,Emma,,2024-01-02")
+    with pytest.raises(duckdb.Error):
+        keyed.run()
+
+
+def damage(file: Path, column: str) -> None:
+    """Make the values of a column of a Parquet file unreadable."""
+    footer = pq.read_metadata(file)
+    place = footer.schema.names.index(column)
+    chunk = footer.row_group(0).column(place)
+    content = bytearray(file.read_bytes())
+    start = chunk.dictionary_page_offset or chunk.data_page_offset
+    content[start : start + chunk.total_compressed_size] = b"\xff" * chunk.total_compressed_size
+    file.write_bytes(content)
 
 
 def test_rows_of_other_keys_survive_the_rewriting_of_their_file(keyed: Road) -> None:

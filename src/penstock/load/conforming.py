@@ -16,7 +16,7 @@ from penstock.conform.columns import SYSTEM, VERSION, has_opened, pseudonym_doma
 from penstock.conform.counts import Counts
 from penstock.conform.dedupe import Merged, merge, recompute
 from penstock.conform.fates import count_fates
-from penstock.lake.table import Scan
+from penstock.lake.table import DataFile, Scan
 from penstock.load.outcome import Outcome, union
 from penstock.load.snapshots import Snapshots
 from penstock.load.waiting import FILE_VERSIONS, Waiting
@@ -121,7 +121,7 @@ class Conforming:
         """One row per key: rows of keys that lose a replaced file are chosen anew from all that remains of them."""
         self._make("lost_keys", " UNION ".join([f"SELECT {self._keys} FROM ({self._losers})", *self._lost(waiting)]))
         self._make("untouched", f"SELECT * FROM accepted ANTI JOIN lost_keys USING ({self._keys})")
-        self._make("stored", f"SELECT * FROM ({self._stored}) SEMI JOIN untouched USING ({self._keys})")
+        self._make("stored", self._stored_with("untouched"))
         merged = merge(self.connection, self.contract, "untouched", "stored", history=partial(self._history, waiting))
         self._make("leaving", _places("stored", merged.replaced))
         decided = counts + merged.counts
@@ -146,7 +146,7 @@ class Conforming:
     def _chosen_anew(self, waiting: Sequence[Waiting]) -> tuple[Merged, Counts]:
         """The winners of keys that lost a version, and what became of the pending rows among theirs."""
         self._make("touched", f"SELECT * FROM accepted SEMI JOIN lost_keys USING ({self._keys})")
-        self._make("losing", f"SELECT * FROM ({self._stored}) SEMI JOIN lost_keys USING ({self._keys})")
+        self._make("losing", self._stored_with("lost_keys"))
         chosen = recompute(self.connection, self.contract, self._history(waiting, "lost_keys"), "losing")
         fates = count_fates(
             self.connection, self.contract, "touched", "losing", insert=chosen.insert, replaced=chosen.replaced
@@ -184,13 +184,23 @@ class Conforming:
     @property
     def _losers(self) -> str:
         """SELECT of silver's rows of files that a higher version has replaced since silver took them."""
-        return f"SELECT * FROM ({self._stored}) SEMI JOIN {_NEWLY_REPLACED}"
+        stored = read_scan(self._files, self.silver.columns, origin="_path")
+        return f"SELECT * FROM ({stored}) SEMI JOIN {_NEWLY_REPLACED}"
+
+    def _stored_with(self, keys: str) -> str:
+        """SELECT of silver's rows that have one of the `keys`, with the data file of each: the columns of the key alone
+        tell which files have one, so that most are not read."""
+        same = f"SEMI JOIN {quote(keys)} USING ({self._keys})"
+        of_key = [column for column in self.silver.columns if column.name in ("_tenant", *self.contract.identity)]
+        places = f"SELECT DISTINCT _path FROM ({read_scan(self._files, of_key, origin='_path')}) {same}"
+        paths = {path for (path,) in self.connection.execute(places).fetchall()}
+        files = [file for file in self._files if file.path in paths]
+        return f"SELECT * FROM ({read_scan(files, self.silver.columns, origin='_path')}) {same}"
 
     @property
-    def _stored(self) -> str:
-        """SELECT of silver as it is (nothing, when all of it is made anew), with the data file of each row."""
-        files = () if self.rebuild else self.silver.files
-        return read_scan(files, self.silver.columns, origin="_path")
+    def _files(self) -> Sequence[DataFile]:
+        """Those of silver as it is: none, when all of it is made anew."""
+        return () if self.rebuild else self.silver.files
 
     def _define(self, name: str, query: str) -> None:
         self.connection.execute(f"CREATE TEMP VIEW {quote(name)} AS {query}")
