@@ -17,6 +17,15 @@ from tests.flows.library import Library, loan
 from tests.waiting import PATIENCE
 
 
+def shown(terminal: int) -> bytes:
+    """All that came to a terminal until nobody had its other end any more."""
+    told = b""
+    with os.fdopen(terminal, "rb", buffering=0) as stream, suppress(OSError):  # how Linux says so
+        while part := stream.read(10_000):
+            told += part
+    return told
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_letters_that_a_terminal_does_not_know_are_escaped(library: Library, encoding: str) -> None:
     library.loans("tuesday", "6,Łukasz")
@@ -51,8 +60,7 @@ def test_a_line_is_not_broken_at_the_edge_of_a_terminal(library: Library) -> Non
         [PENSTOCK, "quarantine", "show", "loans", *library.place], env=environment, stdout=theirs, check=True
     )
     os.close(theirs)
-    assert b"  read: 6," + b"long " * 40 + b"reader" in os.read(ours, 10_000)
-    os.close(ours)
+    assert b"  read: 6," + b"long " * 40 + b"reader" in shown(ours)
 
 
 def test_what_takes_long_is_told_at_a_terminal(library: Library) -> None:
@@ -61,11 +69,7 @@ def test_what_takes_long_is_told_at_a_terminal(library: Library) -> None:
     command = [PENSTOCK, "validate", *library.place]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=theirs, text=True) as validating:
         os.close(theirs)
-        told = b""
-        with suppress(OSError):  # how Linux says that nobody has the other end any more
-            while part := os.read(ours, 10_000):
-                told += part
-        os.close(ours)
+        told = shown(ours)
         assert validating.stdout is not None
         assert "is valid" in validating.stdout.read()
     for step in ("compile the contracts", "read the models", "compile the metrics", "ask the checks"):

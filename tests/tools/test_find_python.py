@@ -7,20 +7,19 @@ import pytest
 from tools.finding import ROOT
 
 
-def find(python: str) -> subprocess.CompletedProcess[str]:
-    """The search, told to look at this interpreter alone."""
-    search = ["sh", str(ROOT / "tools" / "find_python")]
-    return subprocess.run(
-        search, env={"PYTHON": python, "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False
-    )
+def find(python: str = "", *, path: str = "/usr/bin:/bin") -> subprocess.CompletedProcess[str]:
+    """The search, told to look at this interpreter alone, or on this path."""
+    search = ["/bin/sh", str(ROOT / "tools" / "find_python")]
+    return subprocess.run(search, env={"PYTHON": python, "PATH": path}, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
 def interpreter(tmp_path: Path):
     """A stand-in for an interpreter that answers by this shell script."""
 
-    def make(script: str) -> str:
-        path = tmp_path / "python3"
+    def make(script: str, name: str = "python3") -> str:
+        path = tmp_path / "a place" / name
+        path.parent.mkdir(exist_ok=True)
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
         return str(path)
@@ -52,5 +51,6 @@ def test_no_interpreter_at_all_is_said_in_one_sentence() -> None:
 
 
 def test_a_shim_that_cannot_run_is_passed_over(interpreter) -> None:
-    broken = interpreter("exit 127")
-    assert find(f"{broken} {sys.executable}").stdout.strip() == sys.executable
+    broken = Path(interpreter("exit 127", "python3.11"))
+    interpreter(f'exec "{sys.executable}" "$@"')
+    assert find(path=str(broken.parent)).stdout.strip() == "python3"
