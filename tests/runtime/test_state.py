@@ -89,6 +89,8 @@ def test_the_plan_changes_nothing(library: Library) -> None:
 
 
 def changes(library: Library) -> dict[str, int]:
-    """When each file was changed; what SQLite keeps beside its file for readers left out."""
-    files = (path for path in library.data.rglob("*") if path.is_file() and not path.name.startswith("catalog.db-"))
+    """When each file was changed. Left out is what SQLite keeps beside its file for readers, and what is remembered of
+    the content of files once they are two seconds old, whenever that is."""
+    beside = ("catalog.db-", "hashes-")
+    files = (path for path in library.data.rglob("*") if path.is_file() and not path.name.startswith(beside))
     return {str(path): path.stat().st_mtime_ns for path in files}

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import duckdb
 import pyarrow as pa
 import pytest
@@ -20,3 +24,15 @@ def test_a_python_variable_is_not_a_table() -> None:
     assert frame.num_rows == 1
     with pytest.raises(duckdb.CatalogException):
         connect().execute("SELECT * FROM frame")
+
+
+def test_a_cursor_is_in_utc_wherever_the_machine_stands() -> None:
+    asked = (
+        "from penstock.sql.connection import connect\n"
+        "print(connect().cursor().execute(\"SELECT TIMESTAMPTZ '2024-01-02 10:00:00Z'::VARCHAR\").fetchall())"
+    )
+    environment = {**os.environ, "TZ": "America/Sao_Paulo"}
+
+    done = subprocess.run([sys.executable, "-c", asked], env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[('2024-01-02 10:00:00+00',)]\n"

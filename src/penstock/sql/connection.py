@@ -17,7 +17,7 @@ def connect(
 ) -> duckdb.DuckDBPyConnection:
     """Open a connection whose results do not depend on the machine.
 
-    The session's time zone is UTC, no extension is installed or loaded by itself, names in SQL never
+    The time zone of it and of its cursors is UTC, no extension is installed or loaded by itself, names in SQL never
     find Python variables. Rows keep no insertion order: say ORDER BY where it matters.
     Without `temp_directory` nothing is spilled to disk and a query beyond `memory_limit` fails.
 
@@ -36,6 +36,6 @@ def connect(
     if threads is not None:
         settings["threads"] = threads
     connection = duckdb.connect(str(database or ":memory:"), read_only=read_only, config=settings)
-    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")  # of its cursors, too
     connection.execute("SET enable_progress_bar = false")
     return connection
