@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -182,6 +182,37 @@ def rows_of(database: Path, model: ModelResult, *, only_new: bool = False) -> li
 
 def status(build: Build) -> dict[str, str]:
     return {model.name: str(model.status) for model in build.models}
+
+
+def check_grows_as_made_whole(
+    site: Site,
+    silver: Silver,
+    lines: Sequence[Line],
+    models: Path,
+    *,
+    apart: int,
+    most: int,
+    check: Callable[[Build], None],
+) -> None:
+    """Lines come, some or many at a time, and go: after each step the rows of gold and their content are those of a full
+    build, and `check` is asked of the build that grew."""
+    chance, waiting = random.Random(5), list(lines)
+    chance.shuffle(waiting)
+    silver.add(waiting[:20])
+    base = site.release(site.build(silver.everything(), models=models))
+    for step in range(6):
+        since, before = silver.snapshot, list(silver.files)
+        if step % 3 == 2:
+            silver.take_back(chance.choice(silver.files))
+        else:
+            silver.add(waiting[apart * step + 20 : apart * step + chance.choice([25, most])])
+        grown = site.build(silver.moved_since(since, before), base=base, models=models)
+        rows, contents = gold(grown), {model.name: model.content_hash for model in grown.gold}
+        base = site.release(grown)
+        whole = site.build(silver.everything(), models=models)
+        check(grown)
+        assert rows == gold(whole)
+        assert contents == {model.name: model.content_hash for model in whole.gold}
 
 
 def some_lines(seed: int, count: int) -> list[Line]:

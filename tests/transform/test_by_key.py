@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-from small_shop import Silver, Site, gold, rows_of, some_lines, status
+from small_shop import Silver, Site, check_grows_as_made_whole, gold, rows_of, some_lines, status
 from test_model_build import ORDERS, models_in
 
 from penstock.errors import DeclarationError
@@ -58,23 +58,11 @@ def moved(build: Build) -> dict[str, object]:
 def test_whatever_comes_and_goes_the_rows_and_their_content_are_those_of_a_full_build(
     site: Site, tmp_path: Path, models: Path
 ) -> None:
-    chance, silver, waiting = random.Random(5), Silver(tmp_path / "silver"), list(LINES)
-    chance.shuffle(waiting)
-    silver.add(waiting[:20])
-    base = site.release(site.build(silver.everything(), models=models))
-    for step in range(6):
-        since, before = silver.snapshot, list(silver.files)
-        if step % 3 == 2:
-            silver.take_back(chance.choice(silver.files))
-        else:
-            silver.add(waiting[20 * step + 20 : 20 * step + chance.choice([25, 40])])
-        grown = site.build(silver.moved_since(since, before), base=base, models=models)
-        rows, contents = gold(grown), {model.name: model.content_hash for model in grown.gold}
-        base = site.release(grown)
-        whole = site.build(silver.everything(), models=models)
+    def check(grown: Build) -> None:
         assert status(grown)["invoices"] == "moved"
-        assert rows == gold(whole)
-        assert contents == {model.name: model.content_hash for model in whole.gold}
+
+    silver = Silver(tmp_path / "silver")
+    check_grows_as_made_whole(site, silver, LINES, models, apart=20, most=40, check=check)
 
 
 def test_a_model_of_the_same_keys_reads_the_rows_that_were_just_made(site: Site, tmp_path: Path, models: Path) -> None:

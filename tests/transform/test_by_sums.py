@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
 import pytest
-from small_shop import Silver, Site, gold, some_lines, status
+from small_shop import Silver, Site, check_grows_as_made_whole, gold, some_lines, status
 from test_model_build import ORDERS, models_in
+
+from penstock.transform.result import Build
 
 LINES = some_lines(seed=12, count=120)
 SIZES = """{{ config(materialized='table') }}
@@ -39,23 +40,11 @@ def models(tmp_path: Path) -> Path:
 def test_whatever_comes_and_goes_the_sums_and_their_content_are_those_of_a_full_build(
     site: Site, tmp_path: Path, models: Path
 ) -> None:
-    chance, silver, waiting = random.Random(5), Silver(tmp_path / "silver"), list(LINES)
-    chance.shuffle(waiting)
-    silver.add(waiting[:20])
-    base = site.release(site.build(silver.everything(), models=models))
-    for step in range(6):
-        since, before = silver.snapshot, list(silver.files)
-        if step % 3 == 2:
-            silver.take_back(chance.choice(silver.files))
-        else:
-            silver.add(waiting[15 * step + 20 : 15 * step + chance.choice([25, 35])])
-        grown = site.build(silver.moved_since(since, before), base=base, models=models)
-        rows, contents = gold(grown), {model.name: model.content_hash for model in grown.gold}
-        base = site.release(grown)
-        whole = site.build(silver.everything(), models=models)
+    def check(grown: Build) -> None:
         assert (status(grown)["sold"], status(grown)["days"]) == ("moved", "moved")
-        assert rows == gold(whole)
-        assert contents == {model.name: model.content_hash for model in whole.gold}
+
+    silver = Silver(tmp_path / "silver")
+    check_grows_as_made_whole(site, silver, LINES, models, apart=15, most=35, check=check)
 
 
 def test_a_key_whose_last_row_goes_has_no_row(site: Site, tmp_path: Path, models: Path) -> None:
@@ -63,11 +52,8 @@ def test_a_key_whose_last_row_goes_has_no_row(site: Site, tmp_path: Path, models
     other = next(line for line in LINES if line.invoice_time.date() != one.invoice_time.date())
     silver.add([one])
     silver.add([other])
-    base, since, before = (
-        site.release(site.build(silver.everything(), models=models)),
-        silver.snapshot,
-        list(silver.files),
-    )
+    base = site.release(site.build(silver.everything(), models=models))
+    since, before = silver.snapshot, list(silver.files)
     silver.take_back(silver.files[-1])
     grown = site.build(silver.moved_since(since, before), base=base, models=models)
     assert (status(grown)["days"], gold(grown)["days"]) == ("moved", [(one.invoice_time.date(), 1, 1)])
