@@ -34,12 +34,12 @@ def shared_or_alone(path: Path, shared: Callable[[], sqlite3.Connection], *, wai
     for pause in (*_pauses(wait), None):
         connection = shared()
         try:
-            return _asked(connection)
+            return asked(connection)
         except sqlite3.OperationalError as error:
             if not is_full(error):
                 raise
         try:
-            return _asked(_alone(path))
+            return asked(_alone(path))
         except sqlite3.OperationalError as error:
             if pause is None or not _is_held(error):
                 raise
@@ -70,7 +70,7 @@ def is_alone(connection: sqlite3.Connection) -> bool:
     return connection.execute("PRAGMA locking_mode").fetchall() == [("exclusive",)]
 
 
-def _asked(connection: sqlite3.Connection) -> sqlite3.Connection:
+def asked(connection: sqlite3.Connection) -> sqlite3.Connection:
     """The same connection, which has read something, or is closed."""
     try:
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()

@@ -6,7 +6,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from penstock.alone import address, is_full
+from penstock.alone import address, asked, is_full
 from penstock.errors import StorageError
 
 CATALOG_FILE = "catalog.db"
@@ -30,15 +30,12 @@ def open_to_read(root: Path) -> sqlite3.Connection:
     """
     if not is_writable(root) and not has_log(root):
         return _connect(root, _UNCHANGING)
-    connection = _connect(root, "mode=ro")
     try:
-        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+        return asked(_connect(root, "mode=ro"))
     except sqlite3.OperationalError as error:
-        connection.close()
         if is_full(error) and not has_log(root):
             return _connect(root, _UNCHANGING)
         raise
-    return connection
 
 
 def open_to_write(root: Path) -> sqlite3.Connection:

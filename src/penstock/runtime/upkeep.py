@@ -29,10 +29,9 @@ def is_due(installation: Installation) -> bool:
 
 
 def keep_up(installation: Installation, lake: Lake, lease: Lease) -> None:
-    """Forget raw bytes and expire releases beyond their retention at which no replay of a
-    stream looks tables up, then snapshots that no
-    release or reader needs, with their files, then records that nothing rests on, then what a killed process left
-    behind."""
+    """Forget raw bytes and expire releases beyond their retention at which no replay of a stream looks tables up, then
+    snapshots that no release or reader needs, with their files, then records that nothing rests on, then what a
+    killed process left behind."""
     from penstock.lake.upkeep import Retention, expire, remove_orphans
     from penstock.load.retention import forget_raw
     from penstock.release.pin import pins

@@ -129,9 +129,8 @@ class Transactions:
                     transaction_timeout_ms=int(settings.transaction_timeout * 1000),
                 )
             )
-            for _ in range(
-                2
-            ):  # of the address that was given, then of a broker by its name, which knows the coordinator
+            # Of the address that was given, then of a broker by its name, which knows the coordinator.
+            for _ in range(2):
                 self.producer.list_topics(LIST, PATIENCE)
             self.producer.init_transactions(PATIENCE)
 

@@ -19,35 +19,31 @@ _SPECIAL = '["\\\\\\x00-\\x1f]'
 
 def texts_of(column: pa.Array) -> tuple[str, pa.Array, str]:
     """Each value as JSON text, null as null, and what stands before and behind every one of them."""
-    type = column.type
-    if column.null_count == 0 and pa.types.is_timestamp(type):
-        return '"', _instants(column), 'Z"'
-    if column.null_count == 0 and (pa.types.is_decimal(type) or pa.types.is_date(type)):
-        return '"', pc.cast(column, pa.string()), '"'
-    if column.null_count == 0 and pa.types.is_string(type) and _needs_no_escape(column):
-        return '"', column, '"'
-    return "", _whole_texts(column), ""
+    before, texts, after = _texts(column)
+    if column.null_count == 0:
+        return before, texts, after
+    whole = pc.binary_join_element_wise(before, texts, after, "") if before or after else texts
+    return "", pc.fill_null(whole, "null"), ""
 
 
-def _whole_texts(column: pa.Array) -> pa.Array:
+def _texts(column: pa.Array) -> tuple[str, pa.Array, str]:
+    """The same, with null for null."""
     type = column.type
     if pa.types.is_nested(type):
         plain = [None if one is None else json.dumps(_plain(one), ensure_ascii=False) for one in column.to_pylist()]
-        texts = pa.array(plain, pa.string())
-    elif pa.types.is_string(type):
-        texts = _quoted(column)
-    elif pa.types.is_binary(type):
+        return "", pa.array(plain, pa.string()), ""
+    if pa.types.is_string(type):
+        return ('"', column, '"') if _needs_no_escape(column) else ("", _quoted(column), "")
+    if pa.types.is_binary(type):
         encoded = [None if one is None else base64.b64encode(one).decode() for one in column.to_pylist()]
-        texts = _between_quotes(pa.array(encoded, pa.string()))
-    elif pa.types.is_timestamp(type):
-        texts = pc.binary_join_element_wise('"', _instants(column), 'Z"', "")
-    elif pa.types.is_floating(type):
-        texts = pc.if_else(pc.is_finite(column), pc.cast(column, pa.string()), _not_finite(column))
-    elif pa.types.is_integer(type) or pa.types.is_boolean(type):
-        texts = pc.cast(column, pa.string())
-    else:
-        texts = _between_quotes(pc.cast(column, pa.string()))
-    return pc.fill_null(texts, "null")
+        return '"', pa.array(encoded, pa.string()), '"'
+    if pa.types.is_timestamp(type):
+        return '"', _instants(column), 'Z"'
+    if pa.types.is_floating(type):
+        return "", pc.if_else(pc.is_finite(column), pc.cast(column, pa.string()), _not_finite(column)), ""
+    if pa.types.is_integer(type) or pa.types.is_boolean(type):
+        return "", pc.cast(column, pa.string()), ""
+    return '"', pc.cast(column, pa.string()), '"'
 
 
 def _plain(value: Any) -> Any:
@@ -68,10 +64,6 @@ def _plain(value: Any) -> Any:
 def _not_finite(column: pa.Array) -> pa.Array:
     positive = pc.if_else(pc.greater(column, 0), '"Infinity"', '"-Infinity"')
     return pc.if_else(pc.is_nan(column), '"NaN"', positive)
-
-
-def _between_quotes(texts: pa.Array) -> pa.Array:
-    return pc.binary_join_element_wise('"', texts, '"', "")
 
 
 def _instants(column: pa.Array) -> pa.Array:
@@ -96,7 +88,7 @@ def _needs_no_escape(column: pa.Array) -> bool:
 def _quoted(column: pa.Array) -> pa.Array:
     """Texts that need no escape go as they are."""
     special = pc.fill_null(pc.match_substring_regex(column, _SPECIAL), False)
-    plain = _between_quotes(column)
+    plain = pc.binary_join_element_wise('"', column, '"', "")
     if not pc.any(special).as_py():
         return plain
     escaped = pa.array([json.dumps(one, ensure_ascii=False) for one in column.filter(special).to_pylist()], pa.string())
