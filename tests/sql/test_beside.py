@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
-from penstock.sql.beside import on_own, side_by_side
+from penstock.side_by_side import side_by_side
+from penstock.sql.beside import on_own
 from penstock.sql.connection import connect
 
 

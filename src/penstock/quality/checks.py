@@ -14,8 +14,9 @@ from penstock.quality.query import relations
 from penstock.quality.result import CheckResult, Status
 from penstock.quality.rule import Outcome, Rule
 from penstock.quality.score import score_rules
+from penstock.side_by_side import side_by_side
 from penstock.spec.project import Project
-from penstock.sql.beside import on_own, side_by_side
+from penstock.sql.beside import on_own
 from penstock.world import Clock
 
 

@@ -30,8 +30,8 @@ from penstock.release.model import BuiltModel, BuiltRows, gold_name
 from penstock.release.record import KIND, GoldTable, Release, latest_release
 from penstock.release.shape import Personal, gold_spec, is_retired, shape_fingerprint, with_retired
 from penstock.release.slices import cut, may_grow, patch
+from penstock.side_by_side import side_by_side
 from penstock.spec.project import Project
-from penstock.sql.beside import side_by_side
 
 POSITION = "release"
 Part = AbstractContextManager[pa.RecordBatchReader]  # rows for a file or more, not yet read

@@ -10,14 +10,13 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from penstock.errors import StorageError
+from penstock.side_by_side import side_by_side
 from penstock.store.collection import Collection, Part, version_of
 from penstock.store.manifest import Manifest, read_manifest
 from penstock.store.protocol import Condition, Rows, Slice
@@ -70,9 +69,11 @@ class SqliteStore:
         made: list[str] = []
         try:
             slices = [(one, slice) for one in wanted.collections if one.version not in known for slice in rows(one)]
-            writing = [partial(self._part, wanted.release, one, slice, there, made) for one, slice in slices]
             parts = {one.version: list(one.parts) for one in known.values()}
-            for (one, _), part in zip(slices, _side_by_side(writing, world.at_a_time), strict=True):
+            written = side_by_side(
+                lambda one: self._part(wanted.release, *one, there, made), slices, at_a_time=world.at_a_time
+            )
+            for (one, _), part in zip(slices, written, strict=True):
                 parts.setdefault(one.version, []).append(part)
             collections = [replace(one, parts=tuple(parts.get(one.version, ()))) for one in wanted.collections]
             done = replace(wanted, collections=tuple(collections))
@@ -171,19 +172,6 @@ class SqliteStore:
             leftover = path.name.startswith(f"{MANIFEST}.") or (_ENDING in path.name and path.name not in kept)
             if leftover:
                 world.disk.remove(str(path))
-
-
-def _side_by_side(works: Sequence[Callable[[], Part]], at_a_time: int) -> list[Part]:
-    """What the works give, in their order; the first error is raised when none of them is under way any more."""
-    if at_a_time == 1:
-        return [work() for work in works]
-    with ThreadPoolExecutor(at_a_time) as pool:
-        under_way = [pool.submit(work) for work in works]
-        try:
-            return [one.result() for one in under_way]
-        finally:
-            for one in under_way:
-                one.cancel()
 
 
 class _Parts:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import duckdb
 
-from penstock.sql.beside import AT_A_TIME, on_own
+from penstock.side_by_side import AT_A_TIME
+from penstock.sql.beside import on_own
 from penstock.sql.names import quote
 from penstock.transform import changes, warehouse
 from penstock.transform.graph import Graph, Node, NodeType
@@ -105,9 +106,9 @@ class Runner:
             kept = node.table in there  # a view follows what it reads; one whose code changed was dropped
             return compiled.whole, [] if kept else [f"CREATE VIEW {name} AS (\n{compiled.whole}\n)"]
         if node.materialized == "incremental" and node.table in there and compiled.more is not None:
+            if node.adds_up:
+                return compiled.more, [partial(self._add, node, compiled.more)]
             if node.moves_by_key:
-                if node.adds_up:
-                    return compiled.more, [partial(self._add, node, compiled.more)]
                 models = self.program.graph.models
                 moved = [one for one in models if one.id in done and one.moves_by_key and one.table in there]
                 return compiled.more, [partial(self._move, node, read_made(compiled.more, moved, models))]
