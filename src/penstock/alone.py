@@ -18,9 +18,14 @@ _NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IO
 _LONGEST_PAUSE = 0.05  # seconds
 
 
-def is_full(error: sqlite3.Error) -> bool:
+def is_full(error: BaseException | None) -> bool:
     """Whether there was no room for a change, or for what readers and writers share."""
     return getattr(error, "sqlite_errorcode", None) in _NO_ROOM
+
+
+def is_held(error: BaseException | None) -> bool:
+    """Whether somebody else has the file, for writing or for themselves."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def address(path: Path, how: str) -> str:
@@ -41,7 +46,7 @@ def shared_or_alone(path: Path, shared: Callable[[], sqlite3.Connection], *, wai
         try:
             return asked(_alone(path))
         except sqlite3.OperationalError as error:
-            if pause is None or not _is_held(error):
+            if pause is None or not is_held(error):
                 raise
         threading.Event().wait(pause)
     raise AssertionError("the last attempt ends it")
@@ -78,8 +83,3 @@ def asked(connection: sqlite3.Connection) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def _is_held(error: sqlite3.Error) -> bool:
-    """Somebody has it: one that is alone with it as well, or one that came meanwhile, for whom there was room."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY

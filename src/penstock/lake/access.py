@@ -6,7 +6,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from penstock.alone import address, asked, is_full
+from penstock.alone import address, asked, shared_or_alone
 from penstock.errors import StorageError
 
 CATALOG_FILE = "catalog.db"
@@ -22,20 +22,15 @@ def is_writable(root: Path) -> bool:
 
 
 def open_to_read(root: Path) -> sqlite3.Connection:
-    """A connection that changes nothing.
+    """A connection that changes nothing, to be closed soon.
 
     SQLite wants a file that readers and writers share beside the catalogue's, which it cannot make where nothing may
-    be written or the disk is full. Without a log beside the catalogue nobody is writing either, and it is read as a
-    file that does not change; with one it is read through the log that its writer keeps.
+    be written. Without a log beside the catalogue nobody is writing either, and it is read as a file that does not
+    change; with one it is read through the log that its writer keeps.
     """
-    if not is_writable(root) and not has_log(root):
-        return _connect(root, _UNCHANGING)
-    try:
-        return asked(_connect(root, "mode=ro"))
-    except sqlite3.OperationalError as error:
-        if is_full(error) and not has_log(root):
-            return _connect(root, _UNCHANGING)
-        raise
+    if is_writable(root):
+        return shared_or_alone(root / CATALOG_FILE, lambda: _connect(root, "mode=ro"), wait=_BUSY_SECONDS)
+    return asked(_connect(root, "mode=ro" if has_log(root) else _UNCHANGING))
 
 
 def open_to_write(root: Path) -> sqlite3.Connection:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, insert, select,
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, QueuePool
 
+from penstock.alone import is_full, is_held
 from penstock.errors import DiskFull, StorageError
 from penstock.lake.access import CATALOG_FILE, is_writable, open_or_make, open_to_read, read_only
 from penstock.lake.records import moved
@@ -135,21 +136,21 @@ def catalogue_errors(root: Path) -> Iterator[None]:
         yield
     except (DBAPIError, sqlite3.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        kind = DiskFull if "full" in str(cause) else StorageError
+        kind = DiskFull if is_full(cause) else StorageError
         raise kind(
             "The catalogue of the data directory cannot be used",
             where=str(root / CATALOG_FILE),
             found=str(cause),
-            remedy=_remedy(str(cause)),
+            remedy=_remedy(cause),
         ) from error
 
 
-def _remedy(message: str) -> str:
-    if "locked" in message or "busy" in message:
+def _remedy(cause: BaseException | None) -> str:
+    if is_held(cause):
         return "Another program holds it open for writing: close that, then run again."
-    if "full" in message:
+    if is_full(cause):
         return "Free space on the disk that holds the data directory, then run again: nothing was committed."
-    if "not a database" in message or "malformed" in message:
+    if getattr(cause, "sqlite_errorcode", 0) in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return "The file is damaged or not a catalogue: restore it from a backup, or choose another --data-dir."
     return "Check that this user may read and write the data directory."
 
