@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 from penstock.spec import contract_keys as keys
 from penstock.spec.contract import Classification, Contract, Dedupe, LogicalType, PartitionField
 from penstock.spec.contract_column import DeclaredColumn, read_column
+from penstock.spec.contract_places import key_of, partitions_of
 from penstock.spec.contract_rules import DeclaredRule, row_rules
 from penstock.spec.document import Entries, Items, Node, Place, Scalar
 from penstock.spec.extensions import read_extensions
@@ -142,13 +143,12 @@ def _declared(root: Fields, dataset: Fields, path: Path, problems: Problems) -> 
         extensions=read_extensions(dataset, keys.CUSTOM_PROPERTIES, keys.OBJECT_EXTENSIONS, problems),
         rules=row_rules(dataset, problems),
         references=read_references(dataset, [column.fields for column in columns], problems),
-        key=_positioned(columns, keys.PRIMARY_KEY, keys.PRIMARY_KEY_POSITION, problems),
-        partitions=_partitions(columns, problems),
+        key=key_of(columns, problems),
+        partitions=partitions_of(columns, problems),
         freshness=read_freshness(root, dataset, problems),
     )
     _refuse_shared(columns, problems)
     _refuse_rule_names(_all_rules(declared), problems)
-    _judge_key(declared, problems)
     _judge_dedupe(declared, problems)
     return declared
 
@@ -174,79 +174,6 @@ def _owner(team: Node | None) -> str:
             if isinstance(role, Scalar) and isinstance(name, Scalar) and role.text.lower() == "owner":
                 return name.text
     return ""
-
-
-def _positioned(
-    columns: Iterable[DeclaredColumn], flag: Key[bool], position: Key[int], problems: Problems
-) -> tuple[str, ...]:
-    """Names of the flagged columns by their declared place, or as they stand when none has a place."""
-    flagged = [column for column in columns if column.fields.get(flag)]
-    for column in columns:
-        if column.fields.given(position) and column not in flagged and column.fields.get(position) != -1:
-            problems.add(
-                column.fields.key_place(position),
-                f"`{position.name}` is given without `{flag.name}`",
-                expected=f"`{flag.name}: true` beside it",
-                remedy="Add it, or remove the position.",
-            )
-    places = [place for column in flagged if (place := column.fields.get(position)) is not None and place != -1]
-    if places and sorted(places) != list(range(1, len(flagged) + 1)):
-        problems.add(
-            next(column.fields.place(position) for column in flagged if column.fields.given(position)),
-            f"`{position.name}` does not count from 1 to {len(flagged)}",
-            expected=", ".join(str(number) for number in range(1, len(flagged) + 1)),
-            found=", ".join(map(str, places)),
-            remedy="Number all of them, or none.",
-        )
-    ordered = sorted(flagged, key=lambda column: column.fields.get(position) or 0)
-    return tuple(name for column in ordered if (name := column.name) is not None)
-
-
-def _partitions(columns: tuple[DeclaredColumn, ...], problems: Problems) -> tuple[PartitionField, ...]:
-    names = _positioned(columns, keys.PARTITIONED, keys.PARTITION_KEY_POSITION, problems)
-    for column in columns:
-        if column.extensions is not None:
-            _judge_partition(column, column.extensions, problems)
-    by_name = {column.name: column for column in columns}
-    return tuple(
-        PartitionField(name, extensions.get(keys.PARTITION_KEY) or "identity")
-        for name in names
-        if (extensions := by_name[name].extensions) is not None
-    )
-
-
-def _judge_partition(column: DeclaredColumn, extensions: Fields, problems: Problems) -> None:
-    transform = extensions.get(keys.PARTITION_KEY) or "identity"
-    if extensions.given(keys.PARTITION_KEY) and not column.fields.get(keys.PARTITIONED):
-        problems.add(
-            extensions.key_place(keys.PARTITION_KEY),
-            "`penstock.partition` is given without `partitioned`",
-            expected="`partitioned: true` on the column",
-            remedy="Add it, or remove the property.",
-        )
-    if not column.fields.get(keys.PARTITIONED) or column.column is None:
-        return
-    place = column.fields.place(keys.PARTITIONED)
-    if column.column.classification is Classification.PERSONAL:
-        problems.add(
-            place,
-            "Silver cannot be partitioned by a personal column",
-            expected="a column that is not personal, as its values would stand in paths",
-            found=f"`{column.name}`",
-            remedy="Partition by another column.",
-        )
-    kind = column.column.type
-    wanted = {"hour": (LogicalType.TIMESTAMP,), "year": _TIMES, "month": _TIMES, "day": _TIMES}.get(transform)
-    if transform == "identity" and kind is LogicalType.NUMBER:
-        wanted = tuple(other for other in LogicalType if other is not LogicalType.NUMBER)
-    if wanted is not None and kind not in wanted:
-        problems.add(
-            extensions.place(keys.PARTITION_KEY) if extensions.given(keys.PARTITION_KEY) else place,
-            f"Silver cannot be partitioned by `{transform}` of a column of type {kind}",
-            expected=" or ".join(str(other) for other in wanted) if len(wanted) < 3 else "an exact type",
-            found=str(kind),
-            remedy="Choose another column or transform.",
-        )
 
 
 def _refuse_shared(columns: tuple[DeclaredColumn, ...], problems: Problems) -> None:
@@ -296,38 +223,6 @@ def _refuse_rule_names(rules: list[DeclaredRule], problems: Problems) -> None:
                 f"The rule `{declared.rule.name}` stands twice",
                 found=f"the first on line {first.line}",
                 remedy="Rename one of them.",
-            )
-
-
-def _judge_key(declared: DeclaredContract, problems: Problems) -> None:
-    for name in declared.key:
-        column = declared.column(name)
-        if column is None or column.column is None:
-            continue
-        made = column.column
-        place = column.fields.place(keys.PRIMARY_KEY)
-        if not made.required:
-            problems.add(
-                column.fields.place(keys.REQUIRED),
-                f"The key column `{name}` may be absent",
-                subject="required",
-                expected="`required: true`",
-                remedy="Add it: a row without its key cannot be told from others.",
-            )
-        if made.type is LogicalType.NUMBER:
-            problems.add(
-                place,
-                f"The key column `{name}` is a 64-bit float, which is never exactly equal",
-                expected="an exact type",
-                remedy="Declare `physicalType: decimal(P,S)`, or a string.",
-            )
-        if made.classification is Classification.PERSONAL and made.type is not LogicalType.STRING:
-            problems.add(
-                place,
-                f"The personal key column `{name}` is replaced by a pseudonym, which is text",
-                expected="logicalType `string`",
-                found=str(made.type),
-                remedy="Change its type.",
             )
 
 
