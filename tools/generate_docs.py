@@ -30,7 +30,7 @@ def command_tree() -> Any:
     """The root command as Typer sees it: `.commands` on groups, `.params` on commands."""
     from typer.main import get_command
 
-    return get_command(importlib.import_module("penstock.cli.main").app)
+    return get_command(importlib.import_module("penstock.cli.commands").app)
 
 
 def commands(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -96,7 +96,7 @@ def test_every_operation_stands_in_the_table() -> None:
 
 
 def test_every_command_of_the_page_is_one() -> None:
-    from penstock.cli.main import app
+    from penstock.cli.commands import app
 
     known = {"stream": {"run", "rows", "state"}, "topics": {"list", "peek", "tail", "append"}}
     for group in app.registered_groups:
