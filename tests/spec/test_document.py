@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import DeclarationError
-from penstock.spec.document import Entries, Items, Node, Scalar, parse_document, plain
+from penstock.spec.document import Entries, Items, Node, Scalar, plain
 from penstock.spec.problems import Problems
+from penstock.spec.yaml_file import parse_document
 
 
 def parsed(text: str | bytes) -> Node | None:

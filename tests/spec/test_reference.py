@@ -10,10 +10,11 @@ import pytest
 from lending_library import CHECKS, ENDPOINTS, LOANS, PROJECT, SOURCE, STREAMS, Library
 
 from penstock.spec import contract_keys
-from penstock.spec.document import Entries, Items, Node, parse_document
+from penstock.spec.document import Entries, Items, Node
 from penstock.spec.problems import Problems
 from penstock.spec.reference import ReferenceFile, project_reference
 from penstock.spec.shape import Many, Section
+from penstock.spec.yaml_file import parse_document
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,16 +6,16 @@ import re
 from dataclasses import dataclass, replace
 
 from penstock.spec import contract_keys as keys
+from penstock.spec.column_type import ColumnType, declared_value, read_type
 from penstock.spec.contract import Classification, Column, Format, LogicalType
 from penstock.spec.contract_rules import ColumnRules, column_rules
-from penstock.spec.document import Node, Place, Scalar, describe
+from penstock.spec.document import Node, Place
 from penstock.spec.extensions import read_extensions
 from penstock.spec.pattern import refusal
 from penstock.spec.problems import Problems, did_you_mean, listed
 from penstock.spec.shape import Fields, Key
-from penstock.spec.typed_text import TypedText, typed_text
+from penstock.spec.typed_text import TypedText
 
-_DECIMAL = re.compile(r"(?:decimal|numeric)\s*(?:\(\s*(\d{1,3})\s*(?:,\s*(\d{1,3})\s*)?\))?", flags=re.IGNORECASE)
 _INTEGER_FORMATS = {
     **{f"i{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32)},
     **{f"u{bits}": (0, 2**bits - 1) for bits in (8, 16, 32)},
@@ -38,24 +38,11 @@ class DeclaredColumn:
         return self.fields.get(keys.COLUMN_NAME)
 
 
-@dataclass(frozen=True)
-class _Type:
-    kind: LogicalType
-    precision: int | None = None
-    scale: int | None = None
-
-    def __str__(self) -> str:
-        return f"decimal({self.precision},{self.scale})" if self.kind is LogicalType.DECIMAL else self.kind.value
-
-    def value(self, text: str) -> TypedText | None:
-        return typed_text(self.kind, text, precision=self.precision, scale=self.scale)
-
-
 def read_column(fields: Fields, problems: Problems) -> DeclaredColumn:
     before = len(problems)
     extensions = read_extensions(fields, keys.COLUMN_CUSTOM, keys.COLUMN_EXTENSIONS, problems)
     rules = column_rules(fields, problems)
-    kind = _type(fields, problems)
+    kind = read_type(fields, problems)
     if fields.get(keys.UNIQUE):
         problems.add(
             fields.place(keys.UNIQUE),
@@ -79,36 +66,7 @@ def read_column(fields: Fields, problems: Problems) -> DeclaredColumn:
     return DeclaredColumn(fields, extensions, rules, column if usable else None)
 
 
-def _type(fields: Fields, problems: Problems) -> _Type | None:
-    kind = fields.get(keys.LOGICAL_TYPE)
-    physical = fields.get(keys.PHYSICAL_TYPE)
-    match = _DECIMAL.fullmatch(physical.strip()) if physical is not None else None
-    if kind is None or match is None:
-        return None if kind is None else _Type(kind)
-    place = fields.place(keys.PHYSICAL_TYPE)
-    if kind is not LogicalType.NUMBER:
-        problems.add(
-            place,
-            f"`physicalType` is an exact decimal, but the column is of logicalType `{kind}`",
-            expected="logicalType `number`",
-            found=f"`{physical}`",
-            remedy="Correct one of them.",
-        )
-        return None
-    precision, scale = int(match[1] or 0), int(match[2] or 0)
-    if not 1 <= precision <= 38 or scale > precision:
-        problems.add(
-            place,
-            "An exact decimal needs its digits",
-            expected="`decimal(P,S)` with at most 38 digits, S of them after the point",
-            found=f"`{physical}`",
-            remedy="Write for example `decimal(18,4)`.",
-        )
-        return None
-    return _Type(LogicalType.DECIMAL, precision, scale)
-
-
-def _constrained(fields: Fields, kind: _Type, rules: ColumnRules, problems: Problems) -> Column | None:
+def _constrained(fields: Fields, kind: ColumnType, rules: ColumnRules, problems: Problems) -> Column | None:
     column = Column(
         id=fields.get(keys.COLUMN_ID) or "",
         name=fields.get(keys.COLUMN_NAME) or "",
@@ -128,7 +86,7 @@ def _constrained(fields: Fields, kind: _Type, rules: ColumnRules, problems: Prob
     return column
 
 
-def _with_options(column: Column, options: Fields, kind: _Type, problems: Problems) -> Column:
+def _with_options(column: Column, options: Fields, kind: ColumnType, problems: Problems) -> Column:
     if kind.kind is LogicalType.STRING:
         return _with_text_options(column, options, problems)
     _refuse_unchecked(options, kind, problems)
@@ -161,13 +119,13 @@ def _with_text_options(column: Column, options: Fields, problems: Problems) -> C
         )
     pattern = options.get(keys.PATTERN)
     if pattern is not None:
-        refuse_pattern(pattern, options.place(keys.PATTERN), problems)
+        _refuse_pattern(pattern, options.place(keys.PATTERN), problems)
     return replace(
         column, min_length=shortest, max_length=longest, pattern=pattern, format=_text_format(options, problems)
     )
 
 
-def refuse_pattern(pattern: str, place: Place, problems: Problems) -> None:
+def _refuse_pattern(pattern: str, place: Place, problems: Problems) -> None:
     reason = refusal(pattern)
     if reason is not None:
         problems.add(
@@ -189,7 +147,7 @@ def _with_rule_pattern(column: Column, declared: tuple[str, Place], problems: Pr
             remedy="Remove the rule, or the other pattern.",
         )
     else:
-        refuse_pattern(pattern, place, problems)
+        _refuse_pattern(pattern, place, problems)
     return replace(column, pattern=pattern)
 
 
@@ -210,7 +168,7 @@ def _text_format(options: Fields, problems: Problems) -> Format | None:
     return Format(text)
 
 
-def _refuse_unchecked(options: Fields, kind: _Type, problems: Problems) -> None:
+def _refuse_unchecked(options: Fields, kind: ColumnType, problems: Problems) -> None:
     """Name each option that is a promise nobody would keep."""
     if options.given(keys.MULTIPLE_OF):
         problems.add(
@@ -260,7 +218,7 @@ def _refuse_local_time(options: Fields, problems: Problems) -> None:
 
 
 def _bound(
-    options: Fields, inclusive: Key[Node | None], exclusive: Key[Node | None], kind: _Type, problems: Problems
+    options: Fields, inclusive: Key[Node | None], exclusive: Key[Node | None], kind: ColumnType, problems: Problems
 ) -> tuple[TypedText | None, bool]:
     if options.given(inclusive) and options.given(exclusive):
         problems.add(
@@ -275,23 +233,6 @@ def _bound(
     if node is None:
         return None, False
     return declared_value(node, kind, key.name, problems), key is exclusive
-
-
-def declared_value(node: Node, kind: _Type, name: str, problems: Problems) -> TypedText | None:
-    value = None
-    if isinstance(node, Scalar) and node.value is not None:
-        quoted = kind.kind in (LogicalType.STRING, LogicalType.DATE, LogicalType.TIMESTAMP)
-        if isinstance(node.value, str) or not quoted:
-            value = kind.value(node.text.lower() if isinstance(node.value, bool) else node.text)
-    if value is None:
-        problems.add(
-            node.place,
-            f"`{name}` is not a value of the column",
-            expected=f"a value of type {kind}",
-            found=describe(node),
-            remedy="Put it in quotes." if kind.kind is LogicalType.STRING else "Correct it, or the type of the column.",
-        )
-    return value
 
 
 def _refuse_empty_range(options: Fields, low: TypedText, high: TypedText, is_open: bool, problems: Problems) -> None:
@@ -328,7 +269,7 @@ def _narrowed(
     return low, low_open, high, high_open
 
 
-def _enum(fields: Fields, kind: _Type, rules: ColumnRules, problems: Problems) -> tuple[str, ...] | None:
+def _enum(fields: Fields, kind: ColumnType, rules: ColumnRules, problems: Problems) -> tuple[str, ...] | None:
     declared = fields.get(keys.COLUMN_ENUM)
     nodes = [node for entry in declared or () if (node := entry.get(keys.ENUM_VALUE)) is not None]
     if declared is not None and rules.valid_values is not None:

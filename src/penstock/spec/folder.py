@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from penstock.errors import DeclarationError
-from penstock.spec.document import MAX_BYTES, Node, Place, parse_document
+from penstock.spec.document import Node, Place
 from penstock.spec.fingerprint import folder_fingerprint
 from penstock.spec.problems import Problems, did_you_mean
+from penstock.spec.yaml_file import MAX_BYTES, parse_document
 
 PROJECT_FILE = "penstock.yml"
 FOLDERS = ("contracts", "sources", "streams", "checks", "models", "endpoints")
