@@ -100,10 +100,16 @@ def test_rows_come_in_the_order_that_is_asked_for(tmp_path: Path) -> None:
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9), st.booleans()), max_size=6), max_size=5))
+@given(
+    st.lists(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 9), st.booleans()), max_size=9), max_size=5)
+)
 def test_any_history_of_changes_leaves_the_rows_that_a_dictionary_would(
-    tmp_path_factory: pytest.TempPathFactory, history: list[list[tuple[str, int, bool]]]
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    history: list[list[tuple[str, int, bool]]],
 ) -> None:
+    monkeypatch.setattr(live, "_VALUES", 2 * len(SCHEMA))  # of two rows
+    monkeypatch.setattr(live, "_PIECE", 3)
     folder = tmp_path_factory.mktemp("live")
     hours, oracle = table(folder), dict[str, int]()
     schema = SCHEMA.append(pa.field(DELETED, pa.bool_()))
