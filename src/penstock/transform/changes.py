@@ -21,6 +21,7 @@ from penstock.transform.workspace import DATABASE
 
 SCHEMA = "changes"
 CAME = "_came"
+PLACE = "_place"
 _ROW_HASH = "_row_hash"
 _IDENTITY = ("_file_id", "_line", _ROW_HASH)  # where a row stood, and all it says
 _ASKED = re.compile(r"\(select \*, true as _came from \S+ limit 0\) /\* changes of (\S+)\.(\S+) \*/")
@@ -70,6 +71,39 @@ def difference(connection: duckdb.DuckDBPyConnection, table: str, *, after: str,
     connection.execute(f"CREATE OR REPLACE TABLE {named(table)} AS {_difference(names, after, before)}")
 
 
+def take_out(connection: duckdb.DuckDBPyConnection, table: str, found: str) -> None:
+    """Keep rows of a table as `going`, each with its row id as `_place`; `found` is a FROM clause that calls them `row`.
+
+    They are found by what that clause reads, and read by their places: a table has many columns, and most rows stay.
+    """
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE place AS SELECT row.rowid AS id FROM {found}")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE going AS SELECT rowid AS {PLACE}, * FROM {warehouse.relation(table)}"
+        f" WHERE rowid IN (SELECT id FROM place)"
+    )
+
+
+def move(connection: duckdb.DuckDBPyConnection, table: str, coming: str) -> None:
+    """Put the rows of `coming` in the place of those taken out, and keep what they differ in as the table's changes.
+
+    A row that both have is not touched.
+    """
+    run = connection.execute
+    names = ", ".join(quote(name) for name, _ in warehouse.describe(connection, table))
+    rows = (
+        f"SELECT {names}, 1 AS _sign, CAST(NULL AS BIGINT) AS {PLACE} FROM {coming}"
+        f" UNION ALL SELECT {names}, -1 AS _sign, {PLACE} FROM going"
+    )
+    run(
+        f"CREATE OR REPLACE TEMP TABLE differing AS SELECT {names}, sum(_sign) AS _times,"
+        f" list({PLACE}) FILTER ({PLACE} IS NOT NULL) AS _places FROM ({rows}) GROUP BY {names} HAVING sum(_sign) <> 0"
+    )
+    run(f"CREATE OR REPLACE TABLE {named(table)} AS {_as_often(names, 'differing')}")
+    gone = "SELECT unnest(_places[:CAST(-_times AS BIGINT)]) FROM differing WHERE _times < 0"
+    run(f"DELETE FROM {warehouse.relation(table)} WHERE rowid IN ({gone})")
+    run(f"INSERT INTO {warehouse.relation(table)} BY NAME SELECT {names} FROM {named(table)} WHERE {CAME}")
+
+
 def counts(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[int, int]:
     """How many rows of a table came, and how many went."""
     sql = f"SELECT count(*) FILTER (WHERE {CAME}), count(*) FILTER (WHERE NOT {CAME}) FROM {named(table)}"
@@ -92,11 +126,14 @@ def forget(connection: duckdb.DuckDBPyConnection, *, but: Collection[str] = ()) 
 def _difference(names: str, after: str, before: str) -> str:
     """Rows of two relations that do not cancel out, as often as they are more in one than in the other."""
     signed = f"SELECT {names}, 1 AS _sign FROM {after} UNION ALL SELECT {names}, -1 AS _sign FROM {before}"
-    return (
-        f"SELECT {names}, _times > 0 AS {CAME} FROM ("
-        f"SELECT *, unnest(range(CAST(abs(_times) AS BIGINT))) FROM ("
-        f"SELECT {names}, sum(_sign) AS _times FROM ({signed}) GROUP BY ALL HAVING sum(_sign) <> 0))"
-    )
+    differing = f"(SELECT {names}, sum(_sign) AS _times FROM ({signed}) GROUP BY ALL HAVING sum(_sign) <> 0)"
+    return _as_often(names, differing)
+
+
+def _as_often(names: str, differing: str) -> str:
+    """Each row as often as it came or went."""
+    often = f"SELECT *, unnest(range(CAST(abs(_times) AS BIGINT))) FROM {differing}"
+    return f"SELECT {names}, _times > 0 AS {CAME} FROM ({often})"
 
 
 def _of_source(given: ModelInput, kind: Change) -> str:

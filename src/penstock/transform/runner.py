@@ -129,10 +129,7 @@ class Runner:
         self.connection.execute(f"DROP TABLE {before}")
 
     def _move(self, node: Node, sql: str) -> None:
-        """Make the rows of the affected keys anew, and put those of keys that differ in the place of the old ones.
-
-        The old rows are found by their keys and read by their places: a table has many columns, and most rows stay.
-        """
+        """Make the rows of the affected keys anew, and put those that differ in the place of the old ones."""
         name, run = warehouse.relation(node.table), self.connection.execute
         affected = f"SEMI JOIN {warehouse.relation(self._table_of(node.affected))} AS key ON " + " AND ".join(
             f"row.{quote(own)} IS NOT DISTINCT FROM key.{quote(theirs)}" for own, theirs in node.keys.items()
@@ -141,9 +138,8 @@ class Runner:
         coming = made(node.table) if kept else "coming"
         run(f"CREATE OR REPLACE {'TABLE' if kept else 'TEMP TABLE'} {coming} AS FROM {name} LIMIT 0")
         run(f"INSERT INTO {coming} BY NAME SELECT row.* FROM (\n{sql}\n) AS row {affected}")
-        run(f"CREATE OR REPLACE TEMP TABLE place AS SELECT row.rowid AS id FROM {name} AS row {affected}")
-        run(f"CREATE OR REPLACE TEMP TABLE going AS FROM {name} WHERE rowid IN (SELECT id FROM place)")
-        self._put(node, coming)
+        changes.take_out(self.connection, node.table, f"{name} AS row {affected}")
+        changes.move(self.connection, node.table, coming)
 
     def _add(self, node: Node, sql: str) -> None:
         """Add what came and what went to the sums that stand; a key that counts no row any more has none."""
@@ -151,21 +147,13 @@ class Runner:
         same = " AND ".join(f"row.{quote(own)} IS NOT DISTINCT FROM key.{quote(own)}" for own in node.keys)
         names = [column for column, _ in warehouse.describe(self.connection, node.table)]
         sums = ", ".join(quote(own) if own in node.keys else f"sum({quote(own)}) AS {quote(own)}" for own in names)
-        added = f"SELECT {sums} FROM (FROM going UNION ALL BY NAME FROM moving) GROUP BY ALL"
+        stood = f"SELECT * EXCLUDE ({changes.PLACE}) FROM going"
+        added = f"SELECT {sums} FROM ({stood} UNION ALL BY NAME FROM moving) GROUP BY ALL"
         run(f"CREATE OR REPLACE TEMP TABLE coming AS FROM {name} LIMIT 0")
         run(f"CREATE OR REPLACE TEMP TABLE moving AS {sql}")
-        run(f"CREATE OR REPLACE TEMP TABLE going AS SELECT row.* FROM {name} AS row SEMI JOIN moving AS key ON {same}")
+        changes.take_out(self.connection, node.table, f"{name} AS row SEMI JOIN moving AS key ON {same}")
         run(f"INSERT INTO coming BY NAME {added} HAVING sum({quote(node.counted or '')}) <> 0")
-        self._put(node, "coming")
-
-    def _put(self, node: Node, coming: str) -> None:
-        """Put rows of `coming` in the place of those of `going`, of the keys of which they differ."""
-        name, run = warehouse.relation(node.table), self.connection.execute
-        changes.difference(self.connection, node.table, after=coming, before="going")
-        same = " AND ".join(f"row.{quote(own)} IS NOT DISTINCT FROM key.{quote(own)}" for own in node.keys)
-        moved = f"{changes.named(node.table)} AS key"
-        run(f"DELETE FROM {name} AS row WHERE EXISTS (SELECT 1 FROM {moved} WHERE {same})")
-        run(f"INSERT INTO {name} BY NAME SELECT row.* FROM {coming} AS row SEMI JOIN {moved} ON {same}")
+        changes.move(self.connection, node.table, "coming")
 
     def _table_of(self, name: str | None) -> str:
         return next(node.table for node in self.program.graph.models if node.name == name)

@@ -62,13 +62,16 @@ def promote(target: Path, warehouse: Path, disk: Disk) -> None:
 def opened(
     database: Path, *, limits: Limits | None = None, read_only: bool = False
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with `database` attached as `warehouse`, the name its own views know it by. Its file is put in order
-    once, at the end: what goes before that costs no more than its place beside it."""
+    """A connection with `database` attached as `warehouse`, the name its own views know it by.
+
+    What is written reaches the file once, at the end. There is no log beside it: a file that was not finished is
+    thrown away.
+    """
     limits = Limits() if limits is None else limits
     spill = database.parent / "spill"
     connection = connect(memory_limit=limits.memory_limit, threads=limits.threads, temp_directory=spill)
     try:
-        options = " (READ_ONLY)" if read_only else ""
+        options = " (READ_ONLY)" if read_only else " (RECOVERY_MODE no_wal_writes)"
         try:
             connection.execute(f"ATTACH {literal(str(database))} AS {quote(DATABASE)}{options}")
         except (duckdb.Error, OSError) as error:
