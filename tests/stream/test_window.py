@@ -241,6 +241,29 @@ def test_a_restart_from_snapshot_and_deltas_goes_on_as_if_nothing_had_been(windo
     holds()
 
 
+@pytest.mark.parametrize("window", [TUMBLING, SLIDING], ids=["tumbling", "sliding"])
+def test_state_read_while_rounds_go_on_is_whole_with_the_deltas_since(
+    window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many rounds come between the moment of the snapshot and its bytes, also those that number cells anew."""
+    monkeypatch.setattr("penstock.stream.cells._FEW", 0)
+
+    @settings(max_examples=40)
+    @given(HISTORY, CUTS, st.integers(0, 5))
+    def holds(rows: list[Row], cuts: list[int], asked_for: int) -> None:
+        steady, restarted = (Clocked(WindowStage(window, SCHEMA, "at")) for _ in range(2))
+        frozen, deltas = steady.stage.snapshot(), list[bytes]()
+        for number, batch in enumerate(recut(rows, cuts)):
+            restarted.take(batch), steady.take(batch)
+            deltas.append(steady.stage.delta())
+            if number == asked_for:
+                frozen, deltas = steady.stage.snapshot(), []
+        restarted.stage.restore(frozen(), tuple(deltas))
+        assert repr(restarted.take([], until=200)) == repr(steady.take([], until=200))
+
+    holds()
+
+
 def test_windows_that_end_at_once_are_final_one_part_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the cut and the restarts, every window becomes final once, in one order, no round with more than it may,
     and each is what lists hold."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock.spec.stream import Measure
-from penstock.stream.folding import Folding, Ranges
+from penstock.stream.folding import Columns, Folding, Ranges
 from penstock.stream.number import one_array
 from penstock.stream.segment import Segments
 from penstock.stream.word_index import Ints, Rows, grown
@@ -64,9 +64,10 @@ class Best:
             at = at[ranges.lower]
         return self._take(at)
 
-    def columns(self, cells: Ints) -> Mapping[str, pa.Array]:
+    def columns(self, cells: Ints) -> Columns:
         at = self._at[cells]
-        return {"value": self._take(at), "time": pa.array(self._times[cells])}
+        columns = {"value": self._take(at), "time": pa.array(self._times[cells])}
+        return lambda: columns
 
     def load(self, cells: Ints, columns: Mapping[str, pa.Array]) -> None:
         values = columns["value"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from penstock.spec.stream import Window
 from penstock.stream.distinct import RoundKeys
-from penstock.stream.folding import Folding
+from penstock.stream.folding import Columns, Folding, taken
 from penstock.stream.key_index import KeyIndex, row_keys
 from penstock.stream.keyed import from_bytes, to_bytes
 from penstock.stream.measure import make_measure
@@ -136,21 +136,28 @@ class Cells:
         known[known] = ids[cells[known]] == changed[known]
         cells = cells[known]
         cells = cells[~self.gone[cells]]
-        return _written(self._columns(cells), self.by(cells), dropped, self._next_id)
+        return _written(self._columns(cells)(), self.by(cells), dropped, self._next_id)
 
     def snapshot(self) -> Frozen:
-        """Numbers are copied; the keys never change, so that they are taken when bytes are made."""
+        """Numbers are read when bytes are made, from where they change meanwhile: see `stage.Frozen`."""
         cells, nothing, next_id = self.here, np.zeros(0, dtype=np.int64), self._next_id
-        columns, by, keys = self._columns(cells), self._by.whole(), pa.array(self.key[cells])
-        return lambda: _written(columns, by.combine_chunks().take(keys), nothing, next_id, threads=False)
+        columns, by, key = self._columns(cells), self._by.whole(), self.key
 
-    def _columns(self, cells: Ints) -> dict[str, pa.Array]:
+        def written() -> bytes:
+            keys = by.combine_chunks().take(pa.array(key.take(cells)))
+            return _written(columns(), keys, nothing, next_id, threads=False)
+
+        return written
+
+    def _columns(self, cells: Ints) -> Columns:
         """The numbers of cells, which are written with that."""
         self._changed, self._dropped = [], []
-        columns: dict[str, pa.Array] = {name: pa.array(getattr(self, name)[cells]) for name in _NUMBERS}
-        for number, measure in enumerate(self.measures):
-            columns |= {f"{number}.{name}": column for name, column in measure.columns(cells).items()}
-        return columns
+        measured = [measure.columns(cells) for measure in self.measures]
+        own = taken(cells, {name: getattr(self, name) for name in _NUMBERS})
+        return lambda: {
+            **own(),
+            **{f"{number}.{name}": one for number, read in enumerate(measured) for name, one in read().items()},
+        }
 
     def restore(self, snapshot: bytes | None, deltas: Sequence[bytes]) -> None:
         """Take over what was written, into cells that are empty: of each cell that is not gone what was written last."""
@@ -193,9 +200,11 @@ def _distinct(ids: Sequence[Ints]) -> Ints:
     return together[np.diff(together, prepend=-1) > 0]
 
 
-def _written(columns: dict[str, pa.Array], by: pa.Table, dropped: Ints, next_id: int, *, threads: bool = True) -> bytes:
+def _written(
+    columns: Mapping[str, pa.Array], by: pa.Table, dropped: Ints, next_id: int, *, threads: bool = True
+) -> bytes:
     """The numbers and keys of cells, and below them those that are gone."""
-    every = columns | {f"by.{name}": one_array(by[name]) for name in by.column_names}
+    every = {**columns, **{f"by.{name}": one_array(by[name]) for name in by.column_names}}
     rows = {name: pa.concat_arrays([column, pa.nulls(len(dropped), column.type)]) for name, column in every.items()}
     rows["dropped"] = pa.concat_arrays([pa.nulls(len(columns["id"]), pa.int64()), pa.array(dropped)])
     return to_bytes(pa.table(rows).replace_schema_metadata({_NEXT: str(next_id)}), threads=threads)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
 
 from penstock.stream.segment import Segments
 from penstock.stream.word_index import Ints, Rows
+
+Columns: TypeAlias = Callable[[], Mapping[str, pa.Array]]  # of some cells; asked for by any thread, see `stage.Frozen`
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class MeasureState(Protocol):
         """Forget all but these cells, which are numbered anew in this order."""
 
     def over(self, ranges: Ranges) -> pa.Array: ...
-    def columns(self, cells: Ints) -> Mapping[str, pa.Array]: ...
+    def columns(self, cells: Ints) -> Columns: ...
     def load(self, cells: Ints, columns: Mapping[str, pa.Array]) -> None:
         """Make the state of these cells what `columns` gave."""
 
@@ -88,6 +90,11 @@ class Additive(MeasureState, Protocol):
 
     def of_totals(self, totals: Sequence[Ints]) -> pa.Array:
         """The results, of the totals of the addends."""
+
+
+def taken(cells: Ints, arrays: Mapping[str, Ints]) -> Columns:
+    """The numbers of the cells in arrays; who takes them keeps no other thread from working."""
+    return lambda: {name: pa.array(one.take(cells)) for name, one in arrays.items()}
 
 
 def ranged(values: Ints, ranges: Ranges) -> Ints:

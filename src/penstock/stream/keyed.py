@@ -78,14 +78,13 @@ class KeyedState:
         return to_bytes(pa.table({SLOT: slots, KEY: keys, **columns}))
 
     def snapshot(self) -> Frozen:
-        """The columns are copied; the keys never change, so that they are put together when bytes are made."""
-        count, keys = len(self), self._index.whole()
-        columns = {name: pa.array(column[:count].copy()) for name, column in self.columns.items()}
+        """The columns are copied when bytes are made, from where they change meanwhile: see `stage.Frozen`."""
+        count, keys, columns = len(self), self._index.whole(), dict(self.columns)
         self._logged, self._touched = count, []
 
         def written() -> bytes:
-            rows = pa.table({SLOT: np.arange(count), KEY: one_array(keys), **columns})
-            return to_bytes(rows, threads=False)
+            copied = {name: column[:count].copy() for name, column in columns.items()}
+            return to_bytes(pa.table({SLOT: np.arange(count), KEY: one_array(keys), **copied}), threads=False)
 
         return written
 

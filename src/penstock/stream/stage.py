@@ -10,7 +10,10 @@ import pyarrow as pa
 
 from penstock.stream.distinct import RoundKeys
 
-Frozen: TypeAlias = Callable[[], bytes]  # state of a moment; any thread may make bytes of it
+# State as bytes, which any thread may make while rounds go on. It is that of the moment in which it was asked for but for
+# what changed since, of which it holds older or newer values, mixed as they were come upon: deltas since that moment have
+# all of it, so what they are applied to is the state of the last of them.
+Frozen: TypeAlias = Callable[[], bytes]
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class KeyedStage(Stage, Protocol):
         """What changed since the last delta or snapshot."""
 
     def snapshot(self) -> Frozen:
-        """All of the state as it is now, whatever comes before bytes are made of it."""
+        """All of the state as it is now; what changes before bytes are made of it is in the deltas to come."""
 
     def restore(self, snapshot: bytes | None, deltas: tuple[bytes, ...]) -> None: ...
     def size(self) -> int:

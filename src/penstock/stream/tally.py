@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock.sorting import stable_order
-from penstock.stream.folding import Folding, Ranges, counted
+from penstock.stream.folding import Columns, Folding, Ranges, counted
 from penstock.stream.key_index import KeyIndex
 from penstock.stream.word_index import Ints, Keys, WordIndex, grown
 
@@ -70,16 +70,17 @@ class Tally:
         wanted, pairs, count = stays.counted(self._count)
         return self._top(order[wanted], self._value[pairs], count, len(order))
 
-    def columns(self, cells: Ints) -> Mapping[str, pa.Array]:
+    def columns(self, cells: Ints) -> Columns:
         ranges_of, rows = self._rows_of(cells)
         starts = np.concatenate([[0], np.cumsum(np.bincount(ranges_of, minlength=len(cells)))])
-        return {
+        columns = {
             name: pa.LargeListArray.from_arrays(pa.array(starts), values)
             for name, values in (
                 ("values", self._values.take(pa.array(self._value[rows]))),
                 ("counts", pa.array(self._count[rows])),
             )
         }
+        return lambda: columns
 
     def load(self, cells: Ints, columns: Mapping[str, pa.Array]) -> None:
         values, counts = columns["values"], columns["counts"]

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from penstock.stream.exact import Wide
-from penstock.stream.folding import Folding, Ranges, ranged
+from penstock.stream.folding import Columns, Folding, Ranges, ranged, taken
 from penstock.stream.number import Flags, parts_of, unit_of
 from penstock.stream.word_index import Ints, grown
 
@@ -44,8 +44,8 @@ class Count:
     def of_totals(self, totals: Sequence[Ints]) -> pa.Array:
         return pa.array(totals[0])
 
-    def columns(self, cells: Ints) -> Mapping[str, pa.Array]:
-        return {"count": pa.array(self.counts[cells])}
+    def columns(self, cells: Ints) -> Columns:
+        return taken(cells, {"count": self.counts})
 
     def load(self, cells: Ints, columns: Mapping[str, pa.Array]) -> None:
         self.counts[cells] = columns["count"].to_numpy()
@@ -104,9 +104,8 @@ class Sum:
             return pa.array(result, mask=missing)
         return _exact_array(total, missing, self._kind)
 
-    def columns(self, cells: Ints) -> Mapping[str, pa.Array]:
-        state = {"count": self.counts, "high": self.high, "low": self.low}
-        return {name: pa.array(one[cells]) for name, one in state.items()}
+    def columns(self, cells: Ints) -> Columns:
+        return taken(cells, {"count": self.counts, "high": self.high, "low": self.low})
 
     def load(self, cells: Ints, columns: Mapping[str, pa.Array]) -> None:
         self._set(cells, columns["count"].to_numpy(), Wide(columns["high"].to_numpy(), columns["low"].to_numpy()))
