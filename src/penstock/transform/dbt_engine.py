@@ -1,4 +1,4 @@
-"""dbt in this process: the only module that imports it. Quiet, offline, without a traceback to the user."""
+"""dbt in this process: this module and `dbt_once` alone import it. Quiet, offline, without a traceback to the user."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ with warnings.catch_warnings():
     from dbt.contracts.graph.semantic_manifest import SemanticManifest
 
 from penstock.errors import DeclarationError, PenstockError, StorageError
+from penstock.transform.dbt_once import Once
 from penstock.transform.failure import check_described
 from penstock.transform.ran import Ran
 from penstock.transform.workspace import Workspace
@@ -50,6 +51,7 @@ class Dbt:
         self._log = None if log is None else log.resolve()
         self._manifest: Any = None
         self._said: list[str] = []
+        self._once = Once()
 
     def parse(self) -> Any:
         """The manifest of the project; DeclarationError with file and reason when dbt cannot read it, or when it describes
@@ -110,7 +112,7 @@ class Dbt:
         logged = f"--log-level-file={'none' if self._log is None else 'info'}"
         written = "--write-json" if command[0] == "docs" else "--no-write-json"
         self._said.clear()
-        with _quiet(), _own_settings():
+        with _quiet(), _own_settings(), self._once.at_work():
             try:
                 dbt = dbtRunner(manifest=self._manifest, callbacks=[self._listen])
                 return dbt.invoke([*_SILENCE, logged, written, *command, *places])
