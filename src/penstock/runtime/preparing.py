@@ -185,6 +185,7 @@ def _main(what: str, given: Path, root: Path) -> None:
             prepare_metrics(root, given.read_text(encoding="utf-8"))
         else:
             ModelsProcess(given, DataDirectory(root), told).prepare()
+    gc.freeze()  # or Python looks through all that was made once more as it ends, which takes a second of a core
 
 
 if __name__ == "__main__":
