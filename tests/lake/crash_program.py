@@ -1,7 +1,7 @@
 """A small loader, run in a process of its own by the crash suites: `crash_program.py ROOT`.
 
-Three batches go into a partitioned table and into a table that keeps one row per key (so files are
-removed too), with a record, in one commit each. Where it stands it asks the lake alone.
+Three batches go into a partitioned table and into a table that keeps one row per key (so rows are taken out of
+files, and files are removed), with a record, in one commit each. Where it stands it asks the lake alone.
 """
 
 from __future__ import annotations
@@ -53,7 +53,11 @@ def load(lake: Lake, lease: Lease) -> bool:
         added = commit.table(events)
         added.append(pa.Table.from_pylist(batch_rows(batch)))
         replaced = commit.table(latest)
-        replaced.remove(lake.scan_head(latest).files)
+        files = lake.scan_head(latest).files
+        if batch == 2:
+            replaced.take_out(pa.table({"file_path": [file.path for file in files], "pos": [0]}))
+        else:
+            replaced.remove(files)
         replaced.append(pa.table({"key": ["shop"], "batch": [batch]}))
         for change in (added, replaced):
             change.position("shop", str(batch))

@@ -52,14 +52,21 @@ def read_table(location: str) -> PlainTable:
         return PlainTable(metadata["properties"], {}, [], [])
     schema = next(one for one in metadata["schemas"] if one["schema-id"] == metadata["current-schema-id"])
     names = {field["id"]: field["name"] for field in schema["fields"]}
-    files = [
-        entry["data_file"]["file_path"]
+    found = [
+        entry["data_file"]
         for manifest in read_avro(current["manifest-list"])
         for entry in read_avro(manifest["manifest_path"])
         if entry["status"] != 2
     ]
-    rows = [row for path in sorted(files) for row in _rows(path, names)]
+    files = [one["file_path"] for one in found if one["content"] == 0]
+    gone = {place for one in found if one["content"] == 1 for place in _places(one["file_path"])}
+    rows = [row for path in sorted(files) for n, row in enumerate(_rows(path, names)) if (path, n) not in gone]
     return PlainTable(metadata["properties"], current["summary"], rows, files)
+
+
+def _places(path: str) -> list[tuple[str, int]]:
+    with pq.ParquetFile(path) as file:
+        return [(row["file_path"], row["pos"]) for row in file.read().to_pylist()]
 
 
 def _rows(path: str, names: dict[int, str]) -> list[dict[str, Any]]:

@@ -22,7 +22,9 @@ from penstock.release.publish import Candidate, publish
 from penstock.release.reader import open_reader
 from penstock.release.record import Release
 from penstock.spec.project import Project, Retention
+from penstock.sql.connection import connect
 from penstock.testing.world import manual_world
+from penstock.transform.places import places_of
 from penstock.world import World
 
 PASSED = Verdict(blocking=(), warnings=(), held=3)
@@ -51,7 +53,8 @@ class ModelColumn:
 
 @dataclass(frozen=True)
 class Model:
-    """Rows as tuples in the order of the columns; an append model that grew says how many are new, last ones first."""
+    """Rows as tuples in the order of the columns; an append model that grew says how many are new, last ones first.
+    A moved model may say which `came` and which `went`."""
 
     name: str
     columns: tuple[ModelColumn, ...]
@@ -59,6 +62,8 @@ class Model:
     kind: str = "replace"
     status: str = "built"
     new: int | None = None
+    came: tuple[tuple[Any, ...], ...] | None = None
+    went: tuple[tuple[Any, ...], ...] = ()
     slice_by: str | None = None
     moved_slices: tuple[date, ...] | None = None
     shown_in: str | None = None
@@ -97,7 +102,17 @@ class Rows:
     @contextmanager
     def read(self, model: Model, *, only_new: bool = False) -> Iterator[pa.RecordBatchReader]:
         start = len(model.data) - model.new_rows if only_new else 0
-        yield _reader(model.arrow(model.data[start:]))
+        yield _reader(model.arrow(model.data[start:] if model.came is None or not only_new else model.came))
+
+    def moved(self, model: Model) -> tuple[int, int]:
+        """All of them, where it does not say which."""
+        return (len(model.data), len(model.data)) if model.came is None else (len(model.came), len(model.went))
+
+    def gone(self, model: Model, stored: str) -> pa.Table | None:
+        names = [column.name for column in model.columns]
+        with connect() as connection:
+            connection.register("went", model.arrow(model.went))
+            return places_of(connection, "FROM went", stored, names)
 
     @contextmanager
     def slice(self, model: Model, first: date, last: date) -> Iterator[pa.RecordBatchReader]:

@@ -24,6 +24,7 @@ class Field:
 class File:
     path: str
     rows: int
+    deletes: tuple[object, ...] = ()
 
 
 def write(path: Path, **columns: tuple[int, pa.Array]) -> str:

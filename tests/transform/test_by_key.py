@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from test_model_build import ORDERS, models_in
 
 from penstock.errors import DeclarationError
 from penstock.transform import warehouse
-from penstock.transform.result import Build, TestStatus
+from penstock.transform.result import Build, ModelStatus, TestStatus
+from penstock.transform.rows import Rows
 
 LINES = some_lines(seed=11, count=120)
 CHANGED = """{{ config(materialized='table', schema='staging') }}
@@ -121,7 +123,7 @@ def test_rows_that_came_when_none_went_are_told_apart(site: Site, tmp_path: Path
     silver.add([fresh])
     grown = site.build(silver.moved_since(since, before), base=base, models=models)
     model = next(model for model in grown.models if model.name == "invoices")
-    assert (model.grew, model.rows, model.new_rows) == (True, 2, 1)
+    assert (model.status, model.rows, model.new_rows) == (ModelStatus.MOVED, 2, 1)
     assert [row[0] for row in rows_of(grown.database, model, only_new=True)] == ["900001"]
 
 
@@ -251,3 +253,29 @@ def test_a_test_by_key_reads_the_affected_keys_until_something_is_made_from_noth
         (found,) = build.tests
         assert (found.status, found.failures) == (TestStatus.FAIL, 1)
         assert ("/* semi join" in found.sql) is reads_all
+
+
+def test_a_release_finds_the_rows_that_went_and_those_that_came(site: Site, tmp_path: Path, models: Path) -> None:
+    silver = Silver(tmp_path / "silver")
+    silver.add(LINES[:60])
+    first = site.build(silver.everything(), models=models)
+    before, stored = gold_rows(first), tmp_path / "stored.parquet"
+    with warehouse.opened(first.database, read_only=True) as connection:
+        connection.execute(f"COPY (FROM warehouse.gold.invoices ORDER BY rowid) TO '{stored}'")
+    base, since, files = site.release(first), silver.snapshot, list(silver.files)
+    silver.add([line._replace(quantity=line.quantity + 1, file="later.csv") for line in LINES[:3]])
+    second = site.build(silver.moved_since(since, files), base=base, models=models)
+    model = next(model for model in second.models if model.name == "invoices")
+    with warehouse.opened(second.database, read_only=True) as connection:
+        rows = Rows(connection)
+        places = rows.gone(model, f"SELECT *, 'f' AS file_path, file_row_number AS pos FROM read_parquet('{stored}')")
+    assert places is not None
+    gone = set(places["pos"].to_pylist())
+    came = rows_of(second.database, model, only_new=True)
+    assert 0 < len(gone) < len(before)
+    assert Counter(gold_rows(second)) == Counter([row for n, row in enumerate(before) if n not in gone] + came)
+
+
+def gold_rows(build: Build) -> list[tuple[object, ...]]:
+    with warehouse.opened(build.database, read_only=True) as connection:
+        return connection.execute("FROM warehouse.gold.invoices ORDER BY rowid").fetchall()

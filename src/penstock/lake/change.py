@@ -29,6 +29,7 @@ from pyiceberg.table.update import (
 
 from penstock.errors import CommitConflict
 from penstock.lake.datafile import DataFileWriter, EncodedFile
+from penstock.lake.deletes import deletes_of, read_places, without, write_places
 from penstock.lake.manifests import ManifestChange, ManifestReader, ManifestWriting
 from penstock.lake.staging import Staging
 from penstock.lake.table import DataFile, Head
@@ -54,6 +55,7 @@ class TableChange:
     manifests: ManifestReader
     _added: list[IcebergFile] = field(default_factory=list)
     _removed: set[str] = field(default_factory=set)
+    _taken_out: list[pa.Table] = field(default_factory=list)
     _summary: dict[str, str] = field(default_factory=dict)
     _properties: dict[str, str] = field(default_factory=dict)
     _forgotten: set[str] = field(default_factory=set)
@@ -82,6 +84,11 @@ class TableChange:
         """Take whole data files out of the table (rows to keep of them must be appended again)."""
         self._removed.update(file.path for file in files)
 
+    def take_out(self, places: pa.Table) -> None:
+        """Rows at these places (`file_path`, and `pos` in it from 0), of data files that stay, are not in the table any
+        more. Of a table without partitions alone; no row may be taken out twice."""
+        self._taken_out.append(places)
+
     def position(self, source: str, value: str) -> None:
         """The position of `source` that this table's data has reached with this commit."""
         self._properties[POSITION + source] = value
@@ -101,6 +108,12 @@ class TableChange:
     def staged(self) -> tuple[str, TableMetadata]:
         """Write manifests and metadata; gives their location and content."""
         return self._staged
+
+    def live_rows(self) -> int:
+        """How many rows a reader of the table will find, as it is staged."""
+        snapshot = self.staged()[1].current_snapshot()
+        summary = {} if snapshot is None or snapshot.summary is None else snapshot.summary.additional_properties
+        return rows_of(summary)
 
     @cached_property
     def _staged(self) -> tuple[str, TableMetadata]:
@@ -129,7 +142,8 @@ class TableChange:
             stage_id=self.staging.id,
             new_location=lambda name: self.staging.wrote(f"{self.base.location}/metadata/{name}"),
         )
-        change = ManifestChange(self._added, frozenset(self._removed))
+        gone, deletes = self._deletes()
+        change = ManifestChange(self._added, frozenset(self._removed | gone), deletes)
         manifest_list, removed = writing.write(change)
         self._check_removed(removed)
         return Snapshot.model_validate(
@@ -139,10 +153,25 @@ class TableChange:
                 "sequence-number": self.base.next_sequence_number(),
                 "timestamp-ms": millis(self.staging.world.clock),
                 "manifest-list": manifest_list,
-                "summary": self._snapshot_summary(removed),
+                "summary": self._snapshot_summary(removed, deletes),
                 "schema-id": self.base.current_schema_id,
             }
         )
+
+    def _deletes(self) -> tuple[set[str], list[IcebergFile]]:
+        """The paths of files with deletes that go, and the one that comes in their place, if any."""
+        held = {file.file_path for file in deletes_of(self.manifests, self.base.current_snapshot())}
+        if not self._taken_out and not (held and self._removed):
+            return set(), []
+        before = read_places(held)
+        still = without(before, self._removed)
+        places = pa.concat_tables([still, *(one.cast(still.schema) for one in self._taken_out)])
+        if places.num_rows == before.num_rows == still.num_rows:
+            return set(), []
+        if places.num_rows == 0:
+            return held, []
+        disk = self.staging.world.disk
+        return held, [write_places(places, self.base, disk, self.staging.file_name, self.staging.wrote)]
 
     def _check_removed(self, removed: list[IcebergFile]) -> None:
         if missing := self._removed - {file.file_path for file in removed}:
@@ -153,15 +182,15 @@ class TableChange:
                 remedy="Run again: the files are planned anew.",
             )
 
-    def _snapshot_summary(self, removed: list[IcebergFile]) -> Summary:
+    def _snapshot_summary(self, removed: list[IcebergFile], deletes: list[IcebergFile]) -> Summary:
         collector = SnapshotSummaryCollector()
         schema, specs = self.base.schema(), self.base.specs()
-        for file in self._added:
+        for file in (*self._added, *deletes):
             collector.add_file(file, schema, self.base.spec())
         for file in removed:
             collector.remove_file(file, schema, specs[file.spec_id])
         operation = Operation.APPEND
-        if removed:
+        if removed or deletes:
             operation = Operation.OVERWRITE if self._added else Operation.DELETE
         reached = positions({**self.base.properties, **self._properties})
         own = {key: value for key, value in reached.items() if key not in self._forgotten}
@@ -174,6 +203,11 @@ class TableChange:
 def positions(properties: Mapping[str, str]) -> dict[str, str]:
     """The entries that say how far each source has come."""
     return {key: value for key, value in properties.items() if key.startswith(POSITION)}
+
+
+def rows_of(summary: Mapping[str, str]) -> int:
+    """How many rows a reader finds in a snapshot, by its summary."""
+    return int(summary.get("total-records", "0")) - int(summary.get("total-position-deletes", "0"))
 
 
 def main_branch(snapshot_id: int) -> SetSnapshotRefUpdate:

@@ -10,15 +10,15 @@ from typing import TypeVar
 
 from pyiceberg.avro.codecs import AvroCompressionCodec
 from pyiceberg.exceptions import ValidationException
-from pyiceberg.io import FileIO
+from pyiceberg.io import FileIO, OutputFile
 from pyiceberg.manifest import DataFile as IcebergFile
 from pyiceberg.manifest import (
     ManifestContent,
     ManifestEntry,
     ManifestEntryStatus,
     ManifestFile,
+    ManifestWriterV2,
     read_manifest_list,
-    write_manifest,
     write_manifest_list,
 )
 from pyiceberg.table.metadata import TableMetadata
@@ -96,10 +96,11 @@ def _reading(path: str, read: Callable[[], T]) -> T:
 
 @dataclass(frozen=True)
 class ManifestChange:
-    """What one commit does to the files of a table: files added, and the paths of files removed."""
+    """What one commit does to the files of a table: files added, the paths of files removed, files with deletes added."""
 
     added: Sequence[IcebergFile]
     removed: frozenset[str]
+    deletes: Sequence[IcebergFile] = ()
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,9 @@ class ManifestWriting:
         present = [] if current is None else list(self.reader.manifests(current))
         kept, rewritten, removed = self._without(present, change.removed)
         merged = self._with(kept, change.added)
+        if change.deletes:
+            new = [_added(file, self.snapshot_id) for file in change.deletes]
+            rewritten.append(self._write_manifest(self.metadata.default_spec_id, new, ManifestContent.DELETES))
         return self._write_list(merged + rewritten), removed
 
     def _without(
@@ -141,7 +145,8 @@ class ManifestWriting:
                 continue
             stay = [entry for entry in entries if entry.data_file.file_path not in paths]
             deleted = [_entry(ManifestEntryStatus.DELETED, entry, self.snapshot_id) for entry in gone]
-            rewritten.append(self._write_manifest(manifest.partition_spec_id, [*map(_existing, stay), *deleted]))
+            entries = (*map(_existing, stay), *deleted)
+            rewritten.append(self._write_manifest(manifest.partition_spec_id, entries, manifest.content))
             removed += [entry.data_file for entry in gone]
         return kept, rewritten, removed
 
@@ -157,17 +162,13 @@ class ManifestWriting:
         rest = [manifest for manifest in kept if manifest.manifest_path not in gone]
         return [self._write_manifest(spec_id, [*old, *new]), *rest]
 
-    def _write_manifest(self, spec_id: int, entries: Sequence[ManifestEntry]) -> ManifestFile:
+    def _write_manifest(
+        self, spec_id: int, entries: Sequence[ManifestEntry], content: ManifestContent = ManifestContent.DATA
+    ) -> ManifestFile:
         self._numbers.append(len(self._numbers))
         location = self.new_location(f"{self.stage_id}-m{self._numbers[-1]}.avro")
-        writer = write_manifest(
-            format_version=self.metadata.format_version,
-            spec=self.metadata.specs()[spec_id],
-            schema=self.metadata.schema(),
-            output_file=self.io.new_output(location),
-            snapshot_id=self.snapshot_id,
-            avro_compression=CODEC,
-        )
+        output = self.io.new_output(location)
+        writer = manifest_writer(content, self.metadata, spec_id, output, snapshot_id=self.snapshot_id)
         with writer:
             for entry in entries:
                 writer.add_entry(entry)
@@ -196,6 +197,23 @@ class ManifestWriting:
         if entry.status == ManifestEntryStatus.ADDED:
             entry.sequence_number = entry.file_sequence_number = self.metadata.next_sequence_number()
         return entry
+
+
+def manifest_writer(
+    content: ManifestContent, metadata: TableMetadata, spec_id: int, output: OutputFile, *, snapshot_id: int
+) -> ManifestWriterV2:
+    """A writer of a manifest of data files, or of files with deletes, for which PyIceberg has none."""
+    kind = _DeletesWriter if content == ManifestContent.DELETES else ManifestWriterV2
+    return kind(metadata.specs()[spec_id], metadata.schema(), output, snapshot_id, CODEC)
+
+
+class _DeletesWriter(ManifestWriterV2):
+    def content(self) -> ManifestContent:
+        return ManifestContent.DELETES
+
+    @property
+    def _meta(self) -> dict[str, str]:
+        return {**super()._meta, "content": "deletes"}
 
 
 def to_absorb(manifests: Sequence[ManifestFile]) -> list[ManifestFile]:

@@ -169,7 +169,7 @@ def read_table_summary(metadata_location: str) -> TableSummary:
     snapshot: dict[str, Any] = next(found, {})
     summary: dict[str, str] = snapshot.get("summary", {})
     return TableSummary(
-        rows=int(summary.get("total-records", "0")),
+        rows=int(summary.get("total-records", "0")) - int(summary.get("total-position-deletes", "0")),
         snapshot=None if current in (None, -1) else int(current),
         files=int(summary.get("total-data-files", "0")),
         bytes=int(summary.get("total-files-size", "0")),

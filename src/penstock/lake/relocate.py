@@ -10,16 +10,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from pyiceberg.io import InputFile
-from pyiceberg.manifest import ManifestFile, read_manifest_list, write_manifest, write_manifest_list
+from pyiceberg.manifest import (
+    DataFile,
+    ManifestContent,
+    ManifestEntry,
+    ManifestEntryStatus,
+    ManifestFile,
+    read_manifest_list,
+    write_manifest_list,
+)
 from pyiceberg.table.metadata import TableMetadata, TableMetadataUtil
 from pyiceberg.table.snapshots import Snapshot
 
 from penstock.lake.catalog import recorded_home
 from penstock.lake.commit import Move
+from penstock.lake.deletes import PLACES, read_places, write_places
 from penstock.lake.io import DiskInputFile, DiskIO, local_path
 from penstock.lake.lake import Lake
-from penstock.lake.manifests import CODEC
+from penstock.lake.manifests import CODEC, manifest_writer
 from penstock.lake.staging import Staging
 from penstock.lake.tables import MetadataFiles, next_location
 from penstock.world import World
@@ -32,7 +42,8 @@ def relocate(root: Path, world: World, *, holder: str = "penstock doctor") -> tu
     """Make a moved data directory usable where it is; gives the names of the tables rewritten.
 
     New metadata, manifest lists and manifests are written beside the old ones, then all tables move
-    in one transaction: a crash before it leaves everything as it was. Data files are not touched.
+    in one transaction: a crash before it leaves everything as it was. Data files are not touched; files with deletes name
+    them by path and are written anew.
     """
     with Lake.open_anywhere(root, world) as lake:
         home = recorded_home(lake.catalog)
@@ -73,6 +84,7 @@ class _Moving:
     staging: Staging
     replaced: list[str] = field(default_factory=list)
     _manifests: dict[str, ManifestFile] = field(default_factory=dict)
+    _deletes: dict[str, DataFile] = field(default_factory=dict)
 
     def table(self, name: str, location: str) -> Move:
         moved = _mover(self.home, self.here)
@@ -119,22 +131,38 @@ class _Moving:
         name = f"{self.staging.id}-r{len(self._manifests)}.avro"
         location = self.staging.wrote(f"{metadata.location}/metadata/{name}")
         output = self.io.new_output(location)
-        writer = write_manifest(
-            format_version=metadata.format_version,
-            spec=metadata.specs()[manifest.partition_spec_id],
-            schema=metadata.schema(),
-            output_file=output,
-            snapshot_id=manifest.added_snapshot_id or 0,
-            avro_compression=CODEC,
-        )
+        snapshot = manifest.added_snapshot_id or 0
+        writer = manifest_writer(manifest.content, metadata, manifest.partition_spec_id, output, snapshot_id=snapshot)
         with writer:
             for entry in manifest.fetch_manifest_entry(self.io, discard_deleted=False):
-                entry.data_file[_FILE_PATH] = moved(entry.data_file.file_path)
+                if manifest.content == ManifestContent.DELETES and entry.status != ManifestEntryStatus.DELETED:
+                    entry = self._with_moved_places(metadata, entry)
+                else:
+                    entry.data_file[_FILE_PATH] = moved(entry.data_file.file_path)
                 writer.add_entry(entry)
         rewritten = copy(manifest)
         rewritten[_MANIFEST_PATH] = location
         rewritten[_MANIFEST_LENGTH] = len(output)
         return rewritten
+
+    def _with_moved_places(self, metadata: TableMetadata, entry: ManifestEntry) -> ManifestEntry:
+        """The entry with a file that names the same rows where their files are now."""
+        moved = _mover(self.home, self.here)
+        path = moved(local_path(entry.data_file.file_path))
+        if path not in self._deletes:
+            places = read_places([path])
+            paths = pa.array([moved(one) for one in places["file_path"].to_pylist()], pa.string())
+            anew = places.set_column(0, PLACES.field(0), paths)
+            staging = self.staging
+            self._deletes[path] = write_places(anew, metadata, staging.world.disk, staging.file_name, staging.wrote)
+            self.replaced.append(path)
+        return ManifestEntry.from_args(
+            status=entry.status,
+            snapshot_id=entry.snapshot_id,
+            sequence_number=entry.sequence_number,
+            file_sequence_number=entry.file_sequence_number,
+            data_file=self._deletes[path],
+        )
 
 
 def _mover(home: str, here: str) -> Callable[[str], str]:

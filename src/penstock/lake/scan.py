@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow.parquet as pq
 from pyiceberg.conversions import from_bytes
@@ -14,12 +14,13 @@ from pyiceberg.manifest import FileFormat, ManifestContent
 from pyiceberg.schema import Schema
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import Snapshot
-from pyiceberg.types import PrimitiveType
+from pyiceberg.types import PrimitiveType, StringType
 
 from penstock.errors import StorageError, UsageError
+from penstock.lake.deletes import PATH_ID, deletes_of, is_own
 from penstock.lake.io import local_path
 from penstock.lake.manifests import ManifestReader
-from penstock.lake.table import Changes, DataFile, FieldColumn, Scan
+from penstock.lake.table import Changes, DataFile, DeleteFile, FieldColumn, Scan
 from penstock.lake.types import duckdb_type
 
 _OWN_FILE = re.compile(r"[0-9a-f]{32}-\d{5}\.parquet")
@@ -66,20 +67,21 @@ class Planner:
         return Scan(name, None if snapshot is None else snapshot.snapshot_id, files, columns)
 
     def changes(self, name: str, metadata: TableMetadata, since: int | None, until: int | None) -> Changes:
-        """What is in `until` and was not in `since`; everything when `since` is None or expired."""
+        """What is in `until` and was not in `since`; everything when `since` is None or expired. A file of which rows were
+        taken out is another."""
         target = snapshot_of(name, metadata, until)
         schema = _schema_of(metadata, target)
         after = {} if target is None else self._files(name, target, schema)
         base = None if since is None else metadata.snapshot_by_id(since)
         before = {} if base is None else self._files(name, base, schema)
-        added = tuple(file for path, file in after.items() if path not in before)
+        added = tuple(file for path, file in after.items() if not _holds(before, path, file))
         reached = None if target is None else target.snapshot_id
         return Changes(
             table=name,
             since=since,
             until=reached,
             added=Scan(name, reached, added, _columns_of(schema, metadata, added)),
-            removed=any(path not in after for path in before),
+            removed=any(not _holds(after, path, file) for path, file in before.items()),
             expired=since is not None and base is None,
         )
 
@@ -87,18 +89,29 @@ class Planner:
         files: dict[str, DataFile] = {}
         for manifest in self.manifests.manifests(snapshot):
             if manifest.content != ManifestContent.DATA:
-                raise StorageError(
-                    "The table has row-level deletes, which the lake does not read",
-                    where=name,
-                    found=manifest.manifest_path,
-                    remedy="Rewrite the files in the engine that wrote the deletes (compaction), then run again.",
-                )
+                continue
             for entry in self.manifests.entries(manifest):
                 file = entry.data_file
                 _check_readable(name, file)
                 path = local_path(file.file_path)
                 files[path] = DataFile(path, file.record_count, file.file_size_in_bytes, Bounds(file, schema))
+        for deletes in deletes_of(self.manifests, snapshot):
+            _check_own(name, deletes)
+            _note_deletes(files, deletes)
         return files
+
+
+def _note_deletes(files: dict[str, DataFile], deletes: IcebergFile) -> None:
+    """Let the data files know whose rows it may name: those between the first path in it and the last."""
+    known = DeleteFile(local_path(deletes.file_path), deletes.record_count, deletes.file_size_in_bytes)
+    first, last = (from_bytes(StringType(), one[PATH_ID]) for one in (deletes.lower_bounds, deletes.upper_bounds))
+    for path, file in files.items():
+        if first <= path <= last:
+            files[path] = replace(file, deletes=(*file.deletes, known))
+
+
+def _holds(files: Mapping[str, DataFile], path: str, file: DataFile) -> bool:
+    return path in files and files[path].deletes == file.deletes
 
 
 def snapshot_of(name: str, metadata: TableMetadata, snapshot_id: int | None) -> Snapshot | None:
@@ -146,6 +159,16 @@ def _schema_of(metadata: TableMetadata, snapshot: Snapshot | None) -> Schema:
     if snapshot is None or snapshot == metadata.current_snapshot() or snapshot.schema_id is None:
         return metadata.schema()
     return metadata.schema_by_id(snapshot.schema_id) or metadata.schema()
+
+
+def _check_own(name: str, deletes: IcebergFile) -> None:
+    if not is_own(deletes):
+        raise StorageError(
+            "The table has row-level deletes of another engine, which the lake does not read",
+            where=name,
+            found=deletes.file_path,
+            remedy="Rewrite the files in the engine that wrote the deletes (compaction), then run again.",
+        )
 
 
 def _check_readable(name: str, file: IcebergFile) -> None:

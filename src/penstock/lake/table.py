@@ -41,8 +41,18 @@ class TableSpec:
 
 
 @dataclass(frozen=True)
+class DeleteFile:
+    """Names places in data files, by path and row number from 0: the rows there are not in the table any more."""
+
+    path: str
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
 class DataFile:
-    """One data file of a snapshot. `path` is a plain absolute path or object URL that DuckDB can open."""
+    """One data file of a snapshot. `path` is a plain absolute path or object URL that DuckDB can open. `rows` are those
+    that were written; `deletes` may name some of them, which do not count any more."""
 
     path: str
     rows: int
@@ -50,6 +60,7 @@ class DataFile:
     bounds: Mapping[str, tuple[object, object]] = field(
         default_factory=dict
     )  # column name -> (lower, upper), where kept
+    deletes: tuple[DeleteFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,6 +85,16 @@ class Scan:
     snapshot_id: int | None
     files: tuple[DataFile, ...]
     columns: tuple[FieldColumn, ...]
+
+    @property
+    def deletes(self) -> tuple[DeleteFile, ...]:
+        """Those that name rows of its files."""
+        return tuple(dict.fromkeys(one for file in self.files for one in file.deletes))
+
+    @property
+    def rows(self) -> int:
+        """How many rows a reader finds: of whole tables, for deletes name rows of other files too."""
+        return sum(file.rows for file in self.files) - sum(one.rows for one in self.deletes)
 
 
 @dataclass(frozen=True)

@@ -174,10 +174,12 @@ def _unneeded(
 def _only_appends(metadata: TableMetadata) -> bool:
     """Whether every data file of every snapshot is still in the current one: then no data file can go."""
     line = {snapshot.snapshot_id for snapshot in ancestors_of(metadata.current_snapshot(), metadata)}
-    return all(
-        snapshot.snapshot_id in line and snapshot.summary is not None and snapshot.summary["deleted-data-files"] is None
-        for snapshot in metadata.snapshots
-    )
+    return all(snapshot.snapshot_id in line and _removes_nothing(snapshot) for snapshot in metadata.snapshots)
+
+
+def _removes_nothing(snapshot: Snapshot) -> bool:
+    summary = snapshot.summary
+    return summary is not None and all(summary[f"{what}-files"] is None for what in ("deleted-data", "removed-delete"))
 
 
 def _manifests(reader: ManifestReader, snapshots: Iterable[Snapshot]) -> dict[str, ManifestFile]:

@@ -62,11 +62,20 @@ class BuiltRows(Protocol):
     """The rows of built models. What `read` and `slice` give may be read by threads side by side."""
 
     def read(self, model: Any, *, only_new: bool = False) -> AbstractContextManager[pa.RecordBatchReader]:
-        """In batches: all of them, or only those that the base did not have."""
+        """In batches: all of them, or only those that the base did not have (or had otherwise)."""
         ...
 
     def slice(self, model: Any, first: date, last: date) -> AbstractContextManager[pa.RecordBatchReader]:
         """Those whose date lies in a range, both included."""
+        ...
+
+    def moved(self, model: Any) -> tuple[int, int]:
+        """How many rows came and how many went since the base, of a model whose status is moved."""
+        ...
+
+    def gone(self, model: Any, stored: str) -> pa.Table | None:
+        """Where those that went stand in `stored`, a SELECT of the model's columns with `file_path` and `pos`: these two
+        columns, one row for each; None where they are not found."""
         ...
 
     def by_day(self, model: Any) -> Mapping[date | None, int]:

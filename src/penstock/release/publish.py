@@ -29,9 +29,10 @@ from penstock.release.gate import remember_refusal
 from penstock.release.model import BuiltModel, BuiltRows, gold_name
 from penstock.release.record import KIND, GoldTable, Release, latest_release
 from penstock.release.shape import Personal, gold_spec, is_retired, shape_fingerprint, with_retired
-from penstock.release.slices import cut, may_grow, patch
+from penstock.release.slices import cut, may_amend, may_grow, patch
 from penstock.side_by_side import side_by_side
 from penstock.spec.project import Project
+from penstock.sql.scan import read_scan
 
 POSITION = "release"
 Part = AbstractContextManager[pa.RecordBatchReader]  # rows for a file or more, not yet read
@@ -42,6 +43,9 @@ class Move(StrEnum):
 
     KEEP = "keep"  # the rows released before stand
     APPEND = "append"  # new rows come to those released before
+    AMEND = (
+        "amend"  # rows that came are written, those that went are named; where that does not serve, as patch or replace
+    )
     PATCH = "patch"  # files that hold the date of a row that came or went are written anew; where none went, one comes
     REPLACE = "replace"  # all rows are written anew
 
@@ -74,8 +78,8 @@ def publish(
     """Release the candidate when the verdict lets it; GateFailed otherwise, and the refusal is remembered. What the gate
     found becomes rows of `quality.results` in either case.
 
-    A table is kept when its content is what it was, grows when rows only came to it, is patched when it is
-    known where rows came and went, and is replaced as a whole in every other case. Schemas are prepared before the commit (other readers of the catalogue may see
+    A table is kept when its content is what it was, grows when rows only came to it, is amended when it is known which
+    rows came and went, and few did, is patched when it is known where, and is replaced as a whole in every other case. Schemas are prepared before the commit (other readers of the catalogue may see
     an empty new column meanwhile; readers of releases do not). Whatever fails before the one transaction
     leaves the last release as it is. Raises CommitConflict when another process released meanwhile.
     """
@@ -135,6 +139,8 @@ def decide(model: BuiltModel, before: GoldTable | None, head: Head | None, *, tr
         return Move.REPLACE
     if model.content_hash is not None and model.content_hash == before.content:
         return Move.KEEP
+    if trusted and model.status == "moved":
+        return Move.AMEND
     if trusted and model.slice_by is not None and model.moved_slices is not None:
         return Move.PATCH
     if not trusted or model.rows - model.new_rows != before.rows:
@@ -165,15 +171,24 @@ def _prepared(lake: Lake, model: BuiltModel, head: Head | None, personal: Person
     return ready
 
 
+@dataclass(frozen=True)
+class Anew:
+    """What is written of a table: rows in parts of a file or more, and what goes: whole files, and rows of others by
+    their places."""
+
+    parts: Sequence[Part]
+    removed: Sequence[DataFile] = ()
+    taken_out: pa.Table | None = None
+
+
 @dataclass
 class _Moving:
-    """A table on its way: the files that go, the parts to be written, and how many rows were."""
+    """A table on its way, and how many rows were written."""
 
     model: BuiltModel
     scan: Scan
     change: TableChange
-    removed: Sequence[DataFile]
-    parts: Sequence[Part]
+    anew: Anew
     written: int = 0
 
     def encode(self, rows: pa.RecordBatchReader) -> list[EncodedFile]:
@@ -183,16 +198,15 @@ class _Moving:
 
 def _moving(lake: Lake, commit: Commit, candidate: Candidate, model: BuiltModel, head: Head, move: Move) -> _Moving:
     scan = lake.scan_head(head)
-    removed, parts = _written_anew(candidate, model, scan, move)
-    return _Moving(model, scan, commit.table(head), removed, parts)
+    return _Moving(model, scan, commit.table(head), _written_anew(candidate, model, scan, move))
 
 
 def _written(moving: Sequence[_Moving]) -> Iterator[_Moving]:
     """The tables in order, each when its files are written. Parts are read and encoded side by side meanwhile; what is
     ready is written in order, so the disk sees one file after another."""
-    encoded = side_by_side(_encoded, [(table, part) for table in moving for part in table.parts])
+    encoded = side_by_side(_encoded, [(table, part) for table in moving for part in table.anew.parts])
     for table in moving:
-        for files in islice(encoded, len(table.parts)):
+        for files in islice(encoded, len(table.anew.parts)):
             table.written += table.change.add(files)
         yield table
 
@@ -205,42 +219,53 @@ def _encoded(item: tuple[_Moving, Part]) -> list[EncodedFile]:
 
 def _stage(one: _Moving, number: int) -> GoldTable:
     model, scan, change = one.model, one.scan, one.change
-    change.remove(one.removed)
-    kept = sum(file.rows for file in scan.files) - sum(file.rows for file in one.removed)
-    _check_written(model, kept + one.written)
+    change.remove(one.anew.removed)
+    if one.anew.taken_out is not None:
+        change.take_out(one.anew.taken_out)
     change.position(POSITION, str(number))
     change.summary("counts", json.dumps({"written": one.written, "rows": model.rows}))
     snapshot = change.staged()[1].current_snapshot_id
     if snapshot is None:
         raise AssertionError("a staged change has a snapshot")
+    _check_written(model, change.live_rows())
     columns = _in_order(model, scan.columns)
     return GoldTable(snapshot, model.rows, model.content_hash, shape_fingerprint(model), columns, model.shown_in)
 
 
-def _written_anew(
-    candidate: Candidate, model: BuiltModel, scan: Scan, move: Move
-) -> tuple[Sequence[DataFile], Sequence[Part]]:
-    """The files that go, and the rows that are written, in parts of a file or more."""
+def _written_anew(candidate: Candidate, model: BuiltModel, scan: Scan, move: Move) -> Anew:
     rows, files = candidate.rows, scan.files
-    if move is Move.APPEND or (move is Move.PATCH and _grew(model, scan) and may_grow(files)):
-        return (), [rows.read(model, only_new=True)]
+    if move is Move.APPEND or (move in (Move.AMEND, Move.PATCH) and _grew(model, scan) and may_grow(files)):
+        return Anew([rows.read(model, only_new=True)])
+    amended = _amended(rows, model, scan) if move is Move.AMEND else None
+    if amended is not None:
+        return amended
     days = {} if model.slice_by is None else rows.by_day(model)
     dated = {day: count for day, count in days.items() if day is not None}
     if model.slice_by is None or len(dated) < len(days):  # rows without a date are in no range
-        return files, [rows.read(model)]
+        return Anew([rows.read(model)], files)
     patched = None
-    if move is Move.PATCH and model.moved_slices is not None:
+    if move in (Move.AMEND, Move.PATCH) and model.moved_slices is not None and not scan.deletes:
         column = next(column for column in scan.columns if column.name == model.slice_by)
         patched = patch(files, column, moved=model.moved_slices, rows=dated)
     ranges = cut(dated) if patched is None else patched.ranges
     removed = files if patched is None else patched.removed
-    return removed, [rows.slice(model, first, last) for first, last in ranges]
+    return Anew([rows.slice(model, first, last) for first, last in ranges], removed)
+
+
+def _amended(rows: BuiltRows, model: BuiltModel, scan: Scan) -> Anew | None:
+    """Nothing is written but what came; None where that does not serve, or a row that went is not found."""
+    came, gone = rows.moved(model)
+    if not may_amend(scan, came=came, gone=gone):
+        return None
+    shown = [column for column in scan.columns if not is_retired(column.name)]
+    places = rows.gone(model, read_scan(scan.files, shown, origin="file_path", place="pos"))
+    return None if places is None else Anew([rows.read(model, only_new=True)] if came else [], taken_out=places)
 
 
 def _grew(model: BuiltModel, scan: Scan) -> bool:
     """Whether rows came and none went."""
     held = model.rows - model.new_rows
-    return model.status == "moved" and 0 < held < model.rows and sum(file.rows for file in scan.files) == held
+    return model.status == "moved" and 0 < held < model.rows and scan.rows == held
 
 
 def _check_written(model: BuiltModel, held: int) -> None:

@@ -10,11 +10,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from penstock.lake.table import DataFile, FieldColumn
+from penstock.lake.table import DataFile, FieldColumn, Scan
+from penstock.sql.scan import PLACE
 
 FILE_ROWS = 65_536  # a file is full with these; it holds whole days, so it may have more
 _SMALL = FILE_ROWS // 4  # a file below is written together with its neighbours when anything changes
 _LOOSE = 16  # so many files that are not full, and the next that would come is written into the others
+_FEW = 16  # of so many rows one may have changed for the others to stay where they are
 _EPOCH = date(1970, 1, 1)
 _DAY = 86_400_000_000  # microseconds
 
@@ -66,6 +68,17 @@ def patch(
 def may_grow(files: Sequence[DataFile]) -> bool:
     """Whether rows that came may have a file of their own, whatever their dates: there are not too many such files."""
     return sum(file.rows < FILE_ROWS for file in files) < _LOOSE
+
+
+def may_amend(scan: Scan, *, came: int, gone: int) -> bool:
+    """Whether the files may stay as they are: those rows that went are named as gone, and those that came have a file.
+
+    A table smaller than a file is written anew, and one of which a part went that a reader would feel.
+    """
+    named = sum(one.rows for one in scan.deletes) + gone
+    few = (came + named) * _FEW <= scan.rows
+    can = all(column.name.lower() != PLACE for column in scan.columns)
+    return few and can and scan.rows >= FILE_ROWS and may_grow(scan.files)
 
 
 def cut(rows: Mapping[date, int], *, apart: Collection[date] = ()) -> Iterator[Range]:

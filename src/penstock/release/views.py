@@ -26,7 +26,7 @@ def define_views(
             connection.execute(f"CREATE VIEW {qualified(name)} AS {read_scan(scan.files, scan.columns)}")
         except (duckdb.IOException, duckdb.InvalidInputException) as error:
             raise unreadable(error, where=name) from error
-        files += [file.path for file in scan.files]
+        files += [file.path for file in scan.files] + [file.path for file in scan.deletes]
     return tuple(files)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from penstock.runtime.installation import Installation
 
 if TYPE_CHECKING:
     from penstock.lake.lake import Lake
+    from penstock.lake.table import DataFile, DeleteFile
 
 ROOM_FOR_WORK = 1 << 30  # bytes
 
@@ -163,7 +164,9 @@ def _files(lake: Lake) -> Iterator[Finding]:
     damaged = 0
     files = 0
     for head in lake.heads().values():
-        for file in lake.scan_head(head).files:
+        scan = lake.scan_head(head)
+        there: Sequence[DataFile | DeleteFile] = (*scan.files, *scan.deletes)
+        for file in there:
             files += 1
             if not os.path.isfile(file.path) or os.path.getsize(file.path) != file.bytes:
                 damaged += 1

@@ -22,21 +22,36 @@ class Field(Protocol):
     def everywhere(self) -> bool: ...
 
 
+class Deletes(Protocol):
+    """A file with places (`file_path`, `pos`) of rows that do not count any more."""
+
+    @property
+    def path(self) -> str: ...
+
+
 class File(Protocol):
-    """A data file and how many rows it has."""
+    """A data file, how many rows were written to it, and what names some of them as gone."""
 
     @property
     def path(self) -> str: ...
     @property
     def rows(self) -> int: ...
+    @property
+    def deletes(self) -> Sequence[Deletes]: ...
 
 
-def read_scan(files: Iterable[File], columns: Sequence[Field], *, origin: str | None = None) -> str:
+PLACE = "file_row_number"  # DuckDB's own name for the place of a row in its file; it gives it no other
+_PATH = "_path_of_row"
+
+
+def read_scan(
+    files: Iterable[File], columns: Sequence[Field], *, origin: str | None = None, place: str | None = None
+) -> str:
     """A SELECT over Parquet files that finds columns by field id, so a rename or an added column cannot mislead it.
 
     Columns come in the order given; a column a file does not have is NULL there. No files: an
-    empty relation of the same names and types. Files must carry field ids and no position deletes.
-    `origin` names a further column that holds the path of each row's file.
+    empty relation of the same names and types. Files must carry field ids. Rows that a file's deletes name are left out.
+    `origin` names a further column that holds the path of each row's file, `place` one for its number there, from 0.
     Columns that are in every file under their name are read by name: DuckDB then leaves out groups of rows, and
     columns of rows, that a filter or a join has no use for, which it does not where it maps ids.
 
@@ -44,23 +59,40 @@ def read_scan(files: Iterable[File], columns: Sequence[Field], *, origin: str | 
     >>> read_scan([], [Column(field_id=1, name="a", duckdb_type="BIGINT", everywhere=True)])
     'SELECT CAST(NULL AS BIGINT) AS "a" WHERE FALSE'
     """
-    paths = _paths(files)
+    given = list(files)
+    paths = _paths(given)
     if not paths:
         nulls = ", ".join(f"CAST(NULL AS {column.duckdb_type}) AS {quote(column.name)}" for column in columns)
-        path = "" if origin is None else f", CAST(NULL AS VARCHAR) AS {quote(origin)}"
-        return f"SELECT {nulls}{path} WHERE FALSE"
+        nulls += "" if origin is None else f", CAST(NULL AS VARCHAR) AS {quote(origin)}"
+        nulls += "" if place is None else f", CAST(NULL AS BIGINT) AS {quote(place)}"
+        return f"SELECT {nulls} WHERE FALSE"
+    deletes = sorted({one.path for file in given for one in file.deletes})
     listed = ", ".join(map(literal, paths))
-    file = "" if origin is None else f", filename = {literal(origin)}"
-    shown = "" if origin is None else f", {quote(origin)}"
+    path = origin or _PATH
+    shown = ("" if origin is None else f", {quote(origin)}") + ("" if place is None else f", {PLACE} AS {quote(place)}")
+    options = f", filename = {literal(path)}" if origin or deletes else ""
+    options += f", {PLACE} = true" if place or deletes else ""
+    gone = _without(deletes, path) if deletes else ""
     if all(column.everywhere for column in columns):
         typed = (f"CAST({quote(column.name)} AS {column.duckdb_type}) AS {quote(column.name)}" for column in columns)
-        return f"SELECT {', '.join(typed)}{shown} FROM read_parquet([{listed}], hive_partitioning = false{file})"
+        return (
+            f"SELECT {', '.join(typed)}{shown} FROM read_parquet([{listed}], hive_partitioning = false{options}){gone}"
+        )
     fields = ", ".join(
         f"{column.field_id}: {{name: {literal(column.name)}, type: {literal(column.duckdb_type)}, default_value: NULL}}"
         for column in columns
     )
     names = ", ".join(quote(column.name) for column in columns)
-    return f"SELECT {names}{shown} FROM read_parquet([{listed}], schema = MAP {{{fields}}}{file})"
+    return f"SELECT {names}{shown} FROM read_parquet([{listed}], schema = MAP {{{fields}}}{options}){gone}"
+
+
+def _without(deletes: Sequence[str], path: str) -> str:
+    """An anti join with the places that the deletes name: few, so that its table is small."""
+    listed = ", ".join(map(literal, deletes))
+    places = (
+        f"SELECT file_path AS _gone_path, pos AS _gone_pos FROM read_parquet([{listed}], hive_partitioning = false)"
+    )
+    return f" ANTI JOIN ({places}) ON {quote(path)} = _gone_path AND {PLACE} = _gone_pos"
 
 
 def _paths(files: Iterable[File]) -> list[str]:

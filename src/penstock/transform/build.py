@@ -142,7 +142,7 @@ def _finish(
     models = model_results(connection, outcome)
     check_released(models)
     tests = test_results(connection, outcome)
-    forget(connection, but=[model.table for model in models if model.grew])
+    forget(connection, but=[model.table for model in models if model.hands_changes_to_release])
     warehouse.write_state(connection, _state(outcome.graph, inputs, models, outcome.built))
     return models, tests
 

@@ -110,9 +110,9 @@ class ModelResult:
         return f"{self.schema}.{self.name}"
 
     @property
-    def grew(self) -> bool:
-        """Whether rows came by key to those of the base, and none went."""
-        return self.status is ModelStatus.MOVED and 0 < self.new_rows < self.rows
+    def hands_changes_to_release(self) -> bool:
+        """Whether a release may ask which of its rows came and which went."""
+        return self.status is ModelStatus.MOVED and self.schema == GOLD
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from penstock.sql.beside import another
 from penstock.sql.names import literal, quote
-from penstock.transform.changes import CAME, named
+from penstock.transform.changes import CAME, counts, named
+from penstock.transform.places import places_of
 from penstock.transform.result import ModelResult, ModelStatus
 from penstock.transform.warehouse import relation
 
@@ -43,6 +44,17 @@ class Rows:
         """The rows whose date lies in a range, both included."""
         with another(self.connection) as own:
             yield _select(own, model, _between(model, first, last))
+
+    def moved(self, model: ModelResult) -> tuple[int, int]:
+        """How many rows came and how many went since the base, of a model whose rows moved."""
+        return counts(self.connection, model.table)
+
+    def gone(self, model: ModelResult, stored: str) -> pa.Table | None:
+        """Where those that went stand in `stored`, a SELECT of its columns with `file_path` and `pos`: these two."""
+        names = [column.name for column in model.columns]
+        gone = f"SELECT {', '.join(map(quote, names))} FROM {named(model.table)} WHERE NOT {CAME}"
+        with another(self.connection) as own:
+            return places_of(own, gone, stored, names)
 
     def by_day(self, model: ModelResult) -> Mapping[date | None, int]:
         """How many rows there are of each date."""

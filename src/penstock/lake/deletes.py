@@ -1,0 +1,108 @@
+"""Position deletes of Iceberg: a file that names rows of data files which do not count any more.
+
+A table has at most one. A change that takes single rows out, or data files of which some rows were taken out, writes it
+anew: so it names no row twice and none of a file that went, and what it names can be counted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyiceberg.conversions import to_bytes
+from pyiceberg.manifest import DataFile as IcebergFile
+from pyiceberg.manifest import DataFileContent, FileFormat, ManifestContent
+from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.snapshots import Snapshot
+from pyiceberg.typedef import Record
+from pyiceberg.types import LongType, StringType
+
+from penstock.errors import StorageError
+from penstock.lake.io import StagedFile, local_path
+from penstock.lake.manifests import ManifestReader
+from penstock.lake.types import field_id_metadata
+from penstock.world import Disk
+
+PATH_ID, POS_ID = 2147483546, 2147483545  # which Iceberg keeps for the columns of such a file
+PLACES = pa.schema(
+    [
+        pa.field("file_path", pa.string(), nullable=False, metadata=field_id_metadata(PATH_ID)),
+        pa.field("pos", pa.int64(), nullable=False, metadata=field_id_metadata(POS_ID)),
+    ]
+)
+_OWN_FILE = re.compile(r"[0-9a-f]{32}-\d{5}-deletes\.parquet")
+
+
+def deletes_of(reader: ManifestReader, snapshot: Snapshot | None) -> Iterator[IcebergFile]:
+    """The files with row-level deletes of a snapshot, whoever wrote them."""
+    for manifest in () if snapshot is None else reader.manifests(snapshot):
+        if manifest.content == ManifestContent.DELETES:
+            yield from (entry.data_file for entry in reader.entries(manifest))
+
+
+def is_own(file: IcebergFile) -> bool:
+    """Whether the lake wrote it: then it names each row once."""
+    name = local_path(file.file_path).rsplit("/", 1)[-1]
+    return file.content == DataFileContent.POSITION_DELETES and _OWN_FILE.fullmatch(name) is not None
+
+
+def read_places(paths: Iterable[str]) -> pa.Table:
+    """What files of the lake name: `file_path` and `pos`."""
+    return pa.concat_tables([PLACES.empty_table(), *(_read(local_path(path)) for path in paths)])
+
+
+def without(places: pa.Table, paths: Collection[str]) -> pa.Table:
+    """The places that are in none of these data files."""
+    return places.filter(pc.invert(pc.is_in(places["file_path"], pa.array(sorted(paths), pa.string()))))
+
+
+def write_places(
+    places: pa.Table, metadata: TableMetadata, disk: Disk, new_name: Callable[[], str], created: Callable[[str], object]
+) -> IcebergFile:
+    """Write the file of a table without partitions; the commit makes it durable."""
+    if metadata.spec().fields:
+        raise ValueError("rows are taken out of tables without partitions alone")
+    ordered = places.cast(PLACES).sort_by([("file_path", "ascending"), ("pos", "ascending")])
+    if ordered.group_by(PLACES.names).aggregate([]).num_rows < ordered.num_rows:
+        raise ValueError("a row is taken out twice")
+    path = f"{metadata.location}/data/{new_name()}-deletes.parquet"
+    created(path)
+    sink = pa.BufferOutputStream()
+    pq.write_table(ordered, sink, compression="zstd", store_schema=False)
+    with StagedFile(disk, local_path(path)) as stream:
+        stream.write(sink.getvalue().to_pybytes())
+    file = IcebergFile.from_args(
+        content=DataFileContent.POSITION_DELETES,
+        file_path=path,
+        file_format=FileFormat.PARQUET,
+        partition=Record(),
+        record_count=ordered.num_rows,
+        file_size_in_bytes=stream.size,
+        sort_order_id=None,
+        spec_id=metadata.default_spec_id,
+        equality_ids=None,
+        key_metadata=None,
+        lower_bounds=_bounds(pc.min(ordered["file_path"]).as_py(), pc.min(ordered["pos"]).as_py()),
+        upper_bounds=_bounds(pc.max(ordered["file_path"]).as_py(), pc.max(ordered["pos"]).as_py()),
+    )
+    file.spec_id = metadata.default_spec_id
+    return file
+
+
+def _bounds(path: str, pos: int) -> dict[int, bytes]:
+    return {PATH_ID: to_bytes(StringType(), path), POS_ID: to_bytes(LongType(), pos)}
+
+
+def _read(path: str) -> pa.Table:
+    try:
+        return pq.read_table(path, partitioning=None).select(PLACES.names).cast(PLACES)
+    except (OSError, ValueError) as error:
+        raise StorageError(
+            "A file of the lake cannot be read",
+            where=path,
+            found=str(error),
+            remedy="`penstock doctor` names every damaged file; restore them from a backup.",
+        ) from error

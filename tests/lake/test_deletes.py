@@ -1,0 +1,174 @@
+"""Rows are taken out of files that stay: every reader leaves them out, and earlier snapshots keep them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lake_shapes import LOANS, RETURNS, append, files_below, loans, read, returns, still_world, writing
+from plain_reader import read_tables
+from pyiceberg.catalog.sql import SqlCatalog
+
+from penstock.lake.lake import Lake
+from penstock.lake.lease import Lease
+from penstock.lake.records import read_table_summary
+from penstock.lake.relocate import relocate
+from penstock.lake.table import Head
+from penstock.lake.upkeep import Retention, expire, files_of
+from penstock.sql.connection import connect
+from penstock.sql.scan import read_scan
+
+
+def places_in(lake: Lake, *numbers: int) -> pa.Table:
+    """Where these loans stand among the returns."""
+    scan = lake.scan(RETURNS.name)
+    with connect() as connection:
+        stored = read_scan(scan.files, scan.columns, origin="file_path", place="pos")
+        wanted = ", ".join(map(str, numbers))
+        return connection.sql(f"SELECT file_path, pos FROM ({stored}) WHERE loan IN ({wanted})").to_arrow_table()
+
+
+def take_out(lake: Lake, lease: Lease, numbers: Sequence[int], *, added: Sequence[int] = (), whole: int = 0) -> Head:
+    """Take loans out, write others, and remove so many of the oldest files, in one commit."""
+    head = lake.head(RETURNS.name)
+    assert head is not None
+    with lake.stage(lease=lease, token=f"{head.snapshot_id}") as commit:
+        change = commit.table(head)
+        change.remove(lake.scan(RETURNS.name).files[:whole])
+        if numbers:
+            change.take_out(places_in(lake, *numbers))
+        change.append(returns(*added))
+        there = change.live_rows()
+        moved = commit.apply()[RETURNS.name]
+    assert lake.scan(RETURNS.name).rows == there
+    return moved
+
+
+def stock_rows(root: Path, snapshot: int | None = None) -> list[int]:
+    catalog = SqlCatalog("penstock", uri=f"sqlite:///{root / 'catalog.db'}")
+    rows = catalog.load_table(RETURNS.name).scan(snapshot_id=snapshot).to_arrow()
+    catalog.engine.dispose()
+    return sorted(rows["loan"].to_pylist())
+
+
+def test_every_reader_leaves_out_what_was_taken_out_and_the_snapshot_before_has_it(tmp_path: Path) -> None:
+    with writing(tmp_path) as (lake, lease):
+        head = append(lake, lease, lake.ensure(RETURNS, lease=lease), returns(1, 2, 3), "1")
+        before = append(lake, lease, head, returns(4, 5, 6), "2")
+        head = take_out(lake, lease, [2, 4, 6], added=[7])
+        assert sorted(row[0] for row in read(lake.scan(RETURNS.name))) == [1, 3, 5, 7]
+        assert len(read(lake.scan(RETURNS.name, snapshot_id=before.snapshot_id))) == 6
+        assert (lake.scan(RETURNS.name).rows, read_table_summary(head.metadata_location).rows) == (4, 4)
+    assert sorted(row["loan"] for row in read_tables(tmp_path)[RETURNS.name].rows) == [1, 3, 5, 7]
+    assert stock_rows(tmp_path) == [1, 3, 5, 7]
+    assert stock_rows(tmp_path, before.snapshot_id) == [1, 2, 3, 4, 5, 6]
+
+
+@given(
+    steps=st.lists(st.tuples(st.sets(st.integers(0, 30)), st.integers(0, 3), st.integers(0, 2)), min_size=1, max_size=6)
+)
+@settings(max_examples=15, deadline=None)
+def test_whatever_is_taken_out_added_and_removed_the_rows_are_those_that_stay(
+    steps: list[tuple[set[int], int, int]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    number = 4
+    with writing(tmp_path_factory.mktemp("lake")) as (lake, lease):
+        append(lake, lease, lake.ensure(RETURNS, lease=lease), returns(0, 1, 2, 3), "1")
+        for out, count, whole in steps:
+            scan = lake.scan(RETURNS.name)
+            listed = [read(replace(scan, files=(file,))) for file in scan.files]
+            gone = {row[0] for rows in listed[:whole] for row in rows}
+            there = {row[0] for rows in listed for row in rows}
+            out &= there - gone
+            added = list(range(number, number + count))
+            number += count
+            take_out(lake, lease, sorted(out), added=added, whole=whole)
+            scan = lake.scan(RETURNS.name)
+            expected = sorted([*(there - gone - out), *added])
+            assert sorted(row[0] for row in read(scan)) == expected
+            assert (scan.rows, len(scan.deletes) <= 1) == (len(expected), True)
+
+
+def test_a_file_with_deletes_names_no_row_of_a_file_that_went(tmp_path: Path) -> None:
+    with writing(tmp_path) as (lake, lease):
+        head = append(lake, lease, lake.ensure(RETURNS, lease=lease), returns(1, 2), "1")
+        append(lake, lease, head, returns(3, 4), "2")
+        take_out(lake, lease, [1, 3])
+        first = next(file for file in lake.scan(RETURNS.name).files if read_loans(file.path) == [1, 2])
+        head = lake.head(RETURNS.name)
+        assert head is not None
+        with lake.stage(lease=lease, token="x") as commit:
+            commit.table(head).remove([first])
+            commit.apply()
+        (deletes,) = lake.scan(RETURNS.name).deletes
+        assert (deletes.rows, lake.scan(RETURNS.name).rows, len(read(lake.scan(RETURNS.name)))) == (1, 1, 1)
+        with lake.stage(lease=lease, token="y") as commit:
+            commit.table(lake.heads()[RETURNS.name]).remove(lake.scan(RETURNS.name).files)
+            commit.apply()
+        assert (lake.scan(RETURNS.name).files, lake.scan(RETURNS.name).deletes) == ((), ())
+
+
+def read_loans(path: str) -> list[int]:
+    return pq.read_table(path)["loan"].to_pylist()
+
+
+def test_a_file_of_which_rows_were_taken_out_is_not_the_file_it_was(tmp_path: Path) -> None:
+    with writing(tmp_path) as (lake, lease):
+        before = append(lake, lease, lake.ensure(RETURNS, lease=lease), returns(1, 2), "1")
+        take_out(lake, lease, [1])
+        changes = lake.changes(RETURNS.name, before.snapshot_id)
+        assert changes.removed
+        assert read(changes.added) == [(2, "note 2")]
+
+
+def test_what_was_taken_out_stays_out_when_the_directory_moves(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new place"
+    with writing(old) as (lake, lease):
+        head = append(lake, lease, lake.ensure(RETURNS, lease=lease), returns(1, 2, 3), "1")
+        early = take_out(lake, lease, [1])
+        take_out(lake, lease, [3], added=[4])
+    assert head.snapshot_id is not None
+    old.rename(new)
+    assert relocate(new, still_world(), holder="a test") == (RETURNS.name,)
+    with writing(new) as (lake, lease):
+        assert sorted(row[0] for row in read(lake.scan(RETURNS.name))) == [2, 4]
+        assert sorted(row[0] for row in read(lake.scan(RETURNS.name, snapshot_id=early.snapshot_id))) == [2, 3]
+        take_out(lake, lease, [2])
+        expire(lake, Retention(1, 0, timedelta(0)), lease=lease, pinned={})
+        assert files_below(new) == {path for one in lake.heads().values() for path in files_of(lake, one)}
+        assert [row[0] for row in read(lake.scan(RETURNS.name))] == [4]
+    assert stock_rows(new) == [4]
+
+
+def test_files_with_deletes_go_with_the_last_snapshot_that_needs_them(tmp_path: Path) -> None:
+    with writing(tmp_path) as (lake, lease):
+        append(lake, lease, lake.ensure(RETURNS, lease=lease), returns(*range(9)), "1")
+        for number in range(5):
+            take_out(lake, lease, [number])
+        expire(lake, Retention(1, 0, timedelta(0)), lease=lease, pinned={})
+        assert len([path for path in files_below(tmp_path) if path.endswith("-deletes.parquet")]) == 1
+        assert files_below(tmp_path) == {path for one in lake.heads().values() for path in files_of(lake, one)}
+        assert [row[0] for row in read(lake.scan(RETURNS.name))] == [5, 6, 7, 8]
+
+
+def test_no_row_is_taken_out_twice_and_none_of_a_table_with_partitions(tmp_path: Path) -> None:
+    with writing(tmp_path) as (lake, lease):
+        head = append(lake, lease, lake.ensure(RETURNS, lease=lease), returns(1, 2), "1")
+        place = places_in(lake, 1)
+        parted = append(lake, lease, lake.ensure(LOANS, lease=lease), loans(1), "1")
+        with lake.stage(lease=lease, token="x") as commit:
+            commit.table(head).take_out(pa.concat_tables([place, place]))
+            with pytest.raises(ValueError, match="twice"):
+                commit.apply()
+        with lake.stage(lease=lease, token="x") as commit:
+            commit.table(parted).take_out(place)
+            with pytest.raises(ValueError, match="without partitions"):
+                commit.apply()
+        assert len(read(lake.scan(RETURNS.name))) == 2
