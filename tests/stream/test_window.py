@@ -315,6 +315,21 @@ def test_windows_that_were_told_of_are_forgotten_though_others_wait_all_the_time
     assert told == sorted((one["at"], one["member"]) for one in rows)
 
 
+def test_few_windows_are_told_of_beside_those_that_begin_unless_they_pile_up_or_many_rows_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """[0 .. 10) [10 .. 20) [20 .. 30): the second has ended before all of the first were told of"""
+    monkeypatch.setattr("penstock.stream.window._AT_ONCE", 2)
+    monkeypatch.setattr("penstock.stream.window._FEW", 20)
+    clocked, told = Clocked(WindowStage(TUMBLING, SCHEMA, "at")), list[int]()
+    clocked.take([row(0, f"{member}") for member in range(99)])
+    for seconds, until, count in ((11, 10, 10), (12, 11, 30), (21, 20, 10)):
+        came = [row(seconds, f"{seconds} {member}") for member in range(count)]
+        told.append(len([one for one in clocked.take(came, until=until) if one["final"]]))
+
+    assert told == [2, 30 + 2, 10 + 2]
+
+
 def row(seconds: float, member: str = "ada", **values: Any) -> Row:
     return {"at": START + timedelta(seconds=seconds), "member": member, "fee": Decimal(1), **values}
 

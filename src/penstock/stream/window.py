@@ -20,8 +20,8 @@ from penstock.stream.stage import Frozen, Moment, Produced
 from penstock.stream.window_rows import CellContents, Contents, told
 from penstock.stream.word_index import Ints
 
-# Windows that are told of as final in one round, besides one for each that begins in it: where rows wait and where none do
-_AT_ONCE, _ALONE = 250, 2500
+_AT_ONCE, _ALONE = 250, 2500  # windows that are told of as final in a round with rows, and in one without any
+_FEW = 5000  # rows of a round that is not behind
 _NONE = np.zeros(0, dtype=np.int64)
 
 
@@ -34,8 +34,9 @@ class WindowStage:
     it would be in are final, or when it has no time; nothing is ever told of a final window again.
 
     A million tumbling windows may end at one moment. They are told of as final over several rounds, so that no row
-    waits for all of them: in each some more than begin in it, so that they do not pile up, and many more in one that
-    has no rows. Those that are left are what the state still holds behind the watermark.
+    waits for all of them: in each a few, and many more in one that has no rows. Where others that ended later wait
+    already, or the round has so many rows that they wait anyway, as many as begin in it besides, so that they do not
+    pile up. Those that are left are what the state still holds behind the watermark.
     """
 
     def __init__(self, window: Window, rows: pa.Schema, time: str) -> None:
@@ -60,11 +61,10 @@ class WindowStage:
         if behind.any():
             late = pa.concat_tables([late, rows.filter(pa.array(behind))])
             rows, times, panes = rows.filter(pa.array(~behind)), times[~behind], panes[~behind]
-        cells = self._cells.count
+        began = self._cells.count
         changed = self._panes.fold(rows, times, panes, moment.keys) if rows.num_rows else _NONE
         if self._length == 1:
-            most = self._cells.count - cells + (_AT_ONCE if inputs[0].num_rows else _ALONE)
-            made, more = self._told_in_parts(changed, moment, most)
+            made, more = self._told_in_parts(changed, moment, inputs[0].num_rows, self._cells.count - began)
         else:
             made, more = self._told(changed, moment), False
             self._panes.drop_until(moment.after // self._slide - self._length)
@@ -101,11 +101,14 @@ class WindowStage:
             contents, panes = self._sums.windows(self._cells.key[changed], panes, first, last)
         return self._rows_of(contents, panes, len(changed))
 
-    def _told_in_parts(self, changed: Ints, moment: Moment, most: int) -> tuple[pa.Table, bool]:
-        """The same of windows of one pane; of those that are final so many, the oldest first, and whether others are
-        left. They are forgotten when they have been told of."""
+    def _told_in_parts(self, changed: Ints, moment: Moment, rows: int, began: int) -> tuple[pa.Table, bool]:
+        """The same of windows of one pane; of those that are final some, the oldest first, and whether others are left.
+        They are forgotten when they have been told of. `began`: how many windows did in this round of so many rows."""
         changed = self._open(changed, moment)
         self._look_for_ended(moment.after // self._slide - 1)
+        most = _AT_ONCE if rows else _ALONE
+        if rows > _FEW or self._are_piling_up():
+            most += began
         final, self._ended = self._ended[:most], self._ended[most:]
         cells = np.concatenate([changed, final])
         made = self._rows_of(CellContents(self._cells, Ranges.single(cells)), self._cells.start[cells], len(changed))
@@ -116,6 +119,11 @@ class WindowStage:
             elif self._panes.tidy():
                 self._ended_until = -NEVER  # they have other places now
         return made, len(self._ended) > 0
+
+    def _are_piling_up(self) -> bool:
+        """Whether windows of another pane ended before all of the oldest were told of."""
+        panes = self._cells.start[self._ended[[0, -1]]] if len(self._ended) else _NONE
+        return len(panes) > 0 and bool(panes[0] < panes[-1])
 
     def _look_for_ended(self, last: int) -> None:
         """The cells of panes up to `last` that are still there, by pane and as they came."""
