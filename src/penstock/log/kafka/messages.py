@@ -28,6 +28,7 @@ from penstock.log.protocol import OFFSET, POISON, RAW, SYSTEM, Chunk, LogStorage
 MICROS = "penstock.us"
 _NO_TIME = b"none"
 _EPOCH = datetime.fromtimestamp(0, UTC)
+_PIECE = 30_000  # messages that become rows at once
 
 
 class Codec(Protocol):
@@ -136,47 +137,62 @@ def _headers(rows: pa.RecordBatch, *, of_job: bool) -> Sequence[list[tuple[str, 
 
 @dataclass
 class Received:
-    """Messages of one partition, ascending by offset: what is needed of them is kept, so that they can go at once, for
-    many at a time keep the collector of Python busy. `bare` rows have nulls for system columns: keys and headers cost
-    more than all the rest."""
+    """Messages of one partition, ascending by offset. They become rows a piece at a time: neither they nor their bytes are
+    there for long, for many at a time keep the collector of Python busy, and a cache holds no more. `bare` rows have
+    nulls for system columns: keys and headers cost more than all the rest."""
 
     form: Form
     partition: int
     bare: bool = False
-    values: list[bytes | None] = field(default_factory=list)
-    offsets: list[np.ndarray] = field(default_factory=list)
-    milliseconds: int = 0  # since 1970, when the first was appended
-    whole: list[Message] = field(default_factory=list)
+    last: int = -1  # offset
+    _milliseconds: int | None = None  # since 1970, when the first was appended
+    _waiting: list[Message] = field(default_factory=list)  # of a piece that is not whole, unless bare
+    _values: list[bytes | None] = field(default_factory=list)  # of that piece
+    _offsets: list[np.ndarray] = field(default_factory=list)
+    _rows: list[pa.RecordBatch] = field(default_factory=list)
+    _poison: list[pa.RecordBatch] = field(default_factory=list)
 
     def add(self, messages: Sequence[Message]) -> Self:
         """At least one."""
-        if not self.values:
-            self.milliseconds = messages[0].timestamp()[1]
-        self.values += map(Message.value, messages)
-        self.offsets.append(_offsets(messages))
+        if self._milliseconds is None:
+            self._milliseconds = messages[0].timestamp()[1]
+        self._values += map(Message.value, messages)
+        self._offsets.append(_offsets(messages))
+        self.last = int(self._offsets[-1][-1])
         if not self.bare:
-            self.whole += messages
+            self._waiting += messages
+        if len(self._values) >= _PIECE:
+            self._decode()
         return self
-
-    @property
-    def last(self) -> int:
-        """The last offset."""
-        return int(self.offsets[-1][-1])
 
     def chunk(self) -> Chunk:
         """As rows; those that cannot be read as poison."""
-        spec, offsets = self.form.topic.spec, np.concatenate(self.offsets)
-        rows, bad = self.form.codec.decode(self.values)
+        if self._values:
+            self._decode()
+        at = _EPOCH + timedelta(milliseconds=self._milliseconds or 0)
+        poison = _joined(self._poison) if self._poison else None
+        return Chunk(self.form.topic.spec.name, self.partition, _joined(self._rows), at, poison, self.last + 1)
+
+    def _decode(self) -> None:
+        """What waits becomes rows."""
+        offsets = np.concatenate(self._offsets)
+        rows, bad = self.form.codec.decode(self._values)
         good = [number for number in range(len(offsets)) if number not in bad] if bad else None
         if self.bare:
             system = _no_system(rows.num_rows)
         else:
-            whole = self.whole if good is None else [self.whole[number] for number in good]
+            whole = self._waiting if good is None else [self._waiting[number] for number in good]
             system = _system(whole, of_job=self.form.of_job)
         own = pa.array(offsets if good is None else offsets[good])
-        records = pa.RecordBatch.from_arrays([*system, *rows.columns, own], schema=spec.read_schema)
-        at = _EPOCH + timedelta(milliseconds=self.milliseconds)
-        return Chunk(spec.name, self.partition, records, at, _poison(bad, self.values, offsets), self.last + 1)
+        schema = self.form.topic.spec.read_schema
+        self._rows.append(pa.RecordBatch.from_arrays([*system, *rows.columns, own], schema=schema))
+        if bad:
+            self._poison.append(_poison(bad, self._values, offsets))
+        self._waiting, self._values, self._offsets = [], [], []
+
+
+def _joined(pieces: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    return pieces[0] if len(pieces) == 1 else pa.concat_batches(pieces)
 
 
 def _offsets(messages: Sequence[Message]) -> np.ndarray:
@@ -206,9 +222,7 @@ def _time(headers: Sequence[tuple[str, bytes]], message: Message, *, of_job: boo
     return None if of_job else int(message.timestamp()[1]) * 1000
 
 
-def _poison(bad: dict[int, NotReadable], values: Sequence[bytes | None], offsets: np.ndarray) -> pa.RecordBatch | None:
-    if not bad:
-        return None
+def _poison(bad: dict[int, NotReadable], values: Sequence[bytes | None], offsets: np.ndarray) -> pa.RecordBatch:
     rows = [
         {
             OFFSET: int(offsets[number]),
