@@ -5,3 +5,8 @@
         from {{ penstock_changes(source('silver', 'fx_rates')) }}
     )
 {%- endmacro %}
+
+{# Whether an instant lies in days of UTC. It stands bare, so that blocks of other days are not read. #}
+{% macro lies_in(instant, first_day, last_day=none) -%}
+    {{ instant }} >= {{ first_day }} and {{ instant }} < {{ last_day or first_day }} + 1
+{%- endmacro %}

@@ -1,22 +1,22 @@
-{{ penstock_by_key(['store_id', 'order_id'], affected='changed_purchases', slice_by='date_key') }}
+{{ penstock_by_key(['store_id', 'order_id'], affected='changed_orders', slice_by='date_key') }}
 
 with orders as (
 
     select
         store_id,
         order_id,
-        date_key,
+        placed_date as date_key,
         currency,
         case when is_wholly_cancelled then 0 else due_amount end as due_amount,
         refund_amount,
         captured_amount,
         paid_back_amount,
-        other_currency_payments,
+        cast(other_currency_payments as integer) as other_currency_payments,
         refunded_quantity,
         returned_quantity,
         amount,
         is_wholly_cancelled
-    from {{ penstock_affected(ref('fact_orders')) }}
+    from {{ penstock_affected(ref('int_order_totals')) }}
     where not is_test and channel <> 'unknown'
 
 ),

@@ -17,7 +17,7 @@ select
         coalesce(sum(quantity) filter (where record_source <> 'inventory_changes'), 0) as bigint
     ) as delivered_on_hand,
     cast(
-        coalesce(-sum(quantity) filter (where reason = 'shipment' and cast(occurred_at as date) > last_day - 30), 0)
+        coalesce(-sum(quantity) filter (where reason = 'shipment' and occurred_at >= last_day - 29), 0)
         as bigint
     ) as shipped_30_days,
     sum(quantity) < 0 as is_negative,

@@ -1,10 +1,10 @@
 {{ penstock_by_key(
-    {'store_id': 'store_id', 'transaction_id': 'order_id'}, affected='changed_purchases', slice_by='date_key'
+    {'store_id': 'store_id', 'transaction_id': 'order_id'}, affected='changed_orders', slice_by='date_key'
 ) }}
 
 with orders as (
 
-    select * from {{ penstock_affected(ref('fact_orders')) }} where not is_test
+    select * from {{ penstock_affected(ref('int_order_totals')) }} where not is_test
 
 ),
 
@@ -17,7 +17,7 @@ customers as (
 select
     orders.store_id,
     orders.order_id as transaction_id,
-    orders.date_key,
+    orders.placed_date as date_key,
     orders.placed_at,
     orders.channel,
     orders.status,

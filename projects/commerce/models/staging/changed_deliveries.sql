@@ -16,4 +16,4 @@ select store_id, order_id from {{ ref('changed_orders') }}
 union
 select parts.store_id, parts.order_id
 from {{ ref('stg_shipment_lines') }} as parts
-inner join moved on cast(parts.delivered_at as date) between moved.first_day and moved.last_day
+inner join moved on {{ lies_in('parts.delivered_at', 'moved.first_day', 'moved.last_day') }}

@@ -1,6 +1,7 @@
 {{ config(schema='staging') }}
 
-with orders as (
+-- What is read in several places is read apart in each: only what each needs.
+with orders as not materialized (
 
     select store_id, order_id, customer_id, placed_at from {{ ref('stg_orders') }}
     union all
@@ -13,7 +14,7 @@ with orders as (
 
 ),
 
-lines as (
+lines as not materialized (
 
     select store_id, order_id, product_id, variant_id from {{ ref('stg_order_items') }}
     union all
@@ -78,7 +79,7 @@ placed as (
     union all
     select orders.store_id, orders.order_id
     from orders
-    semi join {{ changed_days() }} as rates on cast(orders.placed_at as date) = rates.day
+    inner join {{ changed_days() }} as rates on {{ lies_in('orders.placed_at', 'rates.day') }}
 
 ),
 

@@ -1,6 +1,6 @@
 {{ config(schema='staging') }}
 
-with payments as (
+with payments as not materialized (
 
     select store_id, payment_id, order_id, occurred_at from {{ ref('stg_payments') }}
     union all
@@ -30,4 +30,4 @@ semi join {{ penstock_changes(ref('int_stores')) }} as stores on payments.store_
 union
 select payments.store_id, payments.payment_id
 from payments
-semi join {{ changed_days() }} as rates on cast(payments.occurred_at as date) = rates.day
+inner join {{ changed_days() }} as rates on {{ lies_in('payments.occurred_at', 'rates.day') }}

@@ -1,12 +1,18 @@
 {{ penstock_by_key(['store_id', 'session_id'], affected='changed_sessions', slice_by='date_key') }}
 
-with converted as (
+with links as materialized (
+
+    select store_id, session_id, order_id from {{ penstock_affected(ref('stg_session_orders')) }}
+
+),
+
+converted as (
 
     select
         links.store_id,
         links.session_id,
         count(*) as orders
-    from {{ penstock_affected(ref('stg_session_orders')) }} as links
+    from links
     inner join {{ ref('int_orders') }} as orders
         on links.store_id = orders.store_id
         and links.order_id = orders.order_id

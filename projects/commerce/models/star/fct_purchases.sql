@@ -1,4 +1,4 @@
-{{ penstock_by_key(['store_id', 'order_id'], affected='changed_purchases', slice_by='date_key') }}
+{{ penstock_by_key(['store_id', 'order_id'], affected='changed_orders', slice_by='date_key') }}
 
 with lines as (
 
@@ -8,8 +8,15 @@ with lines as (
 
 orders as (
 
-    select store_id, order_id, status, is_paid, failed_payments, payment_method, paid_at
-    from {{ penstock_affected(ref('fact_orders')) }}
+    select
+        store_id,
+        order_id,
+        status,
+        is_paid,
+        cast(failed_payments as integer) as failed_payments,
+        payment_method,
+        paid_at
+    from {{ penstock_affected(ref('int_order_totals')) }}
 
 ),
 
