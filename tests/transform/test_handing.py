@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from penstock.transform.graph import Node, NodeType
+from dataclasses import replace
+
+from penstock.transform.graph import Graph, Node, NodeType
 from penstock.transform.handing import handed_on, made, read_made
+from penstock.transform.narrowing import Proven, narrowed
 
 ASKED = """(
         select given.*
@@ -30,6 +33,18 @@ def asking(name: str = "sales", affected: str = "changed", one: str = "shop") ->
 def test_rows_of_the_same_affected_keys_are_read_where_they_are_kept() -> None:
     assert handed_on(MODELS, [asking()]) == {"gold.sales"}
     assert read_made(asking(), [SALES], MODELS) == f"select count(*) from {made('gold.sales')} as sales"
+
+
+def test_a_test_of_affected_keys_alone_finds_them_there_too() -> None:
+    test = replace(node("few_sales"), type=NodeType.TEST)
+    joined = "given.shop is not distinct from affected.shop and given.number is not distinct from affected.number"
+    written = (
+        'select * from (select given.* from "warehouse"."gold"."sales" as given'
+        f' /* semi join "warehouse"."gold"."changed" as affected on {joined} */) where n < 0'
+    )
+    sql = narrowed(test, Graph({}, {}), written, Proven(by_key=frozenset([test.id])))
+    assert read_made(sql, [SALES], MODELS) == f"select * from {made('gold.sales')} where n < 0"
+    assert read_made(written, [SALES], MODELS) == written
 
 
 def test_rows_of_a_model_that_did_not_move_are_looked_for_in_its_table() -> None:

@@ -1,6 +1,7 @@
 """Rows of affected keys, handed on: what a model by key has just made need not be looked for in its table again.
 
-A model that reads another's rows of the same affected keys (`penstock_affected`) reads them where the build keeps them.
+A model that reads another's rows of the same affected keys (`penstock_affected`) reads them where the build keeps them,
+and so does a test of these keys alone (`penstock_tested`).
 """
 
 from __future__ import annotations

@@ -96,7 +96,8 @@ class Runner:
         if any(done[one].status != "success" for one in above if one in done):
             return self._ended(node.id, "skipped", self.program.sql[node.id].whole, 0.0)
         if node.type is NodeType.TEST:
-            return self._test(node, narrowed(node, self.program.graph, self.program.sql[node.id].whole, proven))
+            sql = narrowed(node, self.program.graph, self.program.sql[node.id].whole, proven)
+            return self._test(node, sql, self._from_made(sql, there, done))
         return self._attempt(node.id, *self._steps(node, there, done))
 
     def _steps(self, node: Node, there: Collection[str], done: Mapping[str, Ran]) -> tuple[str, Sequence[Step]]:
@@ -109,9 +110,7 @@ class Runner:
             if node.adds_up:
                 return compiled.more, [partial(self._add, node, compiled.more)]
             if node.moves_by_key:
-                models = self.program.graph.models
-                moved = [one for one in models if one.id in done and one.moves_by_key and one.table in there]
-                return compiled.more, [partial(self._move, node, read_made(compiled.more, moved, models))]
+                return compiled.more, [partial(self._move, node, self._from_made(compiled.more, there, done))]
             return compiled.more, [f"INSERT INTO {name} BY NAME (\n{compiled.more}\n)"]
         if node.table in told(self.program) and node.table in there:
             return compiled.whole, [partial(self._replace, node, compiled.whole)]
@@ -119,6 +118,12 @@ class Runner:
         if node.table not in told(self.program):
             return compiled.whole, [create]
         return compiled.whole, [create, partial(changes.no_changes, self.connection, node.table)]
+
+    def _from_made(self, sql: str, there: Collection[str], done: Mapping[str, Ran]) -> str:
+        """The SQL, with rows of affected keys read where this build keeps them."""
+        models, kept = self.program.graph.models, self.program.handed_on
+        moved = [one for one in models if one.id in done and one.table in kept and one.table in there]
+        return read_made(sql, moved, models)
 
     def _replace(self, node: Node, sql: str) -> None:
         """Make the table anew, and keep what differs from before."""
@@ -178,10 +183,11 @@ class Runner:
         """Whether it may be another that took the memory."""
         return isinstance(error, duckdb.OutOfMemoryException) and not self.alone
 
-    def _test(self, node: Node, sql: str) -> Ran:
+    def _test(self, node: Node, sql: str, made: str) -> Ran:
+        """Count the rows that fail; `made` finds those of `sql` where this build keeps some of what it reads."""
         started = self.clock.monotonic()
         try:
-            failures = int(self.connection.execute(f"SELECT count(*) FROM (\n{sql}\n)").fetchall()[0][0])
+            failures = int(self.connection.execute(f"SELECT count(*) FROM (\n{made}\n)").fetchall()[0][0])
         except duckdb.Error as error:
             if self._is_crowded(error):
                 raise
