@@ -25,7 +25,7 @@ _QUIET = 0.2  # seconds without a commit until the brokers are asked whether the
 
 @dataclass(frozen=True)
 class Commit:
-    """Rows of one commit (columns of `TopicSpec.record_schema`), the first at offset `first`."""
+    """The payload of one commit's rows, the first at offset `first`: who reads here gets nothing else of them."""
 
     first: int
     rows: pa.RecordBatch
@@ -120,7 +120,7 @@ class NearReader:
         first = commit.first + begin
         columns = [
             *(pa.nulls(rows.num_rows, type) for type in SYSTEM.types),
-            *rows.columns[len(SYSTEM) :],
+            *rows.columns,
             pa.array(np.arange(first, first + rows.num_rows)),
         ]
         records = pa.RecordBatch.from_arrays(columns, schema=self._spec.read_schema)

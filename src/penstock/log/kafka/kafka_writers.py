@@ -133,7 +133,8 @@ class KafkaJob:
             return
         first, next = sent.ranges.get(0, (0, 0))
         if next - first == records.num_rows:
-            self._committed[topic].note(Commit(first, records, self._clock.now()))
+            payload = records.select(self._outputs[topic].topic.spec.schema.names)
+            self._committed[topic].note(Commit(first, payload, self._clock.now()))
         else:
             self._committed[topic].clear()
 
