@@ -26,7 +26,7 @@ from penstock.store.live import LiveShape
 from penstock.world import World, real_world
 
 PAUSE = 0.005  # seconds between two looks when there was nothing
-ROUNDS_AT_ONCE = 5  # that the tables follow together while there is much to do
+ROUNDS_AT_ONCE = 2  # that the tables follow together while there is much to do
 _FINISH = b"finish\n"
 
 

@@ -35,7 +35,7 @@ from penstock.stream.schema import DELETED
 from penstock.stream.stages import make_stages
 
 MEMORY = "512MB"
-DEAR_ROWS = 500_000  # of a round where each that it makes is a message: of rows with equal keys the last is told
+DEAR_ROWS = 1_000_000  # of a round where each that it makes is a message: of rows with equal keys the last is told
 
 
 @dataclass
