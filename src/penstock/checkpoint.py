@@ -13,10 +13,11 @@ _PATIENCE = 50  # milliseconds, for readers to leave
 _LOOK = 0.05  # seconds, after which whoever waits for the thread looks whether it lives
 _LITTLE = 1 << 20  # bytes
 _NICE = 10
+_sync_data = getattr(os, "fdatasync", os.fsync)  # not everywhere
 
 
 class Checkpointer:
-    """A thread that works when `due` was called. `stuck` is true while a reader keeps the write-ahead log from ending,
+    """A thread that works when `due` or `soon` was called. `stuck` is true while a reader keeps the write-ahead log from ending,
     though it holds more than `most` bytes. `nearly` is true when more than half of that was taken over but for a
     little: as long as somebody writes, this thread never comes to the end, and the writer has to `finish`.
 
@@ -29,7 +30,7 @@ class Checkpointer:
         self._path, self._most, self._tries = path, most, tries
         self._wanted, self._rests = threading.Event(), threading.Event()
         self._asking = threading.Lock()
-        self._ended = False
+        self._due = self._ended = False
         self._thread: threading.Thread | None = None
 
     @property
@@ -37,10 +38,20 @@ class Checkpointer:
         return self._thread is not None and self._thread.is_alive()
 
     def due(self) -> None:
+        """Take over what waits."""
+        self._ask(due=True)
+
+    def soon(self) -> None:
+        """Sync what waits, of a file whose commits do not: called again and again, it leaves little to sync for when that
+        is taken over. Who syncs another file of the disk waits for a piece then, and not for all of it."""
+        self._ask(due=False)
+
+    def _ask(self, *, due: bool) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name=f"checkpoint {self._path.name}", daemon=True)
             self._thread.start()
         with self._asking:
+            self._due = self._due or due
             self._rests.clear()
             self._wanted.set()
 
@@ -79,12 +90,25 @@ class Checkpointer:
             ended = False
             while not ended:
                 self._wanted.wait()
-                self._wanted.clear()
-                ended = self._ended
-                self._take_over(connection)
+                with self._asking:
+                    self._wanted.clear()
+                    due, self._due, ended = self._due, False, self._ended
+                if due or ended:
+                    self._take_over(connection)
+                else:
+                    self._sync()
                 with self._asking:
                     if not self._wanted.is_set():
                         self._rests.set()
+
+    def _sync(self) -> None:
+        """SQLite locks nothing in this file, so that opening and closing it lets go of no lock."""
+        with suppress(OSError):
+            log = os.open(f"{self._path}-wal", os.O_RDONLY)
+            try:
+                _sync_data(log)
+            finally:
+                os.close(log)
 
     def _take_over(self, connection: sqlite3.Connection) -> None:
         with suppress(sqlite3.Error):

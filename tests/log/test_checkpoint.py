@@ -51,6 +51,22 @@ def test_a_short_one_may_grow(tmp_path: Path) -> None:
     assert not checkpointer.nearly
 
 
+def test_what_waits_is_synced_before_it_is_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A little at a time, so that little is left when a checkpoint is due."""
+    synced = list[int]()
+    monkeypatch.setattr("penstock.checkpoint._sync_data", lambda file: synced.append(os.fstat(file).st_ino))
+    checkpointer = Checkpointer(tmp_path / "rows.db", 400_000)
+    with closing(written(tmp_path / "rows.db")):
+        before = (tmp_path / "rows.db").stat().st_size
+
+        checkpointer.soon()
+        checkpointer.catch_up()
+
+        assert synced == [(tmp_path / "rows.db-wal").stat().st_ino]
+        assert (tmp_path / "rows.db").stat().st_size == before
+        checkpointer.close()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a priority is that of the whole process")
 def test_a_checkpoint_lets_commits_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkpointer, found = Checkpointer(tmp_path / "rows.db", 400_000), list[int]()

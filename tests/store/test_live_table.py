@@ -169,6 +169,23 @@ def test_what_waits_beside_the_file_of_a_live_table_stays_small(
     assert open_live(tmp_path, "hours").count() == 40_000
 
 
+def test_changes_of_a_live_table_are_synced_a_little_at_a_time_until_they_are_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "_SYNC_BYTES", 1 << 16)
+    monkeypatch.setattr(live, "DUE_BYTES", 1 << 18)
+    asked = list[str]()
+    monkeypatch.setattr(live.Checkpointer, "soon", lambda _: asked.append("sync"))
+    monkeypatch.setattr(live.Checkpointer, "due", lambda _: asked.append("take over"))
+    hours = table(tmp_path)
+
+    for number in range(20):
+        hours.apply(changes(*(row(f"m{one:05}", "1.00") for one in range(1000))), str(number))
+
+    assert asked[0] == "sync"
+    assert "take over" in asked
+
+
 def indexes(folder: Path) -> list[str]:
     with closing(sqlite3.connect(folder / "hours.live")) as db:
         found = db.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY name")

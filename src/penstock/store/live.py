@@ -30,6 +30,7 @@ ENDING = ".live"
 _BY = "by "  # of the name of an index, before the column
 # of the write-ahead log: a page that changes again and again is taken over once
 DUE_BYTES, MOST_BYTES = 32 << 20, 128 << 20
+_SYNC_BYTES = 2 << 20  # of it, that are synced together
 _TRIES = 4  # somebody writes all the time
 _WAIT = 10.0  # seconds, for the short locks that SQLite takes
 _PAGE_CACHE_KIB = 32 * 1024
@@ -210,7 +211,7 @@ class LiveTable:
             self._prepare()
             self._index()
         self._position = self._about().get("position")
-        self._changed_pages = 0  # about so many since a checkpoint was due
+        self._changed_pages = self._unsynced_pages = 0  # about so many since a checkpoint was due, and a sync
         self._together = max(_VALUES // len(shape.columns), 1)
         self._upserts = _upsert(shape, rows=self._together)
         self._upsert = _upsert(shape)
@@ -255,7 +256,8 @@ class LiveTable:
         """What waits beside the file is taken over beside the commits, by this one when it is far too much. SQLite does
         not say how much a commit added: about a page for each row and index entry, and no more than there are."""
         ((pages,),) = self._db.execute("PRAGMA page_count").fetchall()
-        self._changed_pages += min(changed * (1 + len(self.shape.indexed)), pages)
+        written = min(changed * (1 + len(self.shape.indexed)), pages)
+        self._changed_pages, self._unsynced_pages = self._changed_pages + written, self._unsynced_pages + written
         if self._checkpointer.waiting() > MOST_BYTES:
             self._checkpointer.catch_up()
             with suppress(sqlite3.Error):
@@ -263,8 +265,11 @@ class LiveTable:
         elif self._checkpointer.nearly:
             self._checkpointer.finish(self._db)
         elif self._changed_pages * _PAGE_BYTES > DUE_BYTES:
-            self._changed_pages = 0
+            self._changed_pages = self._unsynced_pages = 0
             self._checkpointer.due()
+        elif self._unsynced_pages * _PAGE_BYTES > _SYNC_BYTES:
+            self._unsynced_pages = 0
+            self._checkpointer.soon()
 
     def _about(self) -> dict[str, str]:
         return dict(self._db.execute("SELECT name, value FROM about").fetchall())
