@@ -54,11 +54,11 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def nothing_is_compiled_beside() -> Iterator[None]:
     """A run compiles its models itself. A process beside it imports dbt anew each time; it has a suite of its own."""
-    from penstock.runtime import run
-    from penstock.runtime.preparing import Preparation
+    from penstock.runtime import preparing, run
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(run, "preparation", lambda _: nullcontext(Preparation(None)))
+        patched.setattr(run, "preparation", lambda *_: nullcontext(preparing.Preparation(None)))
+        patched.setattr(preparing, "begun_before", lambda *_: nullcontext(None))
         yield
 
 

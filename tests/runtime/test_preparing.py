@@ -20,7 +20,7 @@ from penstock.runtime import run as running
 from penstock.runtime.installation import Installation
 from penstock.runtime.lanes import Tell, at_once, in_lanes
 from penstock.runtime.place import DataDirectory
-from penstock.runtime.preparing import ModelsProcess, Preparation, preparation, prepare
+from penstock.runtime.preparing import ModelsProcess, Preparation, begun_before, preparation, prepare
 from penstock.runtime.run import run
 from penstock.runtime.watch import Unwatched
 from penstock.serve.definitions import KIND
@@ -66,6 +66,36 @@ def test_a_run_does_not_compile_what_is_compiled_beside_it(library: Library, mon
     monkeypatch.setattr(compiling, "compile_program", _nobody)
 
     assert run(_installation(library, monkeypatch), Unwatched()).outcome == "released"
+
+
+def test_where_nothing_was_loaded_the_compiler_begins_before_the_project_is_read(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = _endless(monkeypatch)
+
+    with begun_before(library.project, DataDirectory(library.data)) as compiler:
+        assert compiler is None
+    with begun_before(tmp_path, DataDirectory(tmp_path / "data")) as compiler:
+        assert compiler is None  # nothing is to be compiled
+    with begun_before(library.project, DataDirectory(tmp_path / "data")) as compiler:
+        assert [compiler] == begun
+
+    assert begun[0].returncode == -signal.SIGKILL
+
+
+def test_a_compiler_that_was_begun_before_is_the_one_that_compiles(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = _endless(monkeypatch)
+    _change_a_model(library)
+    installation = _installation(library, monkeypatch)
+
+    with preparing._compiler(library.project / "models", library.data) as compiler:
+        with preparation(installation, compiler) as prepared:
+            assert prepared.process is compiler
+        assert compiler.poll() is None
+
+    assert begun == [compiler]
 
 
 def test_metrics_are_compiled_beside_the_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,14 +91,18 @@ def explain(
 @app.command()
 def run(project: Project = HERE, data_dir: Data = None, as_json: Json = False) -> None:
     """Take what is new all the way: files, bronze, silver, gold, one release."""
-    from penstock.cli.progress import watch
-    from penstock.runtime.installation import Installation
-    from penstock.runtime.run import run
+    from penstock.runtime.place import DataDirectory
+    from penstock.runtime.preparing import begun_before
 
     gc.set_threshold(100_000, 20, 100)  # what a run makes stays until it ends: to look through it again finds nothing
-    installation = Installation.at(project, data_dir)
-    with watch(quiet=as_json) as watching:
-        report = run(installation, watching)
+    with begun_before(project, DataDirectory.of(project, data_dir)) as compiler:
+        from penstock.cli.progress import watch
+        from penstock.runtime.installation import Installation
+        from penstock.runtime.run import run
+
+        installation = Installation.at(project, data_dir)
+        with watch(quiet=as_json) as watching:
+            report = run(installation, watching, compiler)
     show.run(report, as_json=as_json)
     raise typer.Exit(report.exit_code)
 

@@ -32,7 +32,9 @@ class Installation:
     ) -> Installation:
         """Load the project in a folder; its data is in `.penstock` there unless said otherwise."""
         loaded = load_project(project, environment=environment)
-        root = (project / ".penstock" if data_dir is None else data_dir).resolve()
-        if root.exists() and not root.is_dir():
-            raise StorageError("The data directory is a file", where=str(root), remedy="Name a folder with --data-dir.")
-        return cls(loaded, DataDirectory(root), real_world() if world is None else world)
+        place = DataDirectory.of(project, data_dir)
+        if place.root.exists() and not place.root.is_dir():
+            raise StorageError(
+                "The data directory is a file", where=str(place.root), remedy="Name a folder with --data-dir."
+            )
+        return cls(loaded, place, real_world() if world is None else world)

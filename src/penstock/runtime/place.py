@@ -29,6 +29,11 @@ class DataDirectory:
 
     root: Path
 
+    @classmethod
+    def of(cls, project: Path, data_dir: Path | None) -> DataDirectory:
+        """The one that was said, else `.penstock` in the project's folder."""
+        return cls((project / ".penstock" if data_dir is None else data_dir).resolve())
+
     @property
     def catalogue(self) -> Path:
         return self.root / "catalog.db"

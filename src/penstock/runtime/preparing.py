@@ -2,8 +2,9 @@
 
 Both take seconds in which one core does nothing else, and only when the models changed. They are made in processes
 of their own, the metrics as soon as dbt has read the declarations, and are left where the build and the release look
-for them. A process may fail or be killed at any moment: what it did not make is made there, where it is told what is
-wrong. One that does not end is ended, for it would not end there either.
+for them. Where nothing was ever loaded the first of them begins before the project is read: what it imports takes a
+second, in which one core has nothing else to do. A process may fail or be killed at any moment: what it did not make is
+made there, where it is told what is wrong. One that does not end is ended, for it would not end there either.
 """
 
 from __future__ import annotations
@@ -16,18 +17,21 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from penstock.errors import PenstockError, TransformFailed
 from penstock.lake.records import put_record, read_record
 from penstock.release.record import latest_release
-from penstock.runtime.installation import Installation
 from penstock.runtime.lanes import Tell, at_once
 from penstock.runtime.place import DataDirectory
 from penstock.world import real_world
+
+if TYPE_CHECKING:
+    from penstock.runtime.installation import Installation  # reads projects, which no compiler does
 
 _MODELS, _METRICS = "models", "metrics"  # what a process makes
 _COMPILERS = {_MODELS: "penstock.transform.compiling", _METRICS: "penstock.metrics.metricflow"}
@@ -81,16 +85,35 @@ def _nothing() -> None:
 
 
 @contextmanager
-def preparation(installation: Installation) -> Iterator[Preparation]:
-    """Make ready to prepare when the models are not those of the last release; it ends with the block at the latest."""
+def preparation(installation: Installation, compiler: subprocess.Popen[bytes] | None = None) -> Iterator[Preparation]:
+    """Make ready to prepare when the models are not those of the last release, in the process that is `begun_before` if
+    there is one; what is begun here ends with the block at the latest."""
     models, place = installation.project.models, installation.place
     last = latest_release(place.root)
     if models is None or (last is not None and last.models == installation.project.models_fingerprint):
         yield Preparation(None)
         return
-    with _process(_MODELS, models.resolve(), place.root, group=0) as process:
+    with _compiler(models, place.root) if compiler is None else nullcontext(compiler) as process:
+        yield Preparation(process, models, place.logs, MINUTES)
+
+
+@contextmanager
+def begun_before(project: Path, place: DataDirectory) -> Iterator[subprocess.Popen[bytes] | None]:
+    """The process that will compile the models of a folder, where there are any and nothing was ever loaded; it does
+    nothing but make ready before a `Preparation` begins, and ends with the block at the latest."""
+    models = project / "models"
+    if place.exists or not (models / "dbt_project.yml").is_file():
+        yield None
+        return
+    with _compiler(models.resolve(), place.root) as process:
+        yield process
+
+
+@contextmanager
+def _compiler(models: Path, root: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with _process(_MODELS, models, root, group=0) as process:
         try:
-            yield Preparation(process, models, place.logs, MINUTES)
+            yield process
         finally:
             with suppress(ProcessLookupError, PermissionError):  # both are over
                 os.killpg(process.pid, signal.SIGKILL)  # it and the process of the metrics, which is in its group

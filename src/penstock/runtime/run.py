@@ -22,6 +22,8 @@ from penstock.runtime.upkeep import is_due, keep_up
 from penstock.runtime.watch import Watch
 
 if TYPE_CHECKING:
+    from subprocess import Popen
+
     from penstock.lake.lake import Lake
     from penstock.lake.lease import Lease
     from penstock.runtime.copying import Ahead
@@ -31,9 +33,10 @@ SERVING = "The serving store is not at the latest release"
 UPKEEP = "The upkeep was not done"
 
 
-def run(installation: Installation, watch: Watch) -> RunReport:
+def run(installation: Installation, watch: Watch, compiler: Popen[bytes] | None = None) -> RunReport:
     """Take what is new all the way. Errors of the world are raised after they were recorded; what was
-    committed before stays, and the next run goes on from there.
+    committed before stays, and the next run goes on from there. `compiler` is the process of the models, where it was
+    begun before.
 
     Raises LeaseHeld when another process runs the same data directory.
     """
@@ -45,7 +48,7 @@ def run(installation: Installation, watch: Watch) -> RunReport:
         running.note_files(state)
         running.afterwards({SERVING: running.serve_latest})
         return running.finished("nothing new", release=state.release, previous=state.release)
-    with preparation(installation) as prepared:
+    with preparation(installation, compiler) as prepared:
         from penstock.lake.lake import Lake
 
         with (
