@@ -16,11 +16,12 @@ from penstock.log.protocol import OFFSET, TopicSpec
 from penstock.runtime.scoring import models_of
 from penstock.spec.project import Project
 from penstock.sql.connection import connect
+from penstock.stream.graph import Graph
 from penstock.stream.incoming import REJECTED_SCHEMA, Incoming, payload_schema
 from penstock.stream.journal import Round
 from penstock.stream.outgoing import records
 from penstock.stream.pipeline import LATE_SCHEMA, Pipeline
-from penstock.stream.plan import Graph, make_graphs
+from penstock.stream.plan import make_graphs
 from penstock.stream.reference import LookupStage, Reference, References
 from penstock.stream.replay import History, replay
 from penstock.stream.runner import Limits, Runner

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from penstock.stream import pipeline
 from penstock.stream.fused import Computed, fused
-from penstock.stream.plan import Graph, Select, make_graphs
+from penstock.stream.graph import Graph, Select
+from penstock.stream.plan import make_graphs
 from penstock.stream.runner import Limits
 from tests.stream.lending import lending
 from tests.stream.running_topology import Desk, loan

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pytest
 
 from penstock.errors import DeclarationError
+from penstock.stream.graph import Graph
 from penstock.stream.picture import picture
-from penstock.stream.plan import Graph, make_graphs
+from penstock.stream.plan import make_graphs
 from tests.stream.lending import lending
 
 WATCH = """\

@@ -9,7 +9,8 @@ import pyarrow as pa
 from penstock.errors import DeclarationError, PenstockError
 from penstock.runtime.installation import Installation
 from penstock.runtime.scoring import load_model
-from penstock.stream.plan import Graph, NotReleased, make_graphs
+from penstock.stream.graph import Graph
+from penstock.stream.plan import NotReleased, make_graphs
 from penstock.stream.schema import contract_schema
 
 

@@ -25,9 +25,9 @@ from penstock.spec.stream import Topic
 from penstock.sql.connection import connect
 from penstock.sql.names import literal, quote
 from penstock.store.live import ENDING, LiveTable
+from penstock.stream.graph import Graph
 from penstock.stream.journal import Round
 from penstock.stream.pipeline import Pipeline
-from penstock.stream.plan import Graph
 from penstock.stream.reference import LookupStage
 from penstock.stream.replay import History, replay
 from penstock.stream.schema import PARTITION

@@ -9,7 +9,7 @@ from typing import cast
 from penstock.errors import DeclarationError
 from penstock.spec.project import Project
 from penstock.spec.stream import Score, ScoringModel
-from penstock.stream.plan import Graph
+from penstock.stream.graph import Graph
 from penstock.stream.score import Model
 
 

@@ -19,7 +19,7 @@ from penstock.runtime.planned import graphs
 from penstock.runtime.topology import Running, open_topology
 from penstock.runtime.topology_state import TopologyState, tell
 from penstock.spec.problems import did_you_mean
-from penstock.stream.plan import Graph
+from penstock.stream.graph import Graph
 from penstock.stream.runner import Limits
 from penstock.stream.watermark import BEGINNING
 

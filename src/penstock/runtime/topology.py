@@ -25,10 +25,10 @@ from penstock.runtime.taken_up import take_up
 from penstock.spec.project import Project
 from penstock.sql.connection import connect
 from penstock.store.live import LiveShape
+from penstock.stream.graph import Graph, Sink
 from penstock.stream.incoming import REJECTED_SCHEMA, Incoming, payload_schema
 from penstock.stream.journal import Round
 from penstock.stream.pipeline import LATE_SCHEMA, Pipeline
-from penstock.stream.plan import Graph, Sink
 from penstock.stream.reference import References
 from penstock.stream.runner import Limits, Runner
 from penstock.stream.schema import DELETED

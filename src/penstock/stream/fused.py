@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from penstock.spec.stream import Union
-from penstock.stream.plan import Graph, Node, Select
+from penstock.stream.graph import Graph, Node, Select
 
 
 @dataclass(frozen=True)

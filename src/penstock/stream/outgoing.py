@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock.log.protocol import HEADERS, SYSTEM, TIMESTAMP
+from penstock.stream.graph import Graph, Sink
 from penstock.stream.number import one_array
-from penstock.stream.plan import Graph, Sink
 
 _SEPARATOR = "\x1f"  # between the values of a key of several columns
 

@@ -16,7 +16,7 @@ from penstock.spec.stream import (
     Window,
     WindowKind,
 )
-from penstock.stream.plan import Graph, Intake, Node, Select, Sink
+from penstock.stream.graph import Graph, Intake, Node, Select, Sink
 
 
 def picture(graph: Graph) -> Iterator[str]:

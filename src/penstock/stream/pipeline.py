@@ -14,8 +14,8 @@ from penstock.errors import PenstockError
 from penstock.spec.stream import Lookup, Score
 from penstock.sql.planned import PlannedQuery
 from penstock.stream.fused import fused
+from penstock.stream.graph import ROWS, Graph, Intake, Node, Sink
 from penstock.stream.incoming import REJECTED_SCHEMA, Incoming
-from penstock.stream.plan import ROWS, Graph, Intake, Node, Sink
 from penstock.stream.schema import OFFSET, PARTITION, SYSTEM
 from penstock.stream.stage import Frozen, KeyedStage, Moment, Stage
 from penstock.stream.state import pack, unpack

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from penstock.spec.stream import Lookup
 from penstock.sql.names import quote
-from penstock.stream.plan import ROWS
+from penstock.stream.graph import ROWS
 from penstock.stream.stage import Moment, Produced
 
 

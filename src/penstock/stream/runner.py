@@ -19,11 +19,11 @@ import pyarrow.compute as pc
 
 from penstock.log.protocol import SYSTEM, Chunk, Job, Log, Part, Position, Prepared, Reader, is_read
 from penstock.stream.commits import Commits, Made
+from penstock.stream.graph import Graph
 from penstock.stream.incoming import REJECTED_SCHEMA
 from penstock.stream.journal import Range, Round
 from penstock.stream.outgoing import Outgoing
 from penstock.stream.pipeline import Came, Outcome, Pipeline
-from penstock.stream.plan import Graph
 from penstock.stream.reference import LookupStage, References
 from penstock.stream.schema import OFFSET, PARTITION
 from penstock.stream.stage import Frozen, Moment

@@ -10,8 +10,8 @@ import duckdb
 from penstock.errors import DeclarationError
 from penstock.spec.stream import Deduplicate, EventTime, Join, Lookup, Running, Score, Union, Window, WindowKind
 from penstock.stream.deduplicate import DeduplicateStage
+from penstock.stream.graph import Graph, Intake, Node, Select
 from penstock.stream.join import JoinStage
-from penstock.stream.plan import Graph, Intake, Node, Select
 from penstock.stream.reference import LookupStage
 from penstock.stream.running import RunningStage
 from penstock.stream.score import Model, ScoreStage

@@ -10,7 +10,7 @@ from typing import Any
 from penstock.errors import PenstockError
 from penstock.spec.stream import Join, Step
 from penstock.spec.stream_file import step_meaning
-from penstock.stream.plan import Graph, Intake
+from penstock.stream.graph import Graph, Intake
 
 _MARK = b"PSS1"
 
