@@ -30,9 +30,10 @@ def is_line(value: bytes | None) -> bool:
 
 def lines_of(values: Sequence[bytes | None]) -> bytes | None:
     """The values as lines, when each is a line that may be one object."""
-    if None in values:
+    try:
+        data = b"\n".join(values)  # type: ignore[arg-type]
+    except TypeError:  # there is one without a value
         return None
-    data = b"\n".join(values)  # type: ignore[arg-type]
     if data[:1] != b"{" or data[-1:] != b"}":
         return None
     text = np.frombuffer(data, np.uint8)

@@ -65,7 +65,7 @@ def drained(
 
 
 class Table:
-    """Some partitions of a compacted topic, kept up to date by `refresh`."""
+    """Some partitions of a compacted topic, kept up to date by `refresh`; in between nobody asks what is new."""
 
     def __init__(self, settings: KafkaSettings, topic: str, partitions: tuple[int, ...] = (0,)) -> None:
         self.topic = topic
@@ -77,11 +77,13 @@ class Table:
 
     def refresh(self) -> dict[bytes, bytes]:
         with kafka_errors(self.topic):
+            self._consumer.resume(self._parts)
             for key, value in drained(self._consumer, self._parts, self._reached):
                 if value is None:
                     self.values.pop(key, None)
                 else:
                     self.values[key] = value
+            self._consumer.pause(self._parts)
         return self.values
 
     def close(self) -> None:
@@ -89,11 +91,13 @@ class Table:
 
 
 class Notes:
-    """Writes single values of a table, durably."""
+    """Writes single values of a table, durably. One that is written twice does no harm, and none overtakes another: a
+    client that numbers what it sends would look for a broker to begin with, and again half a second later."""
 
     def __init__(self, settings: KafkaSettings, topic: str) -> None:
         self._topic = topic
-        self._producer = Producer(settings.client(enable_idempotence=True, acks="all", linger_ms=0))
+        one_by_one: dict[str, object] = {"max_in_flight_requests_per_connection": 1}
+        self._producer = Producer(settings.client(acks="all", linger_ms=0, **one_by_one))
 
     def write(self, values: dict[bytes, bytes | None]) -> None:
         with self._delivered() as failures:
