@@ -139,6 +139,21 @@ def test_what_goes_before_a_warehouse_is_closed_never_reaches_its_file(tmp_path:
     assert [one.name for one in tmp_path.iterdir() if one.is_file()] == ["w.duckdb"]
 
 
+@pytest.mark.parametrize(("rows", "joined"), [(700_000, False), (600_000, True)])
+def test_groups_that_lost_rows_are_joined_when_much_was_lost(tmp_path: Path, rows: int, joined: bool) -> None:
+    path = tmp_path / "w.duckdb"
+    with warehouse.opened(path) as connection:
+        warehouse.make_schema(connection, "gold")
+        connection.execute(f"CREATE TABLE warehouse.gold.t AS SELECT range AS n FROM range({rows})")
+    with warehouse.opened(path) as connection:
+        connection.execute("DELETE FROM warehouse.gold.t WHERE n BETWEEN 61_440 AND 184_439")
+    with warehouse.opened(path, read_only=True) as connection:
+        ((places,),) = connection.execute("SELECT sum(estimated_size) FROM duckdb_tables()").fetchall()
+        ((held, last),) = connection.execute("SELECT count(*), max(n) FROM warehouse.gold.t").fetchall()
+    assert (held, last) == (rows - 123_000, rows - 1)
+    assert places == (held if joined else rows)
+
+
 def test_a_copy_that_cannot_be_made_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="could not be copied"):
         warehouse.copy(tmp_path / "missing.duckdb", tmp_path / "copy.duckdb")
