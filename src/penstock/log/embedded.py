@@ -15,6 +15,7 @@ import pyarrow as pa
 from penstock.log import database
 from penstock.log.batch import encode
 from penstock.log.catalog import Catalog, Home, check_name
+from penstock.log.change import Change
 from penstock.log.embedded_job import HOLDER, EmbeddedJob
 from penstock.log.embedded_journal import oldest_entry
 from penstock.log.embedded_reader import EmbeddedReader, Segments
@@ -31,7 +32,7 @@ from penstock.log.protocol import (
     beginning,
 )
 from penstock.log.retention import Retention
-from penstock.log.volume import Change, Limits, Volume
+from penstock.log.volume import Limits, Volume
 from penstock.world import World
 
 

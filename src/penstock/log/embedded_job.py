@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from penstock.log import database
 from penstock.log.batch import encode
+from penstock.log.change import Change, JobChange
 from penstock.log.embedded_journal import entries
 from penstock.log.protocol import (
     Log,
@@ -25,7 +26,7 @@ from penstock.log.protocol import (
     beginning,
 )
 from penstock.log.segment import Segment, Snapshot
-from penstock.log.volume import Change, JobChange, Volume
+from penstock.log.volume import Volume
 
 HOLDER = "job"
 _PIECE = 2 << 20  # bytes

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from penstock.log import database
 from penstock.log.embedded_reader import Segments
-from penstock.log.volume import numbers
+from penstock.log.segment_files import numbers
 
 
 def entries(folder: Path) -> Generator[bytes]:

@@ -20,7 +20,7 @@ from penstock.log.batch import MOST_ROWS
 from penstock.log.catalog import Home
 from penstock.log.protocol import OFFSET, POISON, Chunk, Lost, Part, Position, SourceReset
 from penstock.log.segment import Extent, Segment, Stored
-from penstock.log.volume import numbers, segment_name, segment_path
+from penstock.log.segment_files import numbers, segment_name, segment_path
 from penstock.world import Clock
 
 _EPOCH = datetime.fromtimestamp(0, UTC)

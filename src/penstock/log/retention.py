@@ -9,7 +9,7 @@ from penstock.log.catalog import Catalog
 from penstock.log.embedded_reader import Segments
 from penstock.log.protocol import Part, Position, Topic
 from penstock.log.segment import Extent
-from penstock.log.volume import numbers
+from penstock.log.segment_files import numbers
 from penstock.world import Clock
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,14 +14,14 @@ from typing import TypeVar
 from penstock.checkpoint import Checkpointer
 from penstock.errors import Fenced, PenstockError, StorageError
 from penstock.log import database, segment
-from penstock.log.batch import Encoded
+from penstock.log.change import Change, JobChange
 from penstock.log.lock import FolderLock
-from penstock.log.protocol import Appended, LogError, LogStorageError, Part, Position
+from penstock.log.protocol import Appended, LogError, LogStorageError
 from penstock.log.segment import Segment, Snapshot
+from penstock.log.segment_files import SUFFIX, numbers, segment_path
 from penstock.world import World
 
 T = TypeVar("T")
-_SUFFIX = ".db"
 _COMMIT_BYTES = 80 << 10  # of the write-ahead log, besides rows: every commit changes pages of several tables
 _FAR_TOO_MUCH = 4  # times the bytes that a write-ahead log may hold
 _CLEARED_AT_ONCE = 2  # superfluous deltas that one commit removes: more than it adds, few, for they are overwritten
@@ -38,33 +37,6 @@ class Limits:
     wal_bytes: int = 64 << 20
 
 
-@dataclass(frozen=True)
-class JobChange:
-    """What a job's commit changes besides its topics."""
-
-    positions: Mapping[Part, Position]
-    delta: bytes | None
-    snapshot: Snapshot | None
-    journal: bytes | None
-    kept: int = 0  # of the deltas before this one, those that come after the snapshot
-
-
-@dataclass(frozen=True)
-class Change:
-    """What is to be committed by a holder; a producer's has a `sequence`."""
-
-    holder: str
-    epoch: int
-    batches: tuple[Encoded, ...]
-    sequence: int | None = None
-    job: JobChange | None = None
-
-    @property
-    def size(self) -> int:
-        delta = 0 if self.job is None or self.job.delta is None else len(self.job.delta)
-        return delta + sum(batch.size for batch in self.batches)
-
-
 @dataclass
 class _Waiting:
     change: Change
@@ -74,23 +46,6 @@ class _Waiting:
     @property
     def done(self) -> bool:
         return self.result is not None or self.error is not None
-
-
-def numbers(root: Path) -> list[int]:
-    """The segments of a folder, oldest first; none when it is not there."""
-    try:
-        names = os.listdir(root)  # asked in every round: making paths of them would take ten times as long
-    except FileNotFoundError:
-        return []
-    return sorted(int(name.removesuffix(_SUFFIX)) for name in names if name.endswith(_SUFFIX))
-
-
-def segment_path(root: Path, number: int) -> Path:
-    return root / segment_name(number)
-
-
-def segment_name(number: int) -> str:
-    return f"{number:010d}{_SUFFIX}"
 
 
 @dataclass
@@ -165,8 +120,8 @@ class Volume:
                 self.world.disk.remove(str(path))
         for path in self.root.glob(f"*{database.NEW}"):
             database.remove(self.world.disk, path)
-        names = {path.name for path in self.root.glob(f"*{_SUFFIX}")}
-        for path in self.root.glob(f"*{_SUFFIX}-*"):
+        names = {path.name for path in self.root.glob(f"*{SUFFIX}")}
+        for path in self.root.glob(f"*{SUFFIX}-*"):
             if path.name.rpartition("-")[0] not in names:
                 self.world.disk.remove(str(path))
 
