@@ -16,7 +16,8 @@ from penstock.sql.scan import PLACE
 FILE_ROWS = 65_536  # a file is full with these; it holds whole days, so it may have more
 _SMALL = FILE_ROWS // 4  # a file below is written together with its neighbours when anything changes
 _LOOSE = 16  # so many files that are not full, and the next that would come is written into the others
-_FEW = 16  # of so many rows one may have changed for the others to stay where they are
+_FEW = 16  # of so many rows one may have come or gone for the others to stay where they are
+_NAMED = 4  # of so many rows one may be named as gone, in all
 _EPOCH = date(1970, 1, 1)
 _DAY = 86_400_000_000  # microseconds
 
@@ -76,7 +77,7 @@ def may_amend(scan: Scan, *, came: int, gone: int) -> bool:
     A table smaller than a file is written anew, and one of which a part went that a reader would feel.
     """
     named = sum(one.rows for one in scan.deletes) + gone
-    few = (came + named) * _FEW <= scan.rows
+    few = (came + gone) * _FEW <= scan.rows and named * _NAMED <= scan.rows
     can = all(column.name.lower() != PLACE for column in scan.columns)
     return few and can and scan.rows >= FILE_ROWS and may_grow(scan.files)
 

@@ -9,37 +9,41 @@ import pyarrow as pa
 
 from penstock.sql.names import quote
 
+_MORE = 2  # columns, where the fewest do not do
+
 
 def places_of(connection: duckdb.DuckDBPyConnection, gone: str, stored: str, names: Sequence[str]) -> pa.Table | None:
     """`file_path` and `pos` of one row of `stored` for each row of `gone`: SELECTs with columns `names`, `stored` also with
     these two. None where a row is not found.
 
     The fewest columns that tell the rows apart are compared, so that little of the files is read; where they do not tell
-    those of the files apart, all are, and of equal rows the first ones stand for them.
+    those of the files apart, a few more, and then all, and of equal rows the first ones stand for them.
     """
     wanted = _number(connection, f"SELECT count(*) FROM ({gone})")
-    telling = _telling_apart(connection, gone, names, wanted)
-    for columns in ([telling] if telling else []) + [list(names)]:
-        places = connection.sql(_matching(gone, stored, columns, whole=columns == list(names))).to_arrow_table()
+    by_values = _by_values(connection, gone, names)
+    telling = _telling_apart(connection, gone, by_values, wanted)
+    narrow = [] if telling == 0 else [by_values[:telling], by_values[: telling + _MORE]]
+    for columns in [*narrow, list(names)]:
+        places = connection.sql(_matching(gone, stored, columns, whole=len(columns) == len(names))).to_arrow_table()
         if places.num_rows == wanted and len(set(places["_row"].to_pylist())) == wanted:
             return places.select(["file_path", "pos"])
     return None
 
 
-def _telling_apart(
-    connection: duckdb.DuckDBPyConnection, gone: str, names: Sequence[str], wanted: int
-) -> list[str] | None:
-    """Columns in which no two of the rows that went are equal, those of most values first; None where there are none."""
+def _by_values(connection: duckdb.DuckDBPyConnection, gone: str, names: Sequence[str]) -> list[str]:
+    """The columns, those of most values first."""
     distinct = ", ".join(f"count(DISTINCT {quote(name)})" for name in names)
     (values,) = connection.execute(f"SELECT {distinct} FROM ({gone})").fetchall()
-    by_values = sorted(zip(values, names, strict=True), key=lambda one: -one[0])
-    chosen: list[str] = []
-    for _, name in by_values:
-        chosen.append(name)
-        listed = ", ".join(map(quote, chosen))
+    return [name for _, name in sorted(zip(values, names, strict=True), key=lambda one: -one[0])]
+
+
+def _telling_apart(connection: duckdb.DuckDBPyConnection, gone: str, names: Sequence[str], wanted: int) -> int:
+    """In how many of the columns no two of the rows that went are equal; 0 where there are rows that are."""
+    for count in range(1, len(names) + 1):
+        listed = ", ".join(map(quote, names[:count]))
         if _number(connection, f"SELECT count(*) FROM (SELECT DISTINCT {listed} FROM ({gone}))") == wanted:
-            return chosen
-    return None
+            return count
+    return 0
 
 
 def _matching(gone: str, stored: str, columns: Sequence[str], *, whole: bool) -> str:
