@@ -112,14 +112,16 @@ def library(
     connection = connect()
     for schema in ("silver", "quarantine", "gold"):
         connection.execute(f"CREATE SCHEMA {schema}")
-    place = "_file VARCHAR, _line BIGINT, _ingested_at TIMESTAMPTZ"
+    place = "_file VARCHAR, _line BIGINT, _ingested_at TIMESTAMPTZ, _file_id VARCHAR"
     connection.execute(f"CREATE TABLE silver.loans (loan_id BIGINT, book_id BIGINT, mail VARCHAR, {place})")
     connection.execute(f"CREATE TABLE silver.books (book_id BIGINT, {place})")
     connection.execute("CREATE TABLE quarantine.loans (status VARCHAR, row VARCHAR)")
     for line, loan in enumerate(loans, start=2):
-        connection.execute("INSERT INTO silver.loans VALUES (?, ?, ?, 'loans.csv', ?, ?)", [*loan, line, ingested_at])
+        connection.execute(
+            "INSERT INTO silver.loans VALUES (?, ?, ?, 'loans.csv', ?, ?, 'l')", [*loan, line, ingested_at]
+        )
     for line, book in enumerate(books, start=2):
-        connection.execute("INSERT INTO silver.books VALUES (?, 'books.csv', ?, ?)", [book, line, ingested_at])
+        connection.execute("INSERT INTO silver.books VALUES (?, 'books.csv', ?, ?, 'b')", [book, line, ingested_at])
     for number in range(quarantined):
         connection.execute("INSERT INTO quarantine.loans VALUES ('open', ?)", [f"row {number}"])
     return connection

@@ -28,7 +28,7 @@ def results(connection: duckdb.DuckDBPyConnection, growth: Growth | None = None)
 
 def records(loans: Sequence[Loan], books: Sequence[int]) -> list[dict[str, object]]:
     """What the gate said of these rows, as a release remembers it."""
-    return [one.as_record() for one in results(library(list(loans), books=list(books))).values()]
+    return [one.remembered() for one in results(library(list(loans), books=list(books))).values()]
 
 
 def since(found: Sequence[Mapping[str, object]], *, whole: frozenset[str] = GREW) -> Growth:
@@ -75,15 +75,25 @@ def test_rows_that_were_released_are_not_read_again():
     "growth",
     [
         since(records([(1, 10, None)], [10]), whole=frozenset({"loans"})),
-        since(records([(1, 11, None)], [10])),
+        since([{**one, "waiting": None} for one in records([(1, 11, None)], [10])]),
         since([{**one, "fingerprint": "another"} for one in records([(1, 10, None)], [10])]),
         since(()),
     ],
-    ids=["rows went from what is referred to", "rows waited before", "another rule", "never asked before"],
+    ids=["rows went from what is referred to", "rows waited before, too many", "another rule", "never asked before"],
 )
 def test_all_rows_are_looked_at_where_the_others_may_not_hold(growth):
     connection = grown([(1, 11, None)], [10], loans_before=1, books_before=1)
     assert results(connection, growth)["references.loans.book_id"].value == "1"
+
+
+def test_rows_that_waited_are_asked_again_and_no_others_that_were_released():
+    before: list[Loan] = [(1, 11, None), (2, 10, None), (3, 12, None)]
+    found = records(before, [10])
+    connection = grown([*before, (4, 13, None)], [10, 12], loans_before=3, books_before=1)
+    connection.execute("DELETE FROM silver.books WHERE book_id = 10")  # only a look at every row would miss it
+    narrow = results(connection, since(found))["references.loans.book_id"]
+    assert (narrow.value, narrow.waiting) == ("2", {"l": [2, 5]})
+    assert [row["_line"] for row in narrow.sample] == ["2", "5"]
 
 
 @settings(max_examples=40, deadline=None)
@@ -91,12 +101,15 @@ def test_all_rows_are_looked_at_where_the_others_may_not_hold(growth):
 def test_rows_that_went_let_no_other_row_of_their_own_dataset_fail(before, books, gone, again, came):
     """Of a file that was written anew the rows that stay come again."""
     found = records(before, books)
-    stay = [row for place, row in enumerate(before) if place not in gone]
-    loans = [*stay, *came]
-    connection = grown(loans, books, loans_before=max(0, len(stay) - again), books_before=len(books))
+    stay = [place for place in range(len(before)) if place not in gone]
+    connection = grown([*before, *came], books, loans_before=len(before), books_before=len(books))
+    for place in gone:
+        connection.execute("DELETE FROM silver.loans WHERE _line = ?", [place + 2])
+    first = min([len(before), *stay[max(0, len(stay) - again) :]]) + 2
+    connection.execute(f"CREATE OR REPLACE VIEW came.loans AS FROM silver.loans WHERE _line >= {first}")
     narrow, whole = results(connection, since(found, whole=frozenset({"books"}))), results(connection)
-    assert {name: (one.status, one.sample) for name, one in narrow.items()} == {
-        name: (one.status, one.sample) for name, one in whole.items()
+    assert {name: (one.status, one.sample, one.waiting) for name, one in narrow.items()} == {
+        name: (one.status, one.sample, one.waiting) for name, one in whole.items()
     }
 
 

@@ -64,6 +64,7 @@ def _run(rule: Rule, connection: duckdb.DuckDBPyConnection, clock: Clock) -> Che
         fingerprint=rule.fingerprint,
         where=rule.where,
         description=rule.description,
+        waiting=outcome.waiting,
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
-from penstock.quality.result import Status
+from penstock.quality.result import Places, Status
 
 CAME = "came"  # a schema with the rows that came since the release, by dataset
 
@@ -28,5 +29,16 @@ class Growth:
         in which a row may be what lets another pass.
         """
         before = [(one["status"], one["fingerprint"]) for one in self.found if one["name"] == name]
-        known = self.came.issuperset(of) and self.whole.issuperset(needs)
-        return known and set(before) == {(Status.PASS.value, fingerprint)}
+        return self._knows(of, needs) and set(before) == {(Status.PASS.value, fingerprint)}
+
+    def waited(self, name: str, fingerprint: str, *, of: Collection[str], needs: Collection[str]) -> Places | None:
+        """Where the rows stood that waited at the release, when the rule held for all others but those that came; None
+        where that is not known."""
+        if self.holds_for_the_others(name, fingerprint, of=of, needs=needs):
+            return {}
+        before = [one for one in self.found if (one["name"], one["fingerprint"]) == (name, fingerprint)]
+        waiting = before[0].get("waiting") if len(before) == 1 else None
+        return cast("Places", waiting) if self._knows(of, needs) and isinstance(waiting, Mapping) else None
+
+    def _knows(self, of: Collection[str], needs: Collection[str]) -> bool:
+        return self.came.issuperset(of) and self.whole.issuperset(needs)

@@ -13,16 +13,18 @@ import duckdb
 from penstock.errors import counted
 from penstock.quality.growth import CAME, Growth
 from penstock.quality.query import sample
-from penstock.quality.result import SAMPLE_ROWS, Kind, Status
+from penstock.quality.result import SAMPLE_ROWS, Kind, Places, Status
 from penstock.quality.rule import Outcome, Rule
 from penstock.spec.contract import Contract, Reference
 from penstock.spec.duration import spoken_duration
 from penstock.spec.project import Project, Severity
-from penstock.sql.names import quote
+from penstock.sql.names import literal, quote
 from penstock.sql.personal import personal_of_dataset
 
 Conflicting: TypeAlias = "Mapping[str, Sequence[Mapping[str, str]]]"
 """By dataset: files of one version with different content, each two as a row."""
+_FOUND = "rows_that_wait"
+_REMEMBERED = 500  # rows that wait, at most
 
 
 def implied_rules(
@@ -67,7 +69,8 @@ def _reference_rule(
     columns, target = ", ".join(reference.columns), f"{reference.dataset} ({', '.join(reference.to)})"
     name = f"references.{contract.dataset}.{'_'.join(reference.columns)}"
     fingerprint = _fingerprint(contract, Kind.REFERENCES, columns)
-    others_hold = growth.holds_for_the_others(name, fingerprint, of={contract.dataset}, needs={reference.dataset})
+    waited = growth.waited(name, fingerprint, of={contract.dataset}, needs={reference.dataset})
+    known = there | {_came(one) for one in growth.came}
     return Rule(
         name=name,
         kind=Kind.REFERENCES,
@@ -76,7 +79,7 @@ def _reference_rule(
         fingerprint=fingerprint,
         where=str(contract.path),
         description=f"{columns} of {contract.dataset} names a row of {target}",
-        run=lambda connection: _waiting(connection, contract, reference, there, personal, others_hold),
+        run=lambda connection: _waiting(connection, contract, reference, known, personal, waited),
     )
 
 
@@ -84,33 +87,59 @@ def _waiting(
     connection: duckdb.DuckDBPyConnection,
     contract: Contract,
     reference: Reference,
-    there: frozenset[str],
+    known: frozenset[str],
     personal: frozenset[str],
-    others_hold: bool,
+    waited: Places | None,
 ) -> Outcome:
     """Rows whose reference has not arrived: pending for as long as it takes, never wrong. A null refers to nothing."""
-    if contract.dataset not in there:
+    if contract.dataset not in known:
         return Outcome(Status.PASS, "0", "there are no rows yet")
-    rows = _came(contract.dataset) if others_hold else _silver(contract.dataset)
-    found = sample(connection, _waiting_sql(reference, there, rows), personal)
+    targets = [_silver(reference.dataset)] if reference.dataset in known else []
+    if waited is not None and targets and _came(reference.dataset) in known:
+        targets.insert(0, _came(reference.dataset))  # most rows refer to others of the same day: then no more is read
+    rows = _silver(contract.dataset) if waited is None else _asked_again(contract.dataset, waited)
+    shown = [*reference.columns, "_file", "_line", "_ingested_at"]
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {_FOUND} AS {_waiting_sql(reference, targets, rows, shown)}")
+    listed = f"SELECT {', '.join(map(quote, shown))} FROM temp.{_FOUND} ORDER BY _ingested_at, _file, _line"
+    found = sample(connection, listed, personal)
     if found.rows == 0:
         return Outcome(Status.PASS, "0", "every reference has arrived")
     oldest = found.sample[0]["_ingested_at"]
     message = f"{_rows(found.rows)} for a row of {reference.dataset} that has not arrived; the oldest since {oldest}"
-    return Outcome(Status.PENDING, str(found.rows), message, found.sample)
+    return Outcome(Status.PENDING, str(found.rows), message, found.sample, _places(connection, found.rows))
 
 
-def _waiting_sql(reference: Reference, there: frozenset[str], rows: str) -> str:
+def _waiting_sql(reference: Reference, targets: Sequence[str], rows: str, shown: Sequence[str]) -> str:
     """An anti join builds its table of the few rows that came; `NOT EXISTS` would of all rows that are referred to."""
-    shown = ", ".join(f"waiting.{quote(name)}" for name in (*reference.columns, "_file", "_line", "_ingested_at"))
+    listed = ", ".join(f"waiting.{quote(name)}" for name in (*shown, "_file_id"))
     given = " AND ".join(f"waiting.{quote(column)} IS NOT NULL" for column in reference.columns)
+    pairs = list(zip(reference.columns, reference.to, strict=True))
     others = ""
-    if reference.dataset in there:
-        pairs = zip(reference.columns, reference.to, strict=True)
-        same = " AND ".join(f"target.{quote(to)} = waiting.{quote(column)}" for column, to in pairs)
-        others = f" ANTI JOIN {_silver(reference.dataset)} AS target ON {same}"
-    order = "waiting._ingested_at, waiting._file, waiting._line"
-    return f"SELECT {shown} FROM {rows} AS waiting{others} WHERE {given} ORDER BY {order}"
+    for number, target in enumerate(targets):
+        same = " AND ".join(f"target_{number}.{quote(to)} = waiting.{quote(column)}" for column, to in pairs)
+        others += f" ANTI JOIN {target} AS target_{number} ON {same}"
+    return f"SELECT {listed} FROM {rows} AS waiting{others} WHERE {given}"
+
+
+def _asked_again(dataset: str, waited: Places) -> str:
+    """The rows that came, and those that waited. One whose file was written anew is among the rows that came."""
+    if not waited:
+        return _came(dataset)
+    places = ", ".join(f"({literal(file)}, {int(line)})" for file, lines in waited.items() for line in lines)
+    on = " AND ".join(f"held.{name} = {{}}.{name}" for name in ("_file_id", "_line"))
+    return (
+        f"(SELECT held.* FROM {_silver(dataset)} AS held SEMI JOIN (VALUES {places}) AS place(_file_id, _line)"
+        f" ON {on.format('place', 'place')} ANTI JOIN {_came(dataset)} AS came ON {on.format('came', 'came')}"
+        f" UNION ALL BY NAME FROM {_came(dataset)})"
+    )
+
+
+def _places(connection: duckdb.DuckDBPyConnection, rows: int) -> Places | None:
+    """Where the rows stand that were found to wait; None where a release need not remember so many."""
+    if rows > _REMEMBERED:
+        return None
+    sql = f"SELECT _file_id, list(_line ORDER BY _line) FROM temp.{_FOUND} GROUP BY _file_id ORDER BY _file_id"
+    return dict(connection.execute(sql).fetchall())
 
 
 def _uniqueness_rule(contract: Contract, there: frozenset[str], personal: frozenset[str], growth: Growth) -> Rule:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 from penstock.spec.project import Severity
 
 SAMPLE_ROWS = 5
+Places: TypeAlias = "Mapping[str, Sequence[int]]"
+"""Lines by the id of their file."""
 MASK = "***"
 
 
@@ -42,7 +45,8 @@ class CheckResult:
     """One check after it was run.
 
     `value` and `expected` are text for people, `sample` holds up to five of the rows that broke the rule
-    as text by column, with personal values masked. `where` is the file that declares the rule.
+    as text by column, with personal values masked. `where` is the file that declares the rule. `waiting` tells where
+    the rows stand that wait, None where they are too many.
     """
 
     name: str
@@ -57,6 +61,7 @@ class CheckResult:
     fingerprint: str
     where: str
     description: str = ""
+    waiting: Places | None = None
 
     @property
     def blocks(self) -> bool:
@@ -76,3 +81,7 @@ class CheckResult:
             "message": self.message,
             "fingerprint": self.fingerprint,
         }
+
+    def remembered(self) -> dict[str, object]:
+        """As a record, with where the rows stand that wait, for the next release to ask again of these."""
+        return self.as_record() | ({} if self.waiting is None else {"waiting": self.waiting})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from penstock.quality.result import Kind, Status
+from penstock.quality.result import Kind, Places, Status
 from penstock.spec.project import Severity
 
 
@@ -19,6 +19,7 @@ class Outcome:
     value: str | None
     message: str
     sample: tuple[Mapping[str, str | None], ...] = ()
+    waiting: Places | None = None
 
 
 @dataclass(frozen=True)

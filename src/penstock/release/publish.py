@@ -120,7 +120,7 @@ def publish(
             silver=dict(candidate.silver),
             gold=tables,
             changed=tuple(name for name, move in moves.items() if move is not Move.KEEP),
-            checks=tuple(check.as_record() for check in checks),
+            checks=tuple(check.remembered() for check in checks),
             counts=counts or {},
         )
         commit.table(results).append(found)
