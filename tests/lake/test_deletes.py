@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 from lake_shapes import LOANS, RETURNS, append, files_below, loans, read, returns, still_world, writing
 from plain_reader import read_tables
 from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.table import Table
 
+from penstock.lake.doctor import adopt
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
 from penstock.lake.records import read_table_summary
@@ -52,10 +55,16 @@ def take_out(lake: Lake, lease: Lease, numbers: Sequence[int], *, added: Sequenc
 
 
 def stock_rows(root: Path, snapshot: int | None = None) -> list[int]:
+    with stock(root) as table:
+        return sorted(table.scan(snapshot_id=snapshot).to_arrow()["loan"].to_pylist())
+
+
+@contextmanager
+def stock(root: Path) -> Iterator[Table]:
+    """The returns as stock PyIceberg opens them."""
     catalog = SqlCatalog("penstock", uri=f"sqlite:///{root / 'catalog.db'}")
-    rows = catalog.load_table(RETURNS.name).scan(snapshot_id=snapshot).to_arrow()
+    yield catalog.load_table(RETURNS.name)
     catalog.engine.dispose()
-    return sorted(rows["loan"].to_pylist())
 
 
 def test_every_reader_leaves_out_what_was_taken_out_and_the_snapshot_before_has_it(tmp_path: Path) -> None:
@@ -150,8 +159,10 @@ def test_what_was_taken_out_stays_out_when_the_directory_moves(tmp_path: Path) -
 def test_files_with_deletes_go_with_the_last_snapshot_that_needs_them(tmp_path: Path) -> None:
     with writing(tmp_path) as (lake, lease):
         append(lake, lease, lake.ensure(RETURNS, lease=lease), returns(*range(9)), "1")
-        for number in range(5):
-            take_out(lake, lease, [number])
+        heads = [take_out(lake, lease, [number]) for number in range(5)]
+        expire(lake, Retention(1, 0, timedelta(0)), lease=lease, pinned={RETURNS.name: {heads[2].snapshot_id or 0}})
+        assert [row[0] for row in read(lake.scan(RETURNS.name, snapshot_id=heads[2].snapshot_id))] == [3, 4, 5, 6, 7, 8]
+        assert len([path for path in files_below(tmp_path) if path.endswith("-deletes.parquet")]) == 2
         expire(lake, Retention(1, 0, timedelta(0)), lease=lease, pinned={})
         assert len([path for path in files_below(tmp_path) if path.endswith("-deletes.parquet")]) == 1
         assert files_below(tmp_path) == {path for one in lake.heads().values() for path in files_of(lake, one)}
@@ -168,7 +179,33 @@ def test_no_row_is_taken_out_twice_and_none_of_a_table_with_partitions(tmp_path:
             with pytest.raises(ValueError, match="twice"):
                 commit.apply()
         with lake.stage(lease=lease, token="x") as commit:
-            commit.table(parted).take_out(place)
+            commit.table(parted).take_out(pa.table({"file_path": [lake.scan(LOANS.name).files[0].path], "pos": [0]}))
             with pytest.raises(ValueError, match="without partitions"):
                 commit.apply()
         assert len(read(lake.scan(RETURNS.name))) == 2
+
+
+@pytest.mark.parametrize("left", [0, 2])
+def test_what_names_rows_of_files_that_another_engine_took_away_goes_when_its_table_is_adopted(
+    left: int, tmp_path: Path
+) -> None:
+    with writing(tmp_path) as (lake, lease):
+        append(lake, lease, lake.ensure(RETURNS, lease=lease), returns(1, 2, 3), "1")
+        take_out(lake, lease, [1, 2])
+        with stock(tmp_path) as table:
+            table.overwrite(returns(8, 9)[:left])
+        head = adopt(lake, RETURNS.name, lease=lease)
+        assert (lake.scan(RETURNS.name).deletes, read_table_summary(head.metadata_location).rows) == ((), left)
+        append(lake, lease, head, returns(4, 5, 6), "2")
+        assert lake.scan(RETURNS.name).rows == len(read(lake.scan(RETURNS.name))) == left + 3
+
+
+def test_no_row_is_taken_out_of_a_file_that_goes(tmp_path: Path) -> None:
+    with writing(tmp_path) as (lake, lease):
+        head = append(lake, lease, lake.ensure(RETURNS, lease=lease), returns(1, 2), "1")
+        with lake.stage(lease=lease, token="x") as commit:
+            change = commit.table(head)
+            change.take_out(places_in(lake, 1))
+            change.remove(lake.scan(RETURNS.name).files)
+            with pytest.raises(ValueError, match="files that stay"):
+                commit.apply()

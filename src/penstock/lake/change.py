@@ -29,7 +29,7 @@ from pyiceberg.table.update import (
 
 from penstock.errors import CommitConflict
 from penstock.lake.datafile import DataFileWriter, EncodedFile
-from penstock.lake.deletes import deletes_of, read_places, without, write_places
+from penstock.lake.deletes import data_files_of, deletes_of, is_own, of_files, read_places, write_places
 from penstock.lake.manifests import ManifestChange, ManifestReader, ManifestWriting
 from penstock.lake.staging import Staging
 from penstock.lake.table import DataFile, Head
@@ -159,13 +159,18 @@ class TableChange:
         )
 
     def _deletes(self) -> tuple[set[str], list[IcebergFile]]:
-        """The paths of files with deletes that go, and the one that comes in their place, if any."""
-        held = {file.file_path for file in deletes_of(self.manifests, self.base.current_snapshot())}
-        if not self._taken_out and not (held and self._removed):
+        """The paths of files with deletes that go, and the one that comes in their place, if any. Rows of files that are not
+        in the table any more need no name: other engines leave these behind where they write files anew."""
+        current = self.base.current_snapshot()
+        held = {file.file_path for file in deletes_of(self.manifests, current) if is_own(file)}
+        if not held and not self._taken_out:
             return set(), []
+        stay = data_files_of(self.manifests, current) - self._removed
         before = read_places(held)
-        still = without(before, self._removed)
+        still = of_files(before, stay)
         places = pa.concat_tables([still, *(one.cast(still.schema) for one in self._taken_out)])
+        if of_files(places, stay).num_rows < places.num_rows:
+            raise ValueError("rows are taken out of files that stay alone")
         if places.num_rows == before.num_rows == still.num_rows:
             return set(), []
         if places.num_rows == 0:

@@ -43,6 +43,13 @@ def deletes_of(reader: ManifestReader, snapshot: Snapshot | None) -> Iterator[Ic
             yield from (entry.data_file for entry in reader.entries(manifest))
 
 
+def data_files_of(reader: ManifestReader, snapshot: Snapshot | None) -> set[str]:
+    """The paths of a snapshot's data files."""
+    manifests = () if snapshot is None else reader.manifests(snapshot)
+    entries = (reader.entries(one) for one in manifests if one.content == ManifestContent.DATA)
+    return {local_path(entry.data_file.file_path) for live in entries for entry in live}
+
+
 def is_own(file: IcebergFile) -> bool:
     """Whether the lake wrote it: then it names each row once."""
     name = local_path(file.file_path).rsplit("/", 1)[-1]
@@ -54,9 +61,9 @@ def read_places(paths: Iterable[str]) -> pa.Table:
     return pa.concat_tables([PLACES.empty_table(), *(_read(local_path(path)) for path in paths)])
 
 
-def without(places: pa.Table, paths: Collection[str]) -> pa.Table:
-    """The places that are in none of these data files."""
-    return places.filter(pc.invert(pc.is_in(places["file_path"], pa.array(sorted(paths), pa.string()))))
+def of_files(places: pa.Table, paths: Collection[str]) -> pa.Table:
+    """The places that are in one of these data files."""
+    return places.filter(pc.is_in(places["file_path"], pa.array(sorted(paths), pa.string())))
 
 
 def write_places(
