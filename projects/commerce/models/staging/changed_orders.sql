@@ -84,7 +84,7 @@ placed as (
 ),
 
 -- The versions and the costs of what was ordered.
-articles as (
+articles as materialized (
 
     select lines.store_id, lines.order_id, products.holds_from, products.holds_to
     from lines
@@ -98,16 +98,27 @@ articles as (
         on lines.store_id = costs.store_id
         and lines.variant_id = costs.variant_id
 
+),
+
+-- Looked for before moments are compared: they are few.
+ordered as (
+
+    select orders.store_id, orders.order_id, orders.placed_at
+    from orders
+    semi join (select distinct store_id, order_id from articles) as known
+        on orders.store_id = known.store_id
+        and orders.order_id = known.order_id
+
 )
 
 select store_id, order_id from told where order_id is not null
 union
 select store_id, order_id from placed
 union
-select orders.store_id, orders.order_id
-from orders
+select ordered.store_id, ordered.order_id
+from ordered
 inner join articles
-    on orders.store_id = articles.store_id
-    and orders.order_id = articles.order_id
-    and orders.placed_at >= articles.holds_from
-    and orders.placed_at < articles.holds_to
+    on ordered.store_id = articles.store_id
+    and ordered.order_id = articles.order_id
+    and ordered.placed_at >= articles.holds_from
+    and ordered.placed_at < articles.holds_to
