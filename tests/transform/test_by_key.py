@@ -205,6 +205,23 @@ select invoice_no from {{ penstock_new(source('silver', 'order_lines')) }}"""
     }
 
 
+def test_rows_of_a_view_are_tested_that_came_where_others_went(site: Site, tmp_path: Path) -> None:
+    view = """{{ config(materialized='view', schema='staging') }}
+select quantity, _new from {{ source('silver', 'order_lines') }}"""
+    tests = "models: [{name: lines, data_tests: [{holds: {name: few, arguments: {expression: quantity < 1000}}}]}]"
+    files = {"star/sources.yml": ORDERS, "star/lines.sql": view, "star/tests.yml": tests}
+    models = models_in(tmp_path / "models", files)
+    silver = Silver(tmp_path / "silver")
+    silver.add(LINES[:40])
+    silver.add(LINES[40:60])
+    base = site.release(site.build(silver.everything(), models=models))
+    since, before = silver.snapshot, list(silver.files)
+    silver.take_back(silver.files[1])
+    silver.add([LINES[0]._replace(file="later.csv", quantity=200_000)])
+    (found,) = site.build(silver.moved_since(since, before), base=base, models=models).tests
+    assert (found.failures, "_new" in found.sql) == (1, True)
+
+
 MODEST = """{{ config(materialized='table') }}
 select country from {{ source('silver', 'order_lines') }} group by country having max(quantity) < 100000"""
 PLACES = """{{ penstock_by_key(['invoice_no'], affected='changed_invoices') }}

@@ -231,7 +231,8 @@ def _came(
     found |= {id: f"SELECT * EXCLUDE ({CAME}) FROM {named(graph.nodes[id].table)} WHERE {CAME}" for id in moving}
     for node in graph.models:
         sources = [graph.sources.get(parent) for parent in node.parents]
-        grew = all(name is not None and changes[name] in (Change.NONE, Change.ADDED) for name in sources)
+        alone = {Change.MIXED} if len(sources) == 1 else set()  # a row that went may have hidden one of another source
+        grew = all(name is not None and changes[name] in {Change.NONE, Change.ADDED, *alone} for name in sources)
         if node.hands_on_new and grew and node.id not in selection.rebuild:
             found[node.id] = f"SELECT * FROM {warehouse.relation(node.table)} WHERE _new"
     return {id: sql for id, sql in found.items() if id in selection.run}

@@ -166,7 +166,7 @@ def _added(given: ModelInput, change: Change) -> frozenset[str]:
     match change:
         case Change.NONE:
             return frozenset()
-        case Change.ADDED if given.added is not None:
+        case Change.ADDED | Change.MIXED if given.added is not None:
             return frozenset(file.path for file in given.added.files)
         case _:
             return frozenset(file.path for file in given.scan.files)
