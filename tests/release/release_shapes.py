@@ -108,11 +108,11 @@ class Rows:
         """All of them, where it does not say which."""
         return (len(model.data), len(model.data)) if model.came is None else (len(model.came), len(model.went))
 
-    def gone(self, model: Model, stored: str) -> pa.Table | None:
+    def gone(self, model: Model, stored: str, place: tuple[str, str]) -> pa.Table | None:
         names = [column.name for column in model.columns]
         with connect() as connection:
             connection.register("went", model.arrow(model.went))
-            return places_of(connection, "FROM went", stored, names)
+            return places_of(connection, "FROM went", stored, names, place)
 
     @contextmanager
     def slice(self, model: Model, first: date, last: date) -> Iterator[pa.RecordBatchReader]:

@@ -109,6 +109,21 @@ def test_one_of_equal_rows_goes_and_the_others_stay(house: House) -> None:
     assert [one.rows for one in scan_of(house).deletes] == [2]
 
 
+@pytest.mark.parametrize(
+    "names", [("POS", "file_path"), ("_row", "_nth"), ("_path_of_row", "filename"), ("_gone_path", "_gone_pos")]
+)
+def test_columns_may_have_any_name(house: House, names: tuple[str, str]) -> None:
+    rows = [*((number, "once") for number in range(78)), (99, "twice"), (99, "twice")]
+    columns = (ModelColumn(names[0]), ModelColumn(names[1], "string"))
+    house.release(model("loans", rows, *columns))
+    for number, gone in enumerate((0, -1), start=1):
+        after = [row for place, row in enumerate(rows) if place != gone % len(rows)]
+        house.release(model("loans", after, *columns, status="moved", came=(), went=(rows[gone],)), built_on=number)
+        assert sorted(tuple(row.values()) for row in house.rows("gold.loans")) == after
+        assert scan_of(house).deletes
+        rows = after
+
+
 VALUES = st.tuples(
     st.sampled_from([None, 1, 2]), st.sampled_from([None, "a", "b"]), st.sampled_from([None, 0.5, float("nan")])
 )

@@ -73,9 +73,9 @@ class BuiltRows(Protocol):
         """How many rows came and how many went since the base, of a model whose status is moved."""
         ...
 
-    def gone(self, model: Any, stored: str) -> pa.Table | None:
-        """Where those that went stand in `stored`, a SELECT of the model's columns with `file_path` and `pos`: these two
-        columns, one row for each; None where they are not found."""
+    def gone(self, model: Any, stored: str, place: tuple[str, str]) -> pa.Table | None:
+        """Where those that went stand in `stored`, a SELECT of the model's columns with `file_path` and `pos` under the
+        names `place`: these two columns, one row for each; None where they are not found."""
         ...
 
     def by_day(self, model: Any) -> Mapping[date | None, int]:

@@ -32,6 +32,7 @@ from penstock.release.shape import Personal, gold_spec, is_retired, shape_finger
 from penstock.release.slices import cut, may_amend, may_grow, patch
 from penstock.side_by_side import side_by_side
 from penstock.spec.project import Project
+from penstock.sql.names import unused
 from penstock.sql.scan import read_scan
 
 POSITION = "release"
@@ -258,7 +259,9 @@ def _amended(rows: BuiltRows, model: BuiltModel, scan: Scan) -> Anew | None:
     if not may_amend(scan, came=came, gone=gone):
         return None
     shown = [column for column in scan.columns if not is_retired(column.name)]
-    places = rows.gone(model, read_scan(scan.files, shown, origin="file_path", place="pos"))
+    names = [column.name for column in scan.columns]
+    path, pos = unused("file_path", names), unused("pos", names)
+    places = rows.gone(model, read_scan(scan.files, shown, origin=path, place=pos), (path, pos))
     return None if places is None else Anew([rows.read(model, only_new=True)] if came else [], taken_out=places)
 
 

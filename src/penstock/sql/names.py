@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 
@@ -14,6 +15,18 @@ def quote(identifier: str) -> str:
     if "\x00" in identifier:
         raise ValueError("an identifier cannot contain NUL")
     return '"' + identifier.replace('"', '""') + '"'
+
+
+def unused(name: str, taken: Iterable[str]) -> str:
+    """The name, after as many underscores as it takes to be none of those that are taken; SQL does not tell A from a.
+
+    >>> unused("pos", ["n"]), unused("pos", ["Pos", "n"])
+    ('pos', '_pos')
+    """
+    others = {one.lower() for one in taken}
+    while name.lower() in others:
+        name = f"_{name}"
+    return name
 
 
 def literal(value: str | bytes | int | float | Decimal | bool | None) -> str:

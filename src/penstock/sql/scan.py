@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from penstock.sql.names import literal, quote
+from penstock.sql.names import literal, quote, unused
 
 
 class Field(Protocol):
@@ -68,11 +68,12 @@ def read_scan(
         return f"SELECT {nulls} WHERE FALSE"
     deletes = sorted({one.path for file in given for one in file.deletes})
     listed = ", ".join(map(literal, paths))
-    path = origin or _PATH
+    names = [column.name for column in columns]
+    path = origin or unused(_PATH, names)
     shown = ("" if origin is None else f", {quote(origin)}") + ("" if place is None else f", {PLACE} AS {quote(place)}")
     options = f", filename = {literal(path)}" if origin or deletes else ""
     options += f", {PLACE} = true" if place or deletes else ""
-    gone = _without(deletes, path) if deletes else ""
+    gone = _without(deletes, path, names) if deletes else ""
     if all(column.everywhere for column in columns):
         typed = (f"CAST({quote(column.name)} AS {column.duckdb_type}) AS {quote(column.name)}" for column in columns)
         return (
@@ -82,17 +83,17 @@ def read_scan(
         f"{column.field_id}: {{name: {literal(column.name)}, type: {literal(column.duckdb_type)}, default_value: NULL}}"
         for column in columns
     )
-    names = ", ".join(quote(column.name) for column in columns)
-    return f"SELECT {names}{shown} FROM read_parquet([{listed}], schema = MAP {{{fields}}}{options}){gone}"
+    return f"SELECT {', '.join(map(quote, names))}{shown} FROM read_parquet([{listed}], schema = MAP {{{fields}}}{options}){gone}"
 
 
-def _without(deletes: Sequence[str], path: str) -> str:
+def _without(deletes: Sequence[str], path: str, names: Sequence[str]) -> str:
     """An anti join with the places that the deletes name: few, so that its table is small."""
     listed = ", ".join(map(literal, deletes))
+    gone_path, gone_pos = quote(unused("_gone_path", names)), quote(unused("_gone_pos", names))
     places = (
-        f"SELECT file_path AS _gone_path, pos AS _gone_pos FROM read_parquet([{listed}], hive_partitioning = false)"
+        f"SELECT file_path AS {gone_path}, pos AS {gone_pos} FROM read_parquet([{listed}], hive_partitioning = false)"
     )
-    return f" ANTI JOIN ({places}) ON {quote(path)} = _gone_path AND {PLACE} = _gone_pos"
+    return f" ANTI JOIN ({places}) ON {quote(path)} = {gone_path} AND {PLACE} = {gone_pos}"
 
 
 def _paths(files: Iterable[File]) -> list[str]:

@@ -10,11 +10,18 @@ import pyarrow as pa
 from penstock.sql.names import quote
 
 _MORE = 2  # columns, where the fewest do not do
+PLACE = ("file_path", "pos")
 
 
-def places_of(connection: duckdb.DuckDBPyConnection, gone: str, stored: str, names: Sequence[str]) -> pa.Table | None:
+def places_of(
+    connection: duckdb.DuckDBPyConnection,
+    gone: str,
+    stored: str,
+    names: Sequence[str],
+    place: tuple[str, str] = PLACE,
+) -> pa.Table | None:
     """`file_path` and `pos` of one row of `stored` for each row of `gone`: SELECTs with columns `names`, `stored` also with
-    these two. None where a row is not found.
+    these two, under the names `place`. None where a row is not found.
 
     The fewest columns that tell the rows apart are compared, so that little of the files is read; where they do not tell
     those of the files apart, a few more, and then all, and of equal rows the first ones stand for them.
@@ -24,9 +31,10 @@ def places_of(connection: duckdb.DuckDBPyConnection, gone: str, stored: str, nam
     telling = _telling_apart(connection, gone, by_values, wanted)
     narrow = [] if telling == 0 else [by_values[:telling], by_values[: telling + _MORE]]
     for columns in [*narrow, list(names)]:
-        places = connection.sql(_matching(gone, stored, columns, whole=len(columns) == len(names))).to_arrow_table()
+        query = _matching(gone, stored, columns, place, whole=len(columns) == len(names))
+        places = connection.sql(query).to_arrow_table()
         if places.num_rows == wanted and len(set(places["_row"].to_pylist())) == wanted:
-            return places.select(["file_path", "pos"])
+            return places.select(PLACE)
     return None
 
 
@@ -46,18 +54,21 @@ def _telling_apart(connection: duckdb.DuckDBPyConnection, gone: str, names: Sequ
     return 0
 
 
-def _matching(gone: str, stored: str, columns: Sequence[str], *, whole: bool) -> str:
-    """SELECT of places and of the row that stands there. Whole rows may be equal: the n-th that went is the n-th stored."""
-    listed = ", ".join(map(quote, columns))
-    same = " AND ".join(f"held.{quote(name)} IS NOT DISTINCT FROM gone.{quote(name)}" for name in columns)
-    numbered = f"SELECT {listed}, row_number() OVER () AS _row FROM ({gone})"
-    held = f"SELECT {listed}, file_path, pos FROM ({stored})"
+def _matching(gone: str, stored: str, columns: Sequence[str], place: tuple[str, str], *, whole: bool) -> str:
+    """SELECT of places and of the row that stands there. Whole rows may be equal: the n-th that went is the n-th stored.
+    Columns are numbered, so that none has a name that means something here."""
+    numbers = [f"c{number}" for number in range(len(columns))]
+    listed = ", ".join(numbers)
+    shown = ", ".join(f"{quote(name)} AS {number}" for name, number in zip(columns, numbers, strict=True))
+    same = " AND ".join(f"held.{number} IS NOT DISTINCT FROM gone.{number}" for number in numbers)
+    gone = f"SELECT {shown}, row_number() OVER () AS _row FROM ({gone})"
+    held = f"SELECT {shown}, {quote(place[0])} AS file_path, {quote(place[1])} AS pos FROM ({stored})"
     if whole:
-        numbered = f"SELECT *, row_number() OVER (PARTITION BY {listed} ORDER BY _row) AS _nth FROM ({numbered})"
         alike = f"SELECT held.* FROM ({held}) AS held SEMI JOIN ({gone}) AS gone ON {same}"
+        gone = f"SELECT *, row_number() OVER (PARTITION BY {listed} ORDER BY _row) AS _nth FROM ({gone})"
         held = f"SELECT *, row_number() OVER (PARTITION BY {listed} ORDER BY file_path, pos) AS _nth FROM ({alike})"
         same += " AND held._nth = gone._nth"
-    return f"SELECT file_path, pos, _row FROM ({held}) AS held JOIN ({numbered}) AS gone ON {same}"
+    return f"SELECT file_path, pos, _row FROM ({held}) AS held JOIN ({gone}) AS gone ON {same}"
 
 
 def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
