@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -13,6 +14,7 @@ from penstock.lake.lake import Lake
 from penstock.release.gate import last_gate
 from penstock.release.publish import Move, decide
 from penstock.release.record import latest_release, releases
+from penstock.release.shape import Personal
 
 
 def test_the_first_release_has_every_table_and_number_one(house: House):
@@ -149,6 +151,34 @@ def test_columns_may_change_and_every_release_keeps_its_own(house: House, change
     assert house.rows("gold.t") == [{"a": 3}]
 
 
+HELD = (ModelColumn("n"), ModelColumn("note", "string"))
+PERSONAL = (HELD[0], replace(HELD[1], classification="personal"))
+LATER = {
+    "kept": ([(1, "a")], {"status": "kept", "new": 0}),
+    "appended": ([(1, "a"), (2, "b")], {"status": "appended", "new": 1}),
+    "moved": ([(1, "a"), (2, "b")], {"status": "moved", "new": 1}),
+}
+
+
+@pytest.mark.parametrize("how", LATER)
+@pytest.mark.parametrize("kind", ["append", "replace"])
+def test_a_column_that_becomes_personal_or_is_so_no_more_keeps_its_values(house: House, how, kind):
+    rows, fields = LATER[how]
+    house.release(model("t", [(1, "a")], *HELD, kind=kind))
+    house.release(model("t", rows, *PERSONAL, kind=kind, **fields), built_on=1)
+    assert house.rows("gold.t") == [{"n": n, "note": note} for n, note in rows]
+    assert "note:string:personal" in personal_columns_of(house, "gold.t")
+    house.release(model("t", rows, *HELD, kind=kind, status="kept", new=0), built_on=2)
+    assert house.rows("gold.t") == [{"n": n, "note": note} for n, note in rows]
+
+
+def personal_columns_of(house: House, table: str) -> list[str]:
+    with Lake.open(house.root, house.world) as lake:
+        spec = lake.spec(table)
+    assert spec is not None
+    return [column.id for column in spec.columns if column.personal]
+
+
 def test_two_columns_may_exchange_their_names(house: House):
     house.release(model("t", [(1, 2)], COLUMN("a", id="x"), COLUMN("b", id="y")))
     house.release(model("t", [(3, 4)], COLUMN("b", id="x"), COLUMN("a", id="y")))
@@ -194,4 +224,4 @@ def test_rows_that_go_missing_on_the_way_stop_the_release(house: House):
 
 
 def test_what_becomes_of_a_table_without_a_head_is_decided_without_looking():
-    assert decide(model("a", [1], status="kept", new=0), None, None, trusted=True) is Move.REPLACE
+    assert decide(model("a", [1], status="kept", new=0), None, None, Personal(()), trusted=True) is Move.REPLACE

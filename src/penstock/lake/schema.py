@@ -22,10 +22,9 @@ from pyiceberg.types import IcebergType, ListType, NestedField
 
 from penstock.errors import DeclarationError
 from penstock.lake.records import PERSONAL_IDS
-from penstock.lake.table import Partition, TableColumn, TableSpec
+from penstock.lake.table import COLUMN_IDS, Partition, TableColumn, TableSpec
 from penstock.lake.types import iceberg_type, type_text, widens
 
-COLUMN_IDS = "penstock.column-ids"
 _METRICS = "write.metadata.metrics.column."
 _DEFAULTS = {
     "write.parquet.compression-codec": "zstd",

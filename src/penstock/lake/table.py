@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+COLUMN_IDS = "penstock.column-ids"  # of a table: stable column id -> Iceberg field id
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,12 @@ class Head:
     snapshot_id: int | None
     properties: Mapping[str, str]
     summary: Mapping[str, str]  # of the current snapshot
+
+    @property
+    def column_ids(self) -> Mapping[str, int]:
+        """Stable column id -> Iceberg field id."""
+        recorded: dict[str, int] = json.loads(self.properties.get(COLUMN_IDS, "{}"))
+        return recorded
 
     def position(self, source: str) -> str | None:
         """The position of `source` committed with this table's data, or None before the first."""

@@ -28,7 +28,7 @@ from penstock.quality.verdict import ModelTest, Verdict
 from penstock.release.gate import remember_refusal
 from penstock.release.model import BuiltModel, BuiltRows, gold_name
 from penstock.release.record import KIND, GoldTable, Release, latest_release
-from penstock.release.shape import Personal, gold_spec, is_retired, shape_fingerprint, with_retired
+from penstock.release.shape import Personal, gold_spec, is_retired, keeps_fields, shape_fingerprint, with_retired
 from penstock.release.slices import cut, may_amend, may_grow, patch
 from penstock.side_by_side import side_by_side
 from penstock.spec.project import Project
@@ -97,11 +97,11 @@ def publish(
         remember_refusal(lake.root, project, verdict, number=number, silver=candidate.silver, clock=clock)
         raise GateFailed(verdict.sentence(), where=verdict.blocking[0].where, remedy=_REFUSED)
     trusted = last is not None and candidate.built_on == last.number
+    personal = Personal(personal_columns(project))
     moves = {
-        gold_name(model): decide(model, released(last, model), heads.get(gold_name(model)), trusted=trusted)
+        gold_name(model): decide(model, released(last, model), heads.get(gold_name(model)), personal, trusted=trusted)
         for model in candidate.models
     }
-    personal = Personal(personal_columns(project))
     with lake.stage(lease=lease, token=_token(number, project, candidate)) as commit:
         tables, moving = {}, []
         for model in candidate.models:
@@ -130,13 +130,17 @@ def publish(
     return release
 
 
-def decide(model: BuiltModel, before: GoldTable | None, head: Head | None, *, trusted: bool) -> Move:
+def decide(
+    model: BuiltModel, before: GoldTable | None, head: Head | None, personal: Personal, *, trusted: bool
+) -> Move:
     """What to do with a table; pure. `trusted`: the build started from the very release that `before` is of.
 
-    The head must be the snapshot that was released: if anybody moved it, the table is written anew.
+    The head must be the snapshot that was released: if anybody moved it, the table is written anew; so it is where a
+    column gets another field.
     """
-    intact = before is not None and head is not None and head.snapshot_id == before.snapshot
-    if before is None or not intact or before.shape != shape_fingerprint(model):
+    if before is None or head is None or head.snapshot_id != before.snapshot:
+        return Move.REPLACE
+    if before.shape != shape_fingerprint(model) or not keeps_fields(model, before.columns, head, personal):
         return Move.REPLACE
     if model.content_hash is not None and model.content_hash == before.content:
         return Move.KEEP

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import pyarrow as pa
 
 from penstock.errors import TransformFailed
-from penstock.lake.table import TableColumn, TableSpec
+from penstock.lake.table import FieldColumn, Head, TableColumn, TableSpec
 from penstock.release.model import BuiltColumn, BuiltModel, gold_name
 
 RETIRED = "_retired_"
@@ -53,6 +53,14 @@ def shape_fingerprint(model: BuiltModel) -> str:
     return sha256(json.dumps(columns).encode()).hexdigest()
 
 
+def keeps_fields(model: BuiltModel, before: Iterable[FieldColumn], head: Head, personal: Personal) -> bool:
+    """Whether each column stays in the field in which it was released. One that becomes personal, or is so no more, gets
+    another: rows released before do not have its values there."""
+    fields = {column.name: column.field_id for column in before}
+    ids = head.column_ids
+    return all(ids.get(_stable_id(one, personal.holds(one))) == fields.get(one.name) for one in model.columns)
+
+
 def is_retired(name: str) -> bool:
     return name.startswith(RETIRED)
 
@@ -80,10 +88,14 @@ def _column(model: BuiltModel, column: BuiltColumn, before: dict[str, TableColum
             where=gold_name(model),
             remedy="Cast it in the model to a text, number, decimal, boolean, date or timestamp.",
         )
-    stable = f"{column.id}:{_kind(column.lake_type)}{':personal' if personal else ''}"
+    stable = _stable_id(column, personal)
     known = before.get(stable)
     kind = column.lake_type if known is None else wider(known.type, column.lake_type)
     return TableColumn(stable, column.name, kind, doc=column.description, personal=personal)
+
+
+def _stable_id(column: BuiltColumn, personal: bool) -> str:
+    return f"{column.id}:{_kind(column.lake_type or '')}{':personal' if personal else ''}"
 
 
 def wider(old: str, new: str) -> str:
