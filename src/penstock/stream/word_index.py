@@ -118,8 +118,10 @@ class WordIndex:
             if not used.all():
                 pending, at, slots = pending[used], at[used], slots[used]
             same = self._hashes[slots] == hashes[rows[pending]]
-            same &= self._equal(keys, rows[pending], slots)
-            found[pending[same]] = slots[same]
+            alike = np.flatnonzero(same)
+            if alike.size:  # of those that are looked for at a second place and further few are
+                same[alike] = self._equal(keys, rows[pending[alike]], slots[alike])
+                found[pending[same]] = slots[same]
             other = ~same
             pending, at = pending[other], (at[other] + 1) & mask
         return found
