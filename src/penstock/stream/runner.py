@@ -28,7 +28,7 @@ from penstock.stream.reference import LookupStage, References
 from penstock.stream.schema import OFFSET, PARTITION
 from penstock.stream.stage import Frozen, Moment
 from penstock.stream.state import about, check_same, fingerprints
-from penstock.stream.watermark import Progress, advanced, horizon
+from penstock.stream.watermark import BEGINNING, Progress, advanced, horizon
 from penstock.world import Clock
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -259,9 +259,12 @@ class Runner:
             if node.time is None or rows.num_rows == 0:
                 continue
             times, parts = pc.cast(rows[node.time], pa.int64()).to_numpy(), rows[PARTITION].to_numpy()
-            counts = times <= limit
-            for part in np.unique(parts[counts]):
-                found[intake.topic, int(part)] = int(times[counts & (parts == part)].max())
+            begins = np.flatnonzero(np.diff(parts, prepend=-1))  # rows of a partition stand together
+            latest = np.maximum.reduceat(np.where(times <= limit, times, BEGINNING), begins)
+            for number, at in zip(parts[begins].tolist(), latest.tolist(), strict=True):
+                part = (intake.topic, number)
+                if at > BEGINNING:
+                    found[part] = max(int(at), found.get(part, BEGINNING))
         return found
 
     def now(self) -> int:
