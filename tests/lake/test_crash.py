@@ -68,7 +68,7 @@ def check_crashes(folder: Path, points: list[Point], mode: Mode) -> None:
 
 def test_the_points_cover_every_kind_of_file_and_the_transaction(points: list[Point]) -> None:
     kinds = {point.kind for point in points}
-    for file in ("parquet", "avro", "manifest list", "json"):
+    for file in ("parquet", "deletes", "avro", "manifest list", "json"):
         assert {f"{event} {file}" for event in ("created", "torn", "written", "synced")} <= kinds
     assert {"before transaction catalogue", "after transaction catalogue", "before remove avro"} <= kinds
 

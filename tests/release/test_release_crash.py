@@ -12,20 +12,43 @@ import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 from release_shapes import House, ModelColumn, model
 
+from penstock.release import slices
 from penstock.release.record import latest_release
 from penstock.testing.disk import FaultyDisk, Mode, Point
 
 # A process that was stopped closes no files; here its objects outlive it.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
-BEFORE = (model("a", [1, 2]), model("t", [(1,)], ModelColumn("old", id="x")), model("log", [1], kind="append"))
+HELD = [(number,) for number in range(10, 42)]
+BEFORE = (
+    model("a", [1, 2]),
+    model("t", [(1,)], ModelColumn("old", id="x")),
+    model("log", [1], kind="append"),
+    model("loans", HELD),
+)
 AFTER = (
     model("a", [3]),
     model("t", [("one",)], ModelColumn("new", "string", id="x")),
     model("log", [1, 2], kind="append", status="appended", new=1),
+    model("loans", [*HELD[1:], (50,)], status="moved", came=((50,),), went=(HELD[0],)),
 )
-OLD = {"gold.a": [{"n": 1}, {"n": 2}], "gold.t": [{"old": 1}], "gold.log": [{"n": 1}]}
-NEW = {"gold.a": [{"n": 3}], "gold.t": [{"new": "one"}], "gold.log": [{"n": 1}, {"n": 2}]}
+OLD = {
+    "gold.a": [{"n": 1}, {"n": 2}],
+    "gold.t": [{"old": 1}],
+    "gold.log": [{"n": 1}],
+    "gold.loans": [{"n": n} for (n,) in HELD],
+}
+NEW = {
+    "gold.a": [{"n": 3}],
+    "gold.t": [{"new": "one"}],
+    "gold.log": [{"n": 1}, {"n": 2}],
+    "gold.loans": [*OLD["gold.loans"][1:], {"n": 50}],
+}
+
+
+@pytest.fixture(autouse=True)
+def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "FILE_ROWS", 8)
 
 
 class Stopped(BaseException):
@@ -105,6 +128,7 @@ def points(folder: Path) -> list[Point]:
     house.release(*BEFORE)
     second_release(house, FaultyDisk(seen=found.append))
     assert seen(house) == NEW
+    assert any("deletes" in point.kind for point in found)
     return found
 
 

@@ -48,6 +48,8 @@ class Point:
         name = os.path.basename(self.path)
         if name.startswith("snap-"):
             return f"{self.event} manifest list"
+        if name.endswith("-deletes.parquet"):
+            return f"{self.event} deletes"
         return f"{self.event} {name.rsplit('.', 1)[-1] if '.' in name else name}"
 
 
