@@ -1,12 +1,30 @@
-with customers as (
+{{ penstock_by_key(['store_id', 'customer_id'], affected='changed_accounts') }}
 
-    select customer_hk, store_id, customer_id from {{ ref('hub_customer') }}
+with customers as materialized (
+
+    select customer_hk, store_id, customer_id from {{ penstock_affected(ref('hub_customer')) }}
+
+),
+
+told as (
+
+    select versions.*
+    from {{ ref('sat_customer') }} as versions
+    semi join customers on versions.customer_hk = customers.customer_hk
 
 ),
 
 current_versions as (
 
-    select * from {{ ref('customer_versions') }} where valid_to is null
+    select * from ({{ vault_versions('told', key='customer_hk') }}) where valid_to is null
+
+),
+
+links as (
+
+    select links.customer_hk, links.order_hk
+    from {{ ref('link_customer_order') }} as links
+    semi join customers on links.customer_hk = customers.customer_hk
 
 ),
 
@@ -21,7 +39,7 @@ orders as (
         {{ total('placed.net_sales') }} as net_sales,
         {{ total('placed.returns') }} as returns,
         {{ total('placed.gross_profit') }} as gross_profit
-    from {{ ref('link_customer_order') }} as links
+    from links
     inner join {{ ref('vw_order_analytics') }} as placed on links.order_hk = placed.order_hk
     where placed.is_known and not placed.is_test
     group by links.customer_hk
