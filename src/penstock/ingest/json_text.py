@@ -59,6 +59,8 @@ def value_text(value: Value) -> str | None:
     """The string for one value: text and numbers as they are, `true`, `false`, None for null, else canonical JSON."""
     if value is None or isinstance(value, str):
         return value
+    if isinstance(value, bool):  # before JSON's own encoder, which is dear to ask for one value
+        return "true" if value else "false"
     return canonical(value)
 
 
