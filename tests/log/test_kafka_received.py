@@ -1,6 +1,8 @@
-"""Messages of Kafka become rows a piece at a time; where a piece ends makes no difference."""
+"""Messages of Kafka become rows a piece at a time; where a piece ends, and who makes rows of it, makes no difference."""
 
 from __future__ import annotations
+
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import pyarrow as pa
 import pytest
@@ -23,8 +25,8 @@ def message(offset: int, value: bytes | None) -> Message:
     return Message("visits", 0, offset, b"k%d" % offset, value, headers=headers, timestamp=(2, 1000 + offset))
 
 
-def taken(parts: list[list[tuple[int, bytes | None]]], *, bare: bool) -> Chunk:
-    received = Received(FORM, 0, bare=bare)
+def taken(parts: list[list[tuple[int, bytes | None]]], *, bare: bool, decoding: Executor | None = None) -> Chunk:
+    received = Received(FORM, 0, bare, decoding)
     for part in parts:
         received.add([message(offset, value) for offset, value in part])
     return received.chunk()
@@ -48,9 +50,12 @@ def test_where_a_piece_ends_makes_no_difference(
     whole = taken([came], bare=bare)
 
     monkeypatch.setattr(messages, "_PIECE", piece)
-    found = taken([came[start : start + at_once] for start in range(0, len(came), at_once)], bare=bare)
+    parts = [came[start : start + at_once] for start in range(0, len(came), at_once)]
+    found = taken(parts, bare=bare)
+    with ThreadPoolExecutor(1) as other:
+        beside = taken(parts, bare=bare, decoding=other)
 
-    assert found == whole
+    assert found == beside == whole
     assert found.next == offset + 1
     poison = [] if found.poison is None else found.poison.column(OFFSET).to_pylist()
     assert sorted([*found.records.column(OFFSET).to_pylist(), *poison]) == [at for at, _ in came]

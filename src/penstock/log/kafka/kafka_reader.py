@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from itertools import groupby
 from typing import TypeAlias
 
@@ -51,6 +51,7 @@ class KafkaReader:
         self._ahead: Future[_Read] | None = None
         self._asked = 0  # how many rows are fetched ahead at most
         self._thread: ThreadPoolExecutor | None = None
+        self._decoding: ThreadPoolExecutor | None = None  # of what is fetched ahead
         self._fetching = False
         with kafka_errors("reader"):
             self._consumer = Consumer(settings.consumer(fetch_queue_backoff_ms=_BACKOFF))
@@ -107,13 +108,13 @@ class KafkaReader:
 
     def _fetch_ahead(self, max_rows: int) -> None:
         if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, "ahead")
+            self._thread, self._decoding = ThreadPoolExecutor(1, "ahead"), ThreadPoolExecutor(1, "decode")
         self._asked = max_rows
         self._ahead = self._thread.submit(self._next, max_rows)
 
     def _next(self, max_rows: int) -> _Read:
         with kafka_errors("reader"):
-            return self._read(arriving(self._consumer, max_rows, _PATIENT, linger=_PATIENT))
+            return self._read(arriving(self._consumer, max_rows, _PATIENT, linger=_PATIENT), self._decoding)
 
     def _fetched_ahead(self, max_rows: int) -> list[Chunk]:
         """What was fetched meanwhile; if it may be too much, it is fetched again."""
@@ -131,7 +132,7 @@ class KafkaReader:
         self._check_incarnations(topics)
         return chunks
 
-    def _read(self, came: Iterable[list[Message]]) -> _Read:
+    def _read(self, came: Iterable[list[Message]], decoding: Executor | None = None) -> _Read:
         received: dict[Part, Received] = {}
         told: list[Message] = []
         for messages in came:
@@ -140,7 +141,7 @@ class KafkaReader:
                 messages = [message for message in messages if message.error() is None]
             for part, of_part in _runs(messages, of_one=len(self._topics) == 1):
                 if part not in received:
-                    received[part] = Received(self._topics[part[0]], part[1], bare=self._bare)
+                    received[part] = Received(self._topics[part[0]], part[1], self._bare, decoding)
                 received[part].add(of_part)
         ends = dict(map(self._end, told))
         for part, rows in received.items():
@@ -184,8 +185,9 @@ class KafkaReader:
                     raise reset(part, position, f"incarnation {position.incarnation}", f"incarnation {found}")
 
     def close(self) -> None:
-        if self._thread is not None:
-            self._thread.shutdown()
+        for thread in (self._thread, self._decoding):
+            if thread is not None:
+                thread.shutdown()
         self._consumer.close()
 
 

@@ -8,11 +8,13 @@ messages.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, Self
+from functools import partial
+from typing import Any, Protocol, Self, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -136,6 +138,18 @@ def _headers(rows: pa.RecordBatch, *, of_job: bool) -> Sequence[list[tuple[str, 
 
 
 @dataclass
+class _Waiting:
+    """What is needed of messages until they become rows."""
+
+    values: list[bytes | None] = field(default_factory=list)
+    offsets: list[np.ndarray] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)  # none where rows are bare
+
+
+_Piece: TypeAlias = "tuple[pa.RecordBatch, pa.RecordBatch | None]"  # rows, and poison
+
+
+@dataclass
 class Received:
     """Messages of one partition, ascending by offset. They become rows a piece at a time: neither they nor their bytes are
     there for long, for many at a time keep the collector of Python busy, and a cache holds no more. `bare` rows have
@@ -144,51 +158,59 @@ class Received:
     form: Form
     partition: int
     bare: bool = False
+    decoding: Executor | None = None  # where pieces become rows while others come; None: as soon as they are there
     last: int = -1  # offset
     _milliseconds: int | None = None  # since 1970, when the first was appended
-    _waiting: list[Message] = field(default_factory=list)  # of a piece that is not whole, unless bare
-    _values: list[bytes | None] = field(default_factory=list)  # of that piece
-    _offsets: list[np.ndarray] = field(default_factory=list)
-    _rows: list[pa.RecordBatch] = field(default_factory=list)
-    _poison: list[pa.RecordBatch] = field(default_factory=list)
+    _waiting: _Waiting = field(default_factory=_Waiting)
+    _pieces: list[Callable[[], _Piece]] = field(default_factory=list)
 
     def add(self, messages: Sequence[Message]) -> Self:
         """At least one."""
         if self._milliseconds is None:
             self._milliseconds = messages[0].timestamp()[1]
-        self._values += map(Message.value, messages)
-        self._offsets.append(_offsets(messages))
-        self.last = int(self._offsets[-1][-1])
+        waiting = self._waiting
+        waiting.values += map(Message.value, messages)
+        waiting.offsets.append(_offsets(messages))
+        self.last = int(waiting.offsets[-1][-1])
         if not self.bare:
-            self._waiting += messages
-        if len(self._values) >= _PIECE:
+            waiting.messages += messages
+        if len(waiting.values) >= _PIECE:
             self._decode()
         return self
 
     def chunk(self) -> Chunk:
         """As rows; those that cannot be read as poison."""
-        if self._values:
+        if self._waiting.values:
             self._decode()
         at = _EPOCH + timedelta(milliseconds=self._milliseconds or 0)
-        poison = _joined(self._poison) if self._poison else None
-        return Chunk(self.form.topic.spec.name, self.partition, _joined(self._rows), at, poison, self.last + 1)
+        rows, poison = zip(*(piece() for piece in self._pieces), strict=True)
+        wrong = [one for one in poison if one is not None]
+        name = self.form.topic.spec.name
+        return Chunk(name, self.partition, _joined(rows), at, _joined(wrong) if wrong else None, self.last + 1)
 
     def _decode(self) -> None:
         """What waits becomes rows."""
-        offsets = np.concatenate(self._offsets)
-        rows, bad = self.form.codec.decode(self._values)
-        good = [number for number in range(len(offsets)) if number not in bad] if bad else None
-        if self.bare:
-            system = _no_system(rows.num_rows)
+        task = partial(_piece, self._waiting, self.form, bare=self.bare)
+        self._waiting = _Waiting()
+        if self.decoding is None:
+            piece = task()
+            self._pieces.append(lambda: piece)
         else:
-            whole = self._waiting if good is None else [self._waiting[number] for number in good]
-            system = _system(whole, of_job=self.form.of_job)
-        own = pa.array(offsets if good is None else offsets[good])
-        schema = self.form.topic.spec.read_schema
-        self._rows.append(pa.RecordBatch.from_arrays([*system, *rows.columns, own], schema=schema))
-        if bad:
-            self._poison.append(_poison(bad, self._values, offsets))
-        self._waiting, self._values, self._offsets = [], [], []
+            self._pieces.append(self.decoding.submit(task).result)
+
+
+def _piece(waiting: _Waiting, form: Form, *, bare: bool) -> _Piece:
+    offsets = np.concatenate(waiting.offsets)
+    rows, bad = form.codec.decode(waiting.values)
+    good = [number for number in range(len(offsets)) if number not in bad] if bad else None
+    if bare:
+        system = _no_system(rows.num_rows)
+    else:
+        whole = waiting.messages if good is None else [waiting.messages[number] for number in good]
+        system = _system(whole, of_job=form.of_job)
+    own = pa.array(offsets if good is None else offsets[good])
+    records = pa.RecordBatch.from_arrays([*system, *rows.columns, own], schema=form.topic.spec.read_schema)
+    return records, _poison(bad, waiting.values, offsets) if bad else None
 
 
 def _joined(pieces: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
