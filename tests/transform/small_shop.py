@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from penstock.lake.table import DataFile, FieldColumn, Scan
 from penstock.spec.project import Project, Retention
 from penstock.transform import warehouse
-from penstock.transform.build import build
+from penstock.transform.build import Look, build
 from penstock.transform.result import Build, ModelInput, ModelResult
 from penstock.transform.rows import Rows
 from penstock.world import LocalDisk
@@ -148,7 +148,12 @@ class Site:
     place: Path
 
     def build(
-        self, inputs: Mapping[str, ModelInput], *, base: Path | None = None, models: Path | None = MODELS
+        self,
+        inputs: Mapping[str, ModelInput],
+        *,
+        base: Path | None = None,
+        models: Path | None = MODELS,
+        look: Look | None = None,
     ) -> Build:
         return build(
             project(models),
@@ -157,6 +162,7 @@ class Site:
             target=self.cache / "building.duckdb",
             clock=TickingClock(),
             log=self.cache / "log",
+            look=look,
         )
 
     def release(self, build: Build) -> Path:

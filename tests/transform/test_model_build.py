@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import duckdb
 import pytest
 from small_shop import Silver, Site, gold, project, rows_of, some_lines, status
 
@@ -13,7 +14,7 @@ from penstock.errors import DeclarationError, StorageError, TransformFailed, Usa
 from penstock.transform import warehouse
 from penstock.transform.docs import check_documented, generate_docs
 from penstock.transform.program import Program
-from penstock.transform.result import TestStatus
+from penstock.transform.result import Build, TestStatus
 
 LINES = some_lines(seed=3, count=120)
 
@@ -64,6 +65,23 @@ def test_new_files_are_appended_and_only_what_reads_them_runs(site: Site, tmp_pa
     assert (lines.rows, lines.new_rows, lines.changed) == (120, 60, True)
     places = {(line.file, line.line) for line in LINES[60:]}
     assert {row[:2] for row in rows_of(second.database, lines, only_new=True)} == places
+
+
+def test_what_came_out_can_be_looked_at_on_the_connection_that_made_it(
+    site: Site, tmp_path: Path, silver: Silver
+) -> None:
+    looked: list[tuple[Build, int]] = []
+
+    def look(built: Build, connection: duckdb.DuckDBPyConnection) -> None:
+        looked.append((built, warehouse.count(connection, "gold.lines")))
+
+    models = small(tmp_path)
+    first = site.build(silver.everything(), models=models, look=look)
+    before, file = silver.snapshot, silver.add(LINES[60:])
+    second = site.build(silver.since(before, [file]), base=site.release(first), models=models, look=look)
+    empty = site.build({}, models=None, look=lambda built, _: looked.append((built, 0)))
+
+    assert looked == [(first, 60), (second, 120), (empty, 0)]
 
 
 def test_a_test_of_a_model_to_which_rows_come_is_compiled_once(site: Site, tmp_path: Path, silver: Silver) -> None:

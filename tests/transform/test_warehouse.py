@@ -154,6 +154,37 @@ def test_groups_that_lost_rows_are_joined_when_much_was_lost(tmp_path: Path, row
     assert places == (held if joined else rows)
 
 
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_file_is_put_in_order_beside_or_before_what_reads_it(tmp_path: Path, beside: bool) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    with warehouse.opened(path) as connection:
+        warehouse.make_schema(connection, "gold")
+        connection.execute(f"CREATE TABLE {warehouse.relation('gold.t')} AS SELECT hash(range) FROM range(30_000)")
+        before = path.stat().st_size
+
+        with warehouse.while_put_in_order(connection, beside=beside):
+            assert beside or path.stat().st_size > before
+            assert warehouse.count(connection, "gold.t") == 30_000
+
+        assert path.stat().st_size > before
+
+
+def test_a_disk_that_is_full_while_a_file_is_put_in_order_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: object) -> None:
+        raise duckdb.IOException("no space left on device")
+
+    monkeypatch.setattr(warehouse, "put_in_order", full)
+
+    with (
+        pytest.raises(StorageError, match="no space left"),
+        warehouse.opened(tmp_path / "warehouse.duckdb") as connection,
+        warehouse.while_put_in_order(connection, beside=True),
+    ):
+        pass
+
+
 def test_a_copy_that_cannot_be_made_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="could not be copied"):
         warehouse.copy(tmp_path / "missing.duckdb", tmp_path / "copy.duckdb")

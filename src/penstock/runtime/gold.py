@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import duckdb
+
 from penstock.errors import GateFailed, counted
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
@@ -35,6 +37,7 @@ from penstock.runtime.watch import Watch
 from penstock.serve.definitions import COUNTED
 from penstock.spec.contract import snapshots_name
 from penstock.spec.project import Project
+from penstock.sql.beside import another
 from penstock.transform import warehouse
 from penstock.transform.build import build
 from penstock.transform.result import Build, ModelInput
@@ -70,13 +73,25 @@ def release_gold(
     try:
         watch.begin("build the models")
         prepared.models()
+        found: list[_Found] = []
+
+        def look(built: Build, connection: duckdb.DuckDBPyConnection) -> None:
+            watch.end(f"{counted(len(built.models), 'model')}, {counted(len(built.tests), 'test')}")
+            watch.begin("pass the gate")
+            conflicting = _conflicting(project, lake)
+            found.append(_checked(installation, built, connection, scans, inputs, last, prepared, conflicting))
+
         built = build(
-            project, inputs=inputs, base=base, target=place.building, clock=clock, log=place.logs, copy=ahead.copy
+            project,
+            inputs=inputs,
+            base=base,
+            target=place.building,
+            clock=clock,
+            log=place.logs,
+            copy=ahead.copy,
+            look=look,
         )
-        watch.end(f"{counted(len(built.models), 'model')}, {counted(len(built.tests), 'test')}")
-        watch.begin("pass the gate")
-        conflicting = _conflicting(installation.project, lake)
-        checks, metrics = _checked(installation, built, scans, inputs, last, prepared, conflicting)
+        checks, metrics = found[0]
         read = partial(_personal_read, project, _personal(project, built))
         verdict = judge(checks, built.tests, personal=read)
         watch.end(
@@ -153,25 +168,30 @@ def _conflicting(project: Project, lake: Lake) -> Conflicting:
     return {dataset: [one.as_row() for one in files] for dataset, files in found.items()}
 
 
+_Found = tuple[tuple[CheckResult, ...], str | None]
+
+
 def _checked(
     installation: Installation,
     built: Build,
+    connection: duckdb.DuckDBPyConnection,
     scans: Mapping[str, Scan],
     inputs: Mapping[str, ModelInput],
     last: Release | None,
     prepared: Preparation,
     conflicting: Conflicting,
-) -> tuple[tuple[CheckResult, ...], str | None]:
+) -> _Found:
     """What the checks say, and the fingerprint of the metrics, which are held against the same tables beside them."""
     checks: list[CheckResult] = []
     metrics: list[str | None] = []
 
     def check(_: Tell) -> None:
-        checks.extend(_check(installation, built, scans, inputs, last, conflicting))
+        checks.extend(_check(installation, built, connection, scans, inputs, last, conflicting))
 
     def keep(tell: Tell) -> None:
         prepared.metrics(tell)
-        metrics.append(keep_metrics(installation, built, last))
+        with another(connection) as own:
+            metrics.append(keep_metrics(installation, built, own, last))
 
     in_lanes([check, keep], at_a_time=installation.world.at_a_time)
     return tuple(checks), metrics[0]
@@ -180,6 +200,7 @@ def _checked(
 def _check(
     installation: Installation,
     built: Build,
+    connection: duckdb.DuckDBPyConnection,
     scans: Mapping[str, Scan],
     inputs: Mapping[str, ModelInput],
     last: Release | None,
@@ -188,18 +209,17 @@ def _check(
     project, clock = installation.project, installation.world.clock
     judge_endpoints(project, built.gold)
     came, growth = _grown(inputs, last)
-    with warehouse.opened(built.database, read_only=True) as connection:
-        define_candidate(connection, scans=scans, models=built.gold, came=came)
-        define_live(connection, installation.place.root / "live", project.checks)
-        checks = run_checks(
-            project,
-            connection,
-            clock=clock,
-            growth=growth,
-            personal=_personal(project, built),
-            conflicting=conflicting,
-        )
-        return (*checks, *key_checks(project.endpoints, connection, clock=clock))
+    define_candidate(connection, scans=scans, models=built.gold, came=came)
+    define_live(connection, installation.place.root / "live", project.checks)
+    checks = run_checks(
+        project,
+        connection,
+        clock=clock,
+        growth=growth,
+        personal=_personal(project, built),
+        conflicting=conflicting,
+    )
+    return (*checks, *key_checks(project.endpoints, connection, clock=clock))
 
 
 def _grown(inputs: Mapping[str, ModelInput], last: Release | None) -> tuple[Mapping[str, Scan], Growth]:

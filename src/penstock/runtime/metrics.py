@@ -40,10 +40,12 @@ def compiled_metrics(installation: Installation, manifest: str | None) -> Metric
     return compile_metrics(manifest)
 
 
-def keep_metrics(installation: Installation, built: Build, last: Release | None) -> str | None:
+def keep_metrics(
+    installation: Installation, built: Build, connection: duckdb.DuckDBPyConnection, last: Release | None
+) -> str | None:
     """Compile the metrics that came with a build, unless that was done before; the fingerprint they are kept under.
 
-    The lake exists. Raises DeclarationError with every metric that cannot be compiled or does not fit the models.
+    The lake exists, and the connection reads what was built. Raises DeclarationError with every metric that cannot be compiled or does not fit the models.
     """
     if built.semantic_manifest is None:
         return None
@@ -52,20 +54,18 @@ def keep_metrics(installation: Installation, built: Build, last: Release | None)
     if is_kept and last is not None and last.models == installation.project.models_fingerprint:
         return fingerprint
     metrics = compiled_metrics(installation, built.semantic_manifest)
-    _check(built, metrics)
+    _check(connection, metrics)
     if not is_kept:
         put_record(root, KIND, fingerprint, metrics.as_record(), at=installation.world.clock.now())
     return fingerprint
 
 
-def _check(built: Build, metrics: Metrics) -> None:
+def _check(connection: duckdb.DuckDBPyConnection, metrics: Metrics) -> None:
     from penstock.metrics.query import check_metrics
-    from penstock.transform import warehouse
     from penstock.transform.workspace import DATABASE
 
-    with warehouse.opened(built.database, read_only=True) as connection:
-        connection.execute(f"USE {DATABASE}")
-        check_metrics(connection, metrics)
+    connection.execute(f"USE {DATABASE}")
+    check_metrics(connection, metrics)
 
 
 def read_metrics(installation: Installation, *, release: int | None = None) -> tuple[Release, Metrics]:

@@ -18,7 +18,7 @@ from penstock.transform.narrowing import Proven, affected_by
 from penstock.transform.outcome import Outcome, model_results, test_results
 from penstock.transform.program import Program, held_program, keep_program, program_key
 from penstock.transform.ran import Ran
-from penstock.transform.result import Build, ModelInput, ModelKind, ModelResult, ModelStatus, TestResult
+from penstock.transform.result import Build, ModelInput, ModelKind, ModelResult, ModelStatus
 from penstock.transform.runner import Runner, told
 from penstock.transform.selection import Change, Selection, change_of, select, signature, without_keys
 from penstock.transform.state import InputState, NodeState, WarehouseState
@@ -33,6 +33,9 @@ def engine() -> str:
     return f"{_LAYOUT} dbt-core {version('dbt-core')} dbt-duckdb {version('dbt-duckdb')} duckdb {duckdb.__version__}"
 
 
+Look = Callable[[Build, duckdb.DuckDBPyConnection], None]
+
+
 def build(
     project: Project,
     *,
@@ -43,14 +46,17 @@ def build(
     log: Path | None,
     limits: Limits | None = None,
     copy: Callable[[Path, Path], None] = warehouse.copy,
+    look: Look | None = None,
 ) -> Build:
     """Bring the models of `project` up to `inputs` in `target`, starting from a copy of `base`.
 
     `inputs` holds every silver dataset; `base` is the warehouse of the release built upon, None for none. A base
     that is missing, damaged or made by other versions is left aside and everything is built from silver. `copy` makes
-    the copy, of the base and the target that it is given. `target` is overwritten; when this raises it is half done and
-    should be discarded. dbt compiles the models when they changed, in the folder `dbt` beside `target`, with its log in
-    `dbt.log` in the folder `log`; it runs them only where they are more than SQL (seeds, snapshots, hooks).
+    the copy, of the base and the target that it is given. `look` is called with what came out, on a connection that
+    reads it: where all was built from silver, while the file is put in order. `target` is overwritten; when this raises
+    it is half done and should be discarded. dbt compiles the models when they changed, in the folder `dbt` beside
+    `target`, with its log in `dbt.log` in the folder `log`; it runs them only where they are more than SQL (seeds,
+    snapshots, hooks).
 
     Tests that fail are part of the result. Raises TransformFailed when a model does not build, DeclarationError when
     the models cannot be read.
@@ -58,7 +64,7 @@ def build(
     started = clock.monotonic()
     limits = Limits() if limits is None else limits
     if project.models is None:
-        return _nothing(inputs, target)
+        return _nothing(inputs, target, look)
     workspace = prepare(target.parent / "dbt", models=project.models, database=target, limits=limits)
     program = read_program(workspace, log=log)
     graph = program.graph
@@ -69,24 +75,16 @@ def build(
     changes = {name: change_of(given, built.inputs.get(name) if built else None) for name, given in inputs.items()}
     selection = select(graph, changes, built, program.asked)
     selection = selection if program.sql else without_keys(selection, graph)
+    done = partial(_done, target, inputs, lambda: clock.monotonic() - started, program.semantic_manifest, look)
     with warehouse.opened(target, limits=limits) as connection:
         held, moving = _make_ready(connection, program, selection, inputs, changes)
         outcome = partial(Outcome, graph, workspace, selection, built, held, moving)
         if program.sql:  # one connection all along: what came and went is dropped before it would reach the file
             proven = _proven(program, selection, built, changes, held, moving)
-            ran = _run(connection, program, selection, proven, workspace, clock=clock)
-            models, tests = _finish(connection, outcome(ran), inputs)
-    if not program.sql:
-        ran = _run_by_dbt(program, selection, workspace, log=log)  # which opens the warehouse itself
-        with warehouse.opened(target, limits=limits) as connection:
-            models, tests = _finish(connection, outcome(ran), inputs)
-    return Build(
-        database=target,
-        models=models,
-        tests=tests,
-        seconds=clock.monotonic() - started,
-        semantic_manifest=program.semantic_manifest,
-    )
+            return done(connection, outcome(_run(connection, program, selection, proven, workspace, clock=clock)))
+    ran = _run_by_dbt(program, selection, workspace, log=log)  # which opens the warehouse itself
+    with warehouse.opened(target, limits=limits) as connection:
+        return done(connection, outcome(ran))
 
 
 def read_program(
@@ -135,24 +133,37 @@ def _run_by_dbt(program: Program, selection: Selection, workspace: Workspace, *,
     return {one.id: one for one in (*ran, *dbt.test([nodes[id].selector for id in selection.tests]))}
 
 
-def _finish(
-    connection: duckdb.DuckDBPyConnection, outcome: Outcome, inputs: Mapping[str, ModelInput]
-) -> tuple[tuple[ModelResult, ...], tuple[TestResult, ...]]:
+def _done(
+    target: Path,
+    inputs: Mapping[str, ModelInput],
+    seconds: Callable[[], float],
+    semantic_manifest: str | None,
+    look: Look | None,
+    connection: duckdb.DuckDBPyConnection,
+    outcome: Outcome,
+) -> Build:
     """What came out, as the warehouse remembers it; what only the build needed goes."""
     models = model_results(connection, outcome)
     check_released(models)
     tests = test_results(connection, outcome)
     forget(connection, but=[model.table for model in models if model.hands_changes_to_release])
     warehouse.write_state(connection, _state(outcome.graph, inputs, models, outcome.built))
-    return models, tests
+    done = Build(target, models, tests, seconds(), semantic_manifest)
+    if look is not None:  # rows that went leave their place where nobody reads
+        with warehouse.while_put_in_order(connection, beside=outcome.built is None):
+            look(done, connection)
+    return done
 
 
-def _nothing(inputs: Mapping[str, ModelInput], target: Path) -> Build:
+def _nothing(inputs: Mapping[str, ModelInput], target: Path, look: Look | None) -> Build:
     """The warehouse of a project without models: its state alone."""
     _start(None, target, warehouse.copy)
+    built = Build(database=target, models=(), tests=(), seconds=0.0)
     with warehouse.opened(target) as connection:
         warehouse.write_state(connection, _state(Graph({}, {}), inputs, ()))
-    return Build(database=target, models=(), tests=(), seconds=0.0)
+        if look is not None:
+            look(built, connection)
+    return built
 
 
 def _start(base: Path | None, target: Path, copy: Callable[[Path, Path], None]) -> WarehouseState | None:

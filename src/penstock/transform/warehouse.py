@@ -6,6 +6,7 @@ import errno
 import fcntl
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import duckdb
 
 from penstock.errors import StorageError
+from penstock.sql.beside import another
 from penstock.sql.connection import connect
 from penstock.sql.names import literal, quote
 from penstock.sql.scan import read_scan
@@ -118,6 +120,17 @@ def _lost_much(connection: duckdb.DuckDBPyConnection) -> bool:
         [DATABASE, _ROW_GROUP],
     ).fetchall()
     return any(places > (1 + _MUCH) * count(connection, table) for table, places in tables)
+
+
+@contextmanager
+def while_put_in_order(connection: duckdb.DuckDBPyConnection, *, beside: bool) -> Iterator[None]:
+    """Put the file in order before the block reads what is in it, or `beside`: then rows that went keep their place."""
+    with another(connection) as own, ThreadPoolExecutor(1, thread_name_prefix="order") as pool:
+        ordering = pool.submit(put_in_order, own)
+        if not beside:
+            ordering.result()
+        yield
+        ordering.result()
 
 
 def read_state(database: Path) -> WarehouseState | None:
