@@ -23,7 +23,7 @@ from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
 from penstock.lake.records import read_table_summary
 from penstock.lake.relocate import relocate
-from penstock.lake.table import Head
+from penstock.lake.table import Head, TableColumn
 from penstock.lake.upkeep import Retention, expire, files_of
 from penstock.sql.connection import connect
 from penstock.sql.scan import read_scan
@@ -209,3 +209,26 @@ def test_no_row_is_taken_out_of_a_file_that_goes(tmp_path: Path) -> None:
             change.remove(lake.scan(RETURNS.name).files)
             with pytest.raises(ValueError, match="files that stay"):
                 commit.apply()
+
+
+def test_what_was_taken_out_stays_out_when_columns_are_renamed_and_added(tmp_path: Path) -> None:
+    loan, note = RETURNS.columns
+    later = replace(RETURNS, columns=(loan, replace(note, name="remark"), TableColumn("note.2", "note", "string")))
+    with writing(tmp_path) as (lake, lease):
+        append(lake, lease, lake.ensure(RETURNS, lease=lease), returns(1, 2, 3), "1")
+        take_out(lake, lease, [2])
+        lake.ensure(later, lease=lease)
+        assert read(lake.scan(RETURNS.name)) == [(1, "note 1", None), (3, "note 3", None)]
+    assert stock_rows(tmp_path) == [1, 3]
+
+
+def test_a_table_that_went_back_has_the_rows_of_then_and_those_may_be_taken_out_again(tmp_path: Path) -> None:
+    with writing(tmp_path) as (lake, lease):
+        append(lake, lease, lake.ensure(RETURNS, lease=lease), returns(1, 2, 3, 4), "1")
+        then = append(lake, lease, take_out(lake, lease, [1]), None, "2")
+        take_out(lake, lease, [2], added=[5])
+        with stock(tmp_path) as table:
+            table.manage_snapshots().rollback_to_snapshot(then.snapshot_id or 0).commit()
+        assert [row[0] for row in read(lake.scan(RETURNS.name))] == [2, 3, 4]
+        take_out(lake, lease, [2])
+        assert [row[0] for row in read(lake.scan(RETURNS.name))] == stock_rows(tmp_path) == [3, 4]

@@ -40,7 +40,7 @@ class Outcome:
     def replaced(self) -> int:
         """Rows that leave silver for better ones."""
         if self.rebuild:
-            return sum(file.rows for file in self.silver.files)
+            return self.silver.rows
         return self._number("SELECT count(*) FROM leaving")
 
     @cached_property
