@@ -45,7 +45,8 @@ def keep_metrics(
 ) -> str | None:
     """Compile the metrics that came with a build, unless that was done before; the fingerprint they are kept under.
 
-    The lake exists, and the connection reads what was built. Raises DeclarationError with every metric that cannot be compiled or does not fit the models.
+    The lake exists, and the connection reads what was built. Raises DeclarationError with every metric that cannot be
+    compiled or does not fit the models.
     """
     if built.semantic_manifest is None:
         return None
