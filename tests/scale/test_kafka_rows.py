@@ -30,16 +30,16 @@ def test_who_asks_for_fewer_rows_than_were_fetched_ahead_misses_none(place: Clus
     assert found == list(range(40))
 
 
-def test_who_is_behind_waits_for_few_rows_first_and_then_gets_as_many_as_it_asks_for(
+def test_who_is_behind_waits_for_few_rows_first_and_then_gets_ever_more_up_to_what_it_asks_for(
     place: Cluster, fresh: Fresh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kafka_reader, "_FIRST", 10)
     log = place.open()
     topic = log.ensure(TopicSpec(fresh("behind"), 1, PAYLOAD)).spec.name
-    log.producer("writer", topic).append(numbered(0, 40), sequence=0)
+    log.producer("writer", topic).append(numbered(0, 70), sequence=0)
     with closing(log.reader(beginning(log, topic))) as reader:
-        polls = [reader.poll(25, 10.0) for _ in range(3)]
-    assert [sum(chunk.records.num_rows for chunk in chunks) for chunks in polls] == [10, 25, 5]
+        polls = [reader.poll(25, 10.0) for _ in range(4)]
+    assert [sum(chunk.records.num_rows for chunk in chunks) for chunks in polls] == [10, 20, 25, 15]
 
 
 def test_rows_of_a_job_have_a_time_or_none(place: Cluster, fresh: Fresh) -> None:

@@ -19,6 +19,7 @@ from penstock.world import Clock
 _ON_ITS_WAY = 10.0  # seconds that a fetch may take
 _PATIENT = 0.05  # seconds that nobody waits for
 _FIRST = 100_000  # rows at most that are waited for while nobody works on others
+_GROWTH = 2  # times as many rows are fetched ahead as came before: about so many come while those are worked on
 _BACKOFF = 10  # milliseconds until it fetches again after it had enough; a second, unless told otherwise
 
 _Read: TypeAlias = "tuple[list[Chunk], set[str]]"  # rows, and the topics of which anything was heard
@@ -91,8 +92,8 @@ class KafkaReader:
         for chunk in chunks:
             part = (chunk.topic, chunk.partition)
             self._positions[part] = Position(chunk.next, self._positions[part].incarnation)
-        if sum(map(_count, chunks)) >= first:
-            self._fetch_ahead(max_rows)
+        if (came := sum(map(_count, chunks))) >= first:
+            self._fetch_ahead(min(max_rows, _GROWTH * came))
         return chunks
 
     def _fetched(self, max_rows: int, timeout: float) -> list[Chunk]:
