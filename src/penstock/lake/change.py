@@ -31,6 +31,7 @@ from penstock.errors import CommitConflict
 from penstock.lake.datafile import DataFileWriter, EncodedFile
 from penstock.lake.deletes import data_files_of, deletes_of, is_own, of_files, read_places, write_places
 from penstock.lake.manifests import ManifestChange, ManifestReader, ManifestWriting
+from penstock.lake.records import rows_of
 from penstock.lake.staging import Staging
 from penstock.lake.table import DataFile, Head
 from penstock.lake.tables import MetadataFiles, millis, next_location
@@ -208,11 +209,6 @@ class TableChange:
 def positions(properties: Mapping[str, str]) -> dict[str, str]:
     """The entries that say how far each source has come."""
     return {key: value for key, value in properties.items() if key.startswith(POSITION)}
-
-
-def rows_of(summary: Mapping[str, str]) -> int:
-    """How many rows a reader finds in a snapshot, by its summary."""
-    return int(summary.get("total-records", "0")) - int(summary.get("total-position-deletes", "0"))
 
 
 def main_branch(snapshot_id: int) -> SetSnapshotRefUpdate:

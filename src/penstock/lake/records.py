@@ -169,7 +169,7 @@ def read_table_summary(metadata_location: str) -> TableSummary:
     snapshot: dict[str, Any] = next(found, {})
     summary: dict[str, str] = snapshot.get("summary", {})
     return TableSummary(
-        rows=int(summary.get("total-records", "0")) - int(summary.get("total-position-deletes", "0")),
+        rows=rows_of(summary),
         snapshot=None if current in (None, -1) else int(current),
         files=int(summary.get("total-data-files", "0")),
         bytes=int(summary.get("total-files-size", "0")),
@@ -177,6 +177,11 @@ def read_table_summary(metadata_location: str) -> TableSummary:
         summary=summary,
         grown_at=_grown_at(metadata.get("snapshots", [])),
     )
+
+
+def rows_of(summary: Mapping[str, str]) -> int:
+    """How many rows a reader finds in a snapshot, by its summary."""
+    return int(summary.get("total-records", "0")) - int(summary.get("total-position-deletes", "0"))
 
 
 def _grown_at(snapshots: Sequence[Mapping[str, Any]]) -> datetime | None:
