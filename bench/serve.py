@@ -28,7 +28,8 @@ from penstock.spec.endpoint import Endpoint, Ordering
 from penstock.spec.live_endpoint import LiveEndpoint
 from penstock.sql.connection import connect
 from penstock.store.collection import collections, version_of
-from penstock.store.live import LiveShape, LiveTable
+from penstock.store.live_shape import LiveShape
+from penstock.store.live_table import LiveTable
 from penstock.store.manifest import Manifest
 from penstock.store.sqlite import SqliteStore
 from penstock.world import real_world

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.store.live import ENDING
+from penstock.store.live_file import live_file
 from tests.flows.command import Done, call
 from tests.stream.lending import COUNT, lending
 
@@ -47,7 +47,7 @@ def test_a_changed_topology_is_refused_until_it_is_adopted(project: Path) -> Non
 
 def test_a_replay_names_the_live_table_in_which_a_row_differs(project: Path) -> None:
     assert at(project, "stream", "--replay", "--json").expect(0).document[0]["different"] == 0
-    with closing(sqlite3.connect(project / ".penstock" / "live" / f"latest{ENDING}")) as db, db:
+    with closing(sqlite3.connect(live_file(project / ".penstock" / "live", "latest"))) as db, db:
         db.execute("UPDATE rows SET earlier = 99 WHERE member = 'm1'")
 
     told = at(project, "stream", "--replay", "--json").expect(1)

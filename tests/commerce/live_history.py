@@ -20,7 +20,7 @@ from penstock.runtime.live_checks import define_live
 from penstock.runtime.topology import live_shape
 from penstock.spec.loading import load_project
 from penstock.sql.connection import connect
-from penstock.store.live import LiveTable
+from penstock.store.live_table import LiveTable
 from penstock.stream.runner import Limits
 from penstock.testing.world import ManualClock
 from penstock.world import real_world

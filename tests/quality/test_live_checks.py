@@ -17,7 +17,8 @@ from penstock.runtime.live_checks import define_live
 from penstock.spec.loading import load_project
 from penstock.spec.project import CheckKind
 from penstock.sql.connection import connect
-from penstock.store.live import LiveShape, LiveTable
+from penstock.store.live_shape import LiveShape
+from penstock.store.live_table import LiveTable
 from tests.stream.lending import lending
 
 LOANS = pa.table({"loan": ["L1"], "book": ["Emma"]})

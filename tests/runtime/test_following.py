@@ -20,7 +20,9 @@ from penstock.runtime.live import LiveWriter
 from penstock.runtime.planned import graphs
 from penstock.runtime.stream import stream
 from penstock.runtime.topology import DEAR_ROWS, limits_of, open_topology
-from penstock.store.live import LiveShape, LiveTable, open_live
+from penstock.store.live_reader import open_live
+from penstock.store.live_shape import LiveShape
+from penstock.store.live_table import LiveTable
 from penstock.stream.outgoing import records
 from penstock.stream.runner import Limits
 from tests.stream.lending import lending

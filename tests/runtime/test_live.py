@@ -10,7 +10,8 @@ import pytest
 from penstock.errors import StorageError
 from penstock.log.protocol import TopicSpec
 from penstock.runtime.live import LiveWriter
-from penstock.store.live import LiveShape, open_live
+from penstock.store.live_reader import open_live
+from penstock.store.live_shape import LiveShape
 from penstock.stream.outgoing import records
 from tests.stream.memory_log import MemoryLog
 

@@ -22,7 +22,8 @@ from penstock.serve.live import LiveDoor, live_routes
 from penstock.serve.problem import Problem
 from penstock.spec.endpoint import Ordering
 from penstock.spec.live_endpoint import LiveEndpoint, LiveMeasure
-from penstock.store.live import LiveShape, LiveTable
+from penstock.store.live_shape import LiveShape
+from penstock.store.live_table import LiveTable
 from tests.full_disk import no_room_for_any_file
 from tests.serve.asgi_client import Client
 

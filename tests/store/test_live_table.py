@@ -14,8 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from penstock.errors import StorageError
-from penstock.store import live
-from penstock.store.live import DELETED, LiveShape, LiveTable, live_tables, open_live
+from penstock.store import live_changes, live_table
+from penstock.store.live_changes import DELETED, latest
+from penstock.store.live_file import live_tables
+from penstock.store.live_reader import open_live
+from penstock.store.live_shape import LiveShape
+from penstock.store.live_table import LiveTable
 
 SCHEMA = pa.schema(
     [
@@ -96,7 +100,7 @@ def test_rows_come_in_the_order_that_is_asked_for(tmp_path: Path) -> None:
     reader = open_live(tmp_path, "hours")
 
     assert [one["member"] for one in reader.rows(order=[("paid", True)], limit=2)] == ["b", "c"]
-    assert [one["member"] for one in reader.rows(equal={"member": "c"})] == ["c"]
+    assert [one["member"] for one in reader.page([("member", "=", "c")]).rows] == ["c"]
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -108,8 +112,8 @@ def test_any_history_of_changes_leaves_the_rows_that_a_dictionary_would(
     monkeypatch: pytest.MonkeyPatch,
     history: list[list[tuple[str, int, bool]]],
 ) -> None:
-    monkeypatch.setattr(live, "_VALUES", 2 * len(SCHEMA))  # of two rows
-    monkeypatch.setattr(live, "_PIECE", 3)
+    monkeypatch.setattr(live_table, "_VALUES", 2 * len(SCHEMA))  # of two rows
+    monkeypatch.setattr(live_table, "_PIECE", 3)
     folder = tmp_path_factory.mktemp("live")
     hours, oracle = table(folder), dict[str, int]()
     schema = SCHEMA.append(pa.field(DELETED, pa.bool_()))
@@ -134,7 +138,7 @@ WORDS = {
 
 @pytest.mark.parametrize("few", [0, 100], ids=["by numbers", "by texts"])
 def test_the_last_row_of_each_key_stands_in_the_order_of_the_keys(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "_FEW", few)
+    monkeypatch.setattr(live_changes, "_FEW", few)
 
     @given(st.data(), st.lists(st.sampled_from(list(WORDS)), min_size=1, max_size=3))
     def holds(data: st.DataObject, kinds: list[pa.DataType]) -> None:
@@ -143,7 +147,7 @@ def test_the_last_row_of_each_key_stands_in_the_order_of_the_keys(few: int, monk
         columns = [pa.array([key[number] for key in keys], kind) for number, kind in enumerate(kinds)]
         rows = pa.table([*columns, list(range(len(keys)))], names=[*names, "n"])
 
-        found = live.latest(pa.concat_tables([rows.slice(0, 3), rows.slice(3)]), names)
+        found = latest(pa.concat_tables([rows.slice(0, 3), rows.slice(3)]), names)
 
         last = {key: number for number, key in enumerate(keys)}
         by_text = sorted(last, key=lambda key: tuple(one.encode() if isinstance(one, str) else one for one in key))
@@ -155,8 +159,8 @@ def test_the_last_row_of_each_key_stands_in_the_order_of_the_keys(few: int, monk
 def test_what_waits_beside_the_file_of_a_live_table_stays_small(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "DUE_BYTES", 1 << 16)
-    monkeypatch.setattr(live, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(live_table, "DUE_BYTES", 1 << 16)
+    monkeypatch.setattr(live_table, "MOST_BYTES", 1 << 20)
     hours = table(tmp_path)
 
     for first in range(0, 40_000, 1000):  # about 8 MB of changed pages
@@ -172,11 +176,11 @@ def test_what_waits_beside_the_file_of_a_live_table_stays_small(
 def test_changes_of_a_live_table_are_synced_a_little_at_a_time_until_they_are_taken_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "_SYNC_BYTES", 1 << 16)
-    monkeypatch.setattr(live, "DUE_BYTES", 1 << 18)
+    monkeypatch.setattr(live_table, "_SYNC_BYTES", 1 << 16)
+    monkeypatch.setattr(live_table, "DUE_BYTES", 1 << 18)
     asked = list[str]()
-    monkeypatch.setattr(live.Checkpointer, "soon", lambda _: asked.append("sync"))
-    monkeypatch.setattr(live.Checkpointer, "due", lambda _: asked.append("take over"))
+    monkeypatch.setattr(live_table.Checkpointer, "soon", lambda _: asked.append("sync"))
+    monkeypatch.setattr(live_table.Checkpointer, "due", lambda _: asked.append("take over"))
     hours = table(tmp_path)
 
     for number in range(20):

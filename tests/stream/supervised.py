@@ -17,7 +17,8 @@ from typing import Any
 
 from penstock.runtime.installation import Installation
 from penstock.runtime.parts import lives, read_parts
-from penstock.store.live import LiveReader, live_tables, open_live
+from penstock.store.live_file import live_tables
+from penstock.store.live_reader import LiveReader, open_live
 from tests.flows.command import PENSTOCK, ROOT
 from tests.free_port import free_port
 from tests.lake.plain_reader import read_tables

@@ -16,7 +16,7 @@ from penstock.log.protocol import beginning
 from penstock.runtime.event_log import open_log
 from penstock.runtime.installation import Installation
 from penstock.runtime.topology import declared_topic
-from penstock.store.live import open_live
+from penstock.store.live_reader import open_live
 from penstock.stream.outgoing import records
 from tests.stream.lending import lending
 from tests.stream.running_topology import Row, loan

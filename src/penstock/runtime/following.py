@@ -22,7 +22,7 @@ from typing import IO
 from penstock.log.protocol import Log
 from penstock.runtime.event_log import open_log_at
 from penstock.runtime.live import LiveWriter
-from penstock.store.live import LiveShape
+from penstock.store.live_shape import LiveShape
 from penstock.world import World, real_world
 
 PAUSE = 0.005  # seconds between two looks when there was nothing

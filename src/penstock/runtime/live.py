@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from penstock.errors import StorageError
 from penstock.log.protocol import OFFSET, SYSTEM, Log, Part, Position, Reader, beginning, is_read
-from penstock.store.live import LiveShape, LiveTable, LiveTableMoved
+from penstock.store.live_shape import LiveShape
+from penstock.store.live_table import LiveTable, LiveTableMoved
 from penstock.world import Disk
 
 ROWS_AT_ONCE = 500_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
@@ -11,13 +10,13 @@ import duckdb
 import pyarrow as pa
 
 from penstock.quality.live import LIVE, live_named
-from penstock.runtime.live_rows import shown
 from penstock.spec.project import Check
 from penstock.sql.names import quote
-from penstock.store.live import LiveReader, live_tables, open_live
+from penstock.store.live_file import live_tables
+from penstock.store.live_reader import LiveReader, open_live
+from penstock.store.live_values import decimal_of, restored
 
 _ALL = -1  # rows, as SQLite's LIMIT has it
-_DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
 _TYPES = {
     "integer": pa.int64(),
     "number": pa.float64(),
@@ -41,16 +40,11 @@ def define_live(connection: duckdb.DuckDBPyConnection, folder: Path, checks: Ite
 
 def _table(reader: LiveReader) -> pa.Table:
     rows = reader.rows(limit=_ALL)
-    columns = {column.name: _column([row[column.name] for row in rows], column.kind) for column in reader.shape.columns}
-    return pa.table(columns)
+    return pa.table({name: _column([row[name] for row in rows], kind) for name, kind in reader.shape.kinds.items()})
 
 
 def _column(values: list[object], kind: str) -> pa.Array:
     """Stored values as what they stand for; a list stays the text it is stored as."""
-    if match := _DECIMAL.fullmatch(kind):
-        return pa.array([shown(value, kind) for value in values], pa.decimal128(int(match[1]), int(match[2])))
-    if kind == "boolean":
-        values = [None if value is None else bool(value) for value in values]
-    if kind == "date":
-        return pa.array(values, pa.int32()).cast(pa.date32())
-    return pa.array(values, _TYPES.get(kind, pa.string()))
+    decimal = decimal_of(kind)
+    type = pa.decimal128(*decimal) if decimal is not None else _TYPES.get(kind, pa.string())
+    return pa.array([restored(value, kind) for value in values], type)

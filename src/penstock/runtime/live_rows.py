@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import date
 from typing import Any
 
 from penstock.errors import UsageError
 from penstock.runtime.installation import Installation
 from penstock.spec.problems import did_you_mean
-from penstock.store.live import live_tables, open_live
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DECIMAL = re.compile(r"decimal\(\d+,(\d+)\)")
+from penstock.store.live_file import live_tables
+from penstock.store.live_reader import open_live
+from penstock.store.live_values import restored
 
 
 def live_rows(installation: Installation, table: str, *, order: str | None, limit: int) -> list[dict[str, Any]]:
@@ -33,7 +30,7 @@ def live_rows(installation: Installation, table: str, *, order: str | None, limi
         )
     reader = open_live(folder, table)
     try:
-        kinds = {column.name: column.kind for column in reader.shape.columns}
+        kinds = reader.shape.kinds
         rows = reader.rows(order=_order(order, kinds), limit=limit)
     finally:
         reader.close()
@@ -60,17 +57,7 @@ def shown(value: Any, kind: str) -> Any:
     >>> shown(1234, "decimal(10,2)"), shown(0, "instant"), shown(1, "boolean")
     (Decimal('12.34'), '1970-01-01T00:00:00+00:00', True)
     """
-    if value is None:
-        return None
-    if match := _DECIMAL.fullmatch(kind):
-        return Decimal(value).scaleb(-int(match[1]))
-    match kind:
-        case "instant":
-            return (_EPOCH + timedelta(microseconds=value)).isoformat()
-        case "date":
-            return (date(1970, 1, 1) + timedelta(days=value)).isoformat()
-        case "boolean":
-            return bool(value)
-        case "list":
-            return json.loads(value)
-    return value
+    if value is not None and kind == "list":
+        return json.loads(value)
+    found = restored(value, kind)
+    return found.isoformat() if isinstance(found, date) else found  # an instant is a date too

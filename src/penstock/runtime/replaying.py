@@ -24,7 +24,8 @@ from penstock.runtime.topology import MEMORY, derived_topics, live_shape, make_p
 from penstock.spec.stream import Topic
 from penstock.sql.connection import connect
 from penstock.sql.names import literal, quote
-from penstock.store.live import ENDING, LiveTable
+from penstock.store.live_file import live_file
+from penstock.store.live_table import LiveTable
 from penstock.stream.graph import Graph
 from penstock.stream.journal import Round
 from penstock.stream.pipeline import Pipeline
@@ -78,7 +79,7 @@ def _replayed(installation: Installation, log: Log, graph: Graph) -> Iterable[Re
         served = installation.place.root / "live"
         for sink in sinks:
             name = sink.output.name
-            rows, different = _differences(Path(folder) / f"{name}{ENDING}", served / f"{name}{ENDING}")
+            rows, different = _differences(live_file(Path(folder), name), live_file(served, name))
             yield Replayed(graph.topology.name, name, len(rounds), rows, different)
 
 

@@ -25,7 +25,7 @@ from penstock.serve.kind import instant
 from penstock.spec.endpoint import Endpoint
 from penstock.spec.project import Project, Severity
 from penstock.store.collection import Collection, collections, version_of
-from penstock.store.live import LiveShape
+from penstock.store.live_shape import LiveShape
 from penstock.store.manifest import Manifest
 from penstock.store.protocol import Slice
 from penstock.transform.result import GOLD, ModelResult

@@ -24,7 +24,7 @@ from penstock.runtime.secret import pseudonym_key
 from penstock.runtime.taken_up import take_up
 from penstock.spec.project import Project
 from penstock.sql.connection import connect
-from penstock.store.live import LiveShape
+from penstock.store.live_shape import LiveShape
 from penstock.stream.graph import Graph, Sink
 from penstock.stream.incoming import REJECTED_SCHEMA, Incoming, payload_schema
 from penstock.stream.journal import Round

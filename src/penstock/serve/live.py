@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from http import HTTPStatus
 from pathlib import Path
@@ -24,13 +24,14 @@ from penstock.serve.parameters import Reading, nothing
 from penstock.serve.problem import Problem, error, refused
 from penstock.spec.endpoint import Ordering
 from penstock.spec.live_endpoint import LiveEndpoint, LiveMeasure
-from penstock.store.live import ENDING, LivePage, LiveReader, LiveShape, open_live
+from penstock.store.live_file import live_file
+from penstock.store.live_reader import LivePage, LiveReader, open_live
+from penstock.store.live_shape import LiveShape
+from penstock.store.live_values import EPOCH, decimal_of, restored
 
 Streaming = Mapping[str, Mapping[str, int | None]]
 """By topology: `watermark` and `at` (when it told so) in microseconds since 1970, and `lag` in rows."""
 MEASURES_PATH = "/metrics/live"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DECIMAL = re.compile(r"decimal\(\d+,(\d+)\)")
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -100,7 +101,7 @@ def _rows_of(
     def rows(request: Request) -> Response:  # in a thread: it reads files
         told = streaming()  # before the rows, so that no row is older than it says
         with _opened(folder, endpoint.table, endpoint.used) as reader:
-            kinds = _kinds(reader)
+            kinds = reader.shape.kinds
             where, skip, limit = _asked(request, endpoint, kinds)
             order = [(one.column, one.descending) for one in endpoint.order]
             page = reader.page(where, order=order, skip=skip, limit=limit)
@@ -126,7 +127,7 @@ def _measured(folder: Path, measure: LiveMeasure, door: LiveDoor, told: Streamin
     """The current rows of a measure; none, and no position, where its table is not there yet."""
     try:
         with _opened(folder, measure.table, measure.used) as reader:
-            kinds = _kinds(reader)
+            kinds = reader.shape.kinds
             where = [(name, "=", _stored(text, kind_named(kinds[name]))) for name, text in measure.where]
             page = reader.page(where, newest=measure.time, limit=1000)
     except Problem:
@@ -146,11 +147,11 @@ def _measured(folder: Path, measure: LiveMeasure, door: LiveDoor, told: Streamin
 @contextmanager
 def _opened(folder: Path, table: str, columns: Sequence[str]) -> Iterator[LiveReader]:
     """The table for reading; Problem 503 where the stream that makes it has not."""
-    if not (folder / f"{table}{ENDING}").exists():
+    if not live_file(folder, table).exists():
         raise _absent(f"The live table {table} is not there yet: `penstock stream` or `penstock up` makes it.")
     reader = open_live(folder, table)
     try:
-        missing = set(columns) - {column.name for column in reader.shape.columns}
+        missing = set(columns) - reader.shape.kinds.keys()
         if missing:
             named = ", ".join(sorted(missing))
             raise _absent(f"The live table {table} has no {named} yet: start `penstock stream` anew.")
@@ -161,10 +162,6 @@ def _opened(folder: Path, table: str, columns: Sequence[str]) -> Iterator[LiveRe
 
 def _absent(detail: str) -> Problem:
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "5"})
-
-
-def _kinds(reader: LiveReader) -> dict[str, str]:
-    return {column.name: column.kind for column in reader.shape.columns}
 
 
 def _asked(
@@ -190,10 +187,11 @@ def _asked(
 
 def _stored(text: str, kind: Kind) -> Any:
     """A parameter that its kind could read, as live tables store it."""
-    if match := _DECIMAL.fullmatch(kind.name):
-        return int(Decimal(text).scaleb(int(match[1])))
+    decimal = decimal_of(kind.name)
+    if decimal is not None:
+        return int(Decimal(text).scaleb(decimal[1]))
     if kind.name == "date":
-        return (date.fromisoformat(text) - _EPOCH.date()).days
+        return (date.fromisoformat(text) - EPOCH.date()).days
     return kind.parse(text)
 
 
@@ -207,28 +205,25 @@ def _text(value: Any, kind: str) -> str:
     >>> _text(1234, "decimal(10,2)"), _text(0, "instant"), _text(None, "text")
     ('12.34', '"1970-01-01T00:00:00Z"', 'null')
     """
-    if value is None:
-        return "null"
-    if match := _DECIMAL.fullmatch(kind):
-        return format(Decimal(value).scaleb(-int(match[1])), "f")
-    match kind:
-        case "instant":
-            return f'"{_moment(value)}"'
-        case "date":
-            return f'"{date(1970, 1, 1) + timedelta(days=value)}"'
-        case "boolean":
-            return "true" if value else "false"
-        case "binary":
-            return json.dumps(base64.b64encode(value).decode())
-        case "list":
-            return str(value)
-        case "number" if not math.isfinite(value):
-            return f'"{value}"'
-    return json.dumps(value, ensure_ascii=False)
+    found = restored(value, kind)
+    match found:
+        case str() if kind == "list":
+            return found
+        case Decimal():
+            return format(found, "f")
+        case datetime():  # which is a date too
+            return f'"{instant(found)}"'
+        case date():
+            return f'"{found}"'
+        case bytes():
+            return json.dumps(base64.b64encode(found).decode())
+        case float() if not math.isfinite(found):
+            return f'"{found}"'
+    return json.dumps(found, ensure_ascii=False)
 
 
 def _moment(microseconds: int) -> str:
-    return instant(_EPOCH + timedelta(microseconds=microseconds))
+    return instant(EPOCH + timedelta(microseconds=microseconds))
 
 
 def _freshness(table: str, page: LivePage, door: LiveDoor, told: Streaming) -> dict[str, Any]:

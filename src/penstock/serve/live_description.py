@@ -10,7 +10,7 @@ from penstock.serve.openapi import Described, made_up, paging, parameter, proper
 from penstock.spec.endpoint_file import BOUNDS
 from penstock.spec.live_endpoint import LiveEndpoint, LiveMeasure
 from penstock.store.collection import Field
-from penstock.store.live import LiveShape
+from penstock.store.live_shape import LiveShape
 
 Shapes = Mapping[str, LiveShape]
 """What live tables hold, by name; a table that is not among them is described without types."""
