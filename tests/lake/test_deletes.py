@@ -21,7 +21,7 @@ from pyiceberg.table import Table
 from penstock.lake.doctor import adopt
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
-from penstock.lake.records import read_table_summary
+from penstock.lake.records import read_heads, read_table_summary
 from penstock.lake.relocate import relocate
 from penstock.lake.table import Head, TableColumn
 from penstock.lake.upkeep import Retention, expire, files_of
@@ -198,6 +198,21 @@ def test_what_names_rows_of_files_that_another_engine_took_away_goes_when_its_ta
         assert (lake.scan(RETURNS.name).deletes, read_table_summary(head.metadata_location).rows) == ((), left)
         append(lake, lease, head, returns(4, 5, 6), "2")
         assert lake.scan(RETURNS.name).rows == len(read(lake.scan(RETURNS.name))) == left + 3
+
+
+@pytest.mark.parametrize(("rule", "left"), [("loan = 2", [3, 5, 6]), ("loan < 4", [5, 6]), ("loan > 0", [])])
+def test_rows_are_counted_as_a_reader_finds_them_when_another_engine_wrote_files_anew(
+    rule: str, left: list[int], tmp_path: Path
+) -> None:
+    with writing(tmp_path) as (lake, lease):
+        head = append(lake, lease, lake.ensure(RETURNS, lease=lease), returns(1, 2, 3), "1")
+        append(lake, lease, head, returns(4, 5, 6), "2")
+        take_out(lake, lease, [1, 4])
+        with stock(tmp_path) as table:
+            table.delete(rule)
+        assert stock_rows(tmp_path) == left
+        assert read_table_summary(read_heads(tmp_path)[RETURNS.name]).rows == len(left)
+        assert sorted(row[0] for row in read(lake.scan(RETURNS.name))) == left
 
 
 def test_no_row_is_taken_out_of_a_file_that_goes(tmp_path: Path) -> None:

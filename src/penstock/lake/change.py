@@ -31,13 +31,12 @@ from penstock.errors import CommitConflict
 from penstock.lake.datafile import DataFileWriter, EncodedFile
 from penstock.lake.deletes import data_files_of, deletes_of, is_own, of_files, read_places, write_places
 from penstock.lake.manifests import ManifestChange, ManifestReader, ManifestWriting
-from penstock.lake.records import rows_of
+from penstock.lake.records import TOKEN, rows_of
 from penstock.lake.staging import Staging
 from penstock.lake.table import DataFile, Head
 from penstock.lake.tables import MetadataFiles, millis, next_location
 
 POSITION = "penstock.position."
-TOKEN = "penstock.token"
 
 
 @dataclass

@@ -7,7 +7,8 @@ anew: so it names no row twice and none of a file that went, and what it names c
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +22,7 @@ from pyiceberg.typedef import Record
 from pyiceberg.types import LongType, StringType
 
 from penstock.errors import StorageError
-from penstock.lake.io import StagedFile, local_path
+from penstock.lake.io import ReadOnlyIO, StagedFile, local_path
 from penstock.lake.manifests import ManifestReader
 from penstock.lake.types import field_id_metadata
 from penstock.world import Disk
@@ -48,6 +49,17 @@ def data_files_of(reader: ManifestReader, snapshot: Snapshot | None) -> set[str]
     manifests = () if snapshot is None else reader.manifests(snapshot)
     entries = (reader.entries(one) for one in manifests if one.content == ManifestContent.DATA)
     return {local_path(entry.data_file.file_path) for live in entries for entry in live}
+
+
+def named_rows(snapshot: Mapping[str, Any]) -> int:
+    """How many rows of its data files a snapshot, as metadata tells it, has as deleted."""
+    reader, found = ManifestReader(ReadOnlyIO()), Snapshot.model_validate(snapshot)
+    deletes = list(deletes_of(reader, found))
+    own = of_files(read_places(file.file_path for file in deletes if is_own(file)), data_files_of(reader, found))
+    others = (
+        one.record_count for one in deletes if one.content == DataFileContent.POSITION_DELETES and not is_own(one)
+    )
+    return int(own.num_rows + sum(others))
 
 
 def is_own(file: IcebergFile) -> bool:

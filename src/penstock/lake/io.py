@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import UnsupportedOperation
 from types import TracebackType
 from typing import BinaryIO
 
@@ -143,15 +144,25 @@ class DiskOutputFile(OutputFile):
         return StagedFile(self._disk, local_path(self.location))
 
 
-class DiskIO(FileIO):
+class ReadOnlyIO(FileIO):
+    """FileIO for looking alone."""
+
+    def new_input(self, location: str) -> InputFile:
+        return DiskInputFile(location)
+
+    def new_output(self, location: str) -> OutputFile:
+        raise UnsupportedOperation(location)
+
+    def delete(self, location: str | InputFile | OutputFile) -> None:
+        raise UnsupportedOperation(location)
+
+
+class DiskIO(ReadOnlyIO):
     """FileIO over a `Disk`; remembers nothing and is never named in table properties."""
 
     def __init__(self, disk: Disk) -> None:
         super().__init__({})
         self._disk = disk
-
-    def new_input(self, location: str) -> InputFile:
-        return DiskInputFile(location)
 
     def new_output(self, location: str) -> OutputFile:
         return DiskOutputFile(location, self._disk)

@@ -24,11 +24,12 @@ from pyiceberg.table.update import (
 from penstock.errors import RolledBack, UsageError
 from penstock.lake.access import read_only
 from penstock.lake.catalog import CATALOG_NAME, LakeCatalog, catalogue_errors, check_home
-from penstock.lake.change import POSITION, TOKEN, TableChange, positions
+from penstock.lake.change import POSITION, TableChange, positions
 from penstock.lake.commit import Commit, Committer, Move
 from penstock.lake.io import DiskIO, storage_errors
 from penstock.lake.lease import Lease, take
 from penstock.lake.manifests import ManifestReader
+from penstock.lake.records import TOKEN
 from penstock.lake.scan import Planner
 from penstock.lake.schema import Shape, evolved_shape, new_shape, spec_of
 from penstock.lake.staging import Staging

@@ -18,6 +18,7 @@ from penstock.lake.access import CATALOG_FILE, has_log, open_to_read, open_to_wr
 
 PERSONAL_IDS = "penstock.personal-ids"  # of a table: the field ids of personal columns
 SETTLED = "penstock.settled"  # of a quarantine: how many of its rows are not open any more
+TOKEN = "penstock.token"  # of a snapshot of the lake: what it was made from
 COUNTS = "penstock.counts"  # of a snapshot: what became of the rows that its commit took
 _LAST = "\U0010ffff"  # sorts behind every key
 
@@ -158,7 +159,8 @@ def delete_records(root: Path, kind: str, keys: Sequence[str]) -> None:
 
 
 def read_table_summary(metadata_location: str) -> TableSummary:
-    """Rows, snapshot, files and bytes of a table, from its metadata file alone."""
+    """Rows, snapshot, files and bytes of a table, from its metadata file alone, but for the rows that are left where
+    another engine changed a table with deletes."""
     path = metadata_location.removeprefix("file://")
     try:
         metadata = json.loads(Path(path).read_bytes())
@@ -169,7 +171,7 @@ def read_table_summary(metadata_location: str) -> TableSummary:
     snapshot: dict[str, Any] = next(found, {})
     summary: dict[str, str] = snapshot.get("summary", {})
     return TableSummary(
-        rows=rows_of(summary),
+        rows=_rows_left(snapshot),
         snapshot=None if current in (None, -1) else int(current),
         files=int(summary.get("total-data-files", "0")),
         bytes=int(summary.get("total-files-size", "0")),
@@ -180,8 +182,19 @@ def read_table_summary(metadata_location: str) -> TableSummary:
 
 
 def rows_of(summary: Mapping[str, str]) -> int:
-    """How many rows a reader finds in a snapshot, by its summary."""
+    """How many rows a reader finds in a snapshot of the lake, by its summary."""
     return int(summary.get("total-records", "0")) - int(summary.get("total-position-deletes", "0"))
+
+
+def _rows_left(snapshot: Mapping[str, Any]) -> int:
+    """How many rows a reader finds in a snapshot, whoever made it: another engine that writes files anew leaves names of
+    rows of the old ones behind, which its summary counts on."""
+    summary = snapshot.get("summary", {})
+    if TOKEN in summary or summary.get("total-position-deletes", "0") == "0":
+        return rows_of(summary)
+    from penstock.lake.deletes import named_rows  # takes PyIceberg
+
+    return int(summary["total-records"]) - named_rows(snapshot)
 
 
 def _grown_at(snapshots: Sequence[Mapping[str, Any]]) -> datetime | None:
