@@ -9,8 +9,9 @@ from itertools import count
 import duckdb
 
 from penstock.conform.columns import pseudonym_domains
-from penstock.conform.compile import FILTERED, REJECTED, Plan, Pseudonyms, compile_plan, has_value
+from penstock.conform.compile import Pseudonyms, compile_plan, has_value
 from penstock.conform.counts import Counts
+from penstock.conform.plan import FILTERED, REJECTED, Plan
 from penstock.errors import DeclarationError, PenstockError, SourceError, StorageError
 from penstock.spec.contract import Contract, Evolution
 from penstock.spec.source import Reading

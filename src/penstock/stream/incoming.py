@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 from penstock.conform import json_rows
 from penstock.conform.columns import SYSTEM as ROW_SYSTEM
 from penstock.conform.columns import resolve
-from penstock.conform.compile import FILTERED, REJECTED, Plan, Pseudonyms, compile_plan
+from penstock.conform.compile import Pseudonyms, compile_plan
 from penstock.conform.counts import Counts
+from penstock.conform.plan import FILTERED, REJECTED, Plan
 from penstock.spec.contract import Contract, Dedupe, Evolution
 from penstock.spec.stream import Topic, TopicFormat
 from penstock.sql.names import literal, quote
