@@ -12,7 +12,7 @@ from typing import Any
 import fastavro
 import pyarrow as pa
 
-from penstock.log.kafka.json_codec import NotReadable
+from penstock.log.kafka.json_values import NotReadable
 from penstock.log.kafka.registry import SchemaRegistry
 from penstock.log.protocol import LogError
 

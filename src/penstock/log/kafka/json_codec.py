@@ -9,11 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
-from types import NoneType
 from typing import Any
 
 import pyarrow as pa
@@ -21,22 +17,10 @@ import pyarrow.compute as pc
 
 from penstock.log.kafka.json_lines import lines_of, parse, read_around
 from penstock.log.kafka.json_texts import texts_of
+from penstock.log.kafka.json_values import UNREADABLE, NotReadable, converted, kinds_of, object_of, value_of
 from penstock.log.protocol import LogError
 
 _FEW = 16
-_UNREADABLE = (pa.ArrowInvalid, TypeError, InvalidOperation, ValueError)
-_NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-
-
-class NotReadable(ValueError):
-    """A value that is none of the topic: `code`, `expected` and `found` say why.
-
-    `perhaps`: what is wrong may stand in a key that the topic does not have, and then nobody minds.
-    """
-
-    def __init__(self, code: str, expected: str, found: str, *, perhaps: bool = False) -> None:
-        self.code, self.expected, self.found, self.perhaps = code, expected, found, perhaps
-        super().__init__(f"{code}: expected {expected}, found {found}")
 
 
 class JsonCodec:
@@ -47,7 +31,7 @@ class JsonCodec:
             if not _known(one.type):
                 raise LogError("This type has no form in JSON", where=one.name, found=str(one.type))
         self._schema = schema
-        self._kinds = [(one.name, _kinds(one.type)) for one in schema]
+        self._kinds = [(one.name, kinds_of(one.type)) for one in schema]
         self._read = pa.schema([pa.field(one.name, _read_type(one.type)) for one in schema])
 
     def encode(self, rows: pa.RecordBatch) -> list[bytes]:
@@ -102,7 +86,7 @@ class JsonCodec:
         special: list[int] = []
         for number, value in enumerate(values):
             try:
-                (plain if self._is_plain(_object(value)) else special).append(number)
+                (plain if self._is_plain(object_of(value)) else special).append(number)
             except NotReadable as error:
                 if not error.perhaps or self._at_once([value]) is None:
                     bad[number] = error
@@ -166,8 +150,8 @@ class JsonCodec:
         return pa.RecordBatch.from_arrays(columns, schema=self._schema)
 
     def _row(self, value: bytes | None) -> list[Any]:
-        read = _object(value)
-        return [_value(read.get(one.name), one) for one in self._schema]
+        read = object_of(value)
+        return [value_of(read.get(one.name), one) for one in self._schema]
 
 
 def _known(type: pa.DataType) -> bool:
@@ -209,7 +193,7 @@ def _doubtful(column: pa.Array, type: pa.DataType, first: int = 0) -> Iterator[i
 def _typed_or_none(column: pa.Array | pa.ChunkedArray, type: pa.DataType) -> pa.Array | None:
     try:
         found = _typed(column, type)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     return found if _is_finite(found) else None
 
@@ -225,102 +209,10 @@ def _typed(column: pa.Array | pa.ChunkedArray, type: pa.DataType) -> pa.Array:
         found = [None if one is None else base64.b64decode(one, validate=True) for one in whole.to_pylist()]
         return pa.array(found, type)
     if pa.types.is_nested(type) and whole.type != type:
-        return pa.array([_converted(one, type) for one in whole.to_pylist()], type)
+        return pa.array([converted(one, type) for one in whole.to_pylist()], type)
     return whole if whole.type == type else pc.cast(whole, type)
 
 
 def _is_finite(column: pa.Array) -> bool:
     """What reads JSON here takes NaN and Infinity for numbers; JSON does not."""
     return not pa.types.is_floating(column.type) or bool(pc.all(pc.is_finite(column), min_count=0).as_py())
-
-
-def _object(value: bytes | None) -> dict[str, Any]:
-    if value is None:
-        raise NotReadable("json", "a JSON object", "nothing")
-    try:
-        text = value.decode()
-    except UnicodeDecodeError:
-        raise NotReadable("encoding", "UTF-8", "other bytes") from None
-    try:
-        read = _DECODER.decode(text)
-    except NotReadable:
-        raise
-    except RecursionError:
-        raise NotReadable("json", "a JSON object", "too many brackets", perhaps=True) from None
-    except ValueError:
-        raise NotReadable("json", "a JSON object", "something else") from None
-    if not isinstance(read, dict):
-        raise NotReadable("json", "a JSON object", "another JSON value")
-    return read
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise NotReadable("json", "every key once", "a key twice", perhaps=True)
-    return found
-
-
-def _refuse(name: str) -> None:
-    raise NotReadable("json", "a JSON object", f"the word {name}", perhaps=True)
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refuse)
-
-
-def _kinds(type: pa.DataType) -> tuple[object, ...]:
-    """The Python types that a value of the column may have as JSON is read."""
-    if pa.types.is_list(type):
-        return (list, NoneType)
-    if pa.types.is_struct(type):
-        return (dict, NoneType)
-    if pa.types.is_boolean(type):
-        return (bool, NoneType)
-    if pa.types.is_integer(type):
-        return (int, NoneType)
-    return (float, int, NoneType) if pa.types.is_floating(type) else (str, NoneType)
-
-
-def _value(value: Any, field: pa.Field) -> Any:
-    """A value that the column can hold, or NotReadable."""
-    if value is None:
-        return None
-    try:
-        found = _converted(value, field.type)
-        pa.array([found], field.type)
-    except (ValueError, TypeError, InvalidOperation, pa.ArrowInvalid, OverflowError):
-        raise NotReadable("type", f"{field.name} {field.type}", f"a {type(value).__name__}") from None
-    return found
-
-
-def _converted(value: Any, wanted: pa.DataType) -> Any:
-    if value is None:
-        return None
-    if pa.types.is_list(wanted):
-        return [_converted(one, wanted.value_type) for one in value] if isinstance(value, list) else _no(value)
-    if pa.types.is_struct(wanted):
-        if not isinstance(value, dict):
-            return _no(value)
-        return {one.name: _converted(value.get(one.name), one.type) for one in wanted.fields}
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if pa.types.is_floating(wanted):
-        if number and math.isfinite(value):
-            return float(value)
-        return _NOT_FINITE[value] if value in _NOT_FINITE else _no(value)
-    if pa.types.is_integer(wanted):
-        return value if number and isinstance(value, int) else _no(value)
-    if pa.types.is_boolean(wanted):
-        return value if isinstance(value, bool) else _no(value)
-    if not isinstance(value, str):
-        return _no(value)
-    if pa.types.is_binary(wanted):
-        return base64.b64decode(value, validate=True)
-    if pa.types.is_decimal(wanted):
-        return Decimal(value)
-    if pa.types.is_timestamp(wanted):
-        return datetime.fromisoformat(value)
-    return date.fromisoformat(value) if pa.types.is_date(wanted) else value
-
-
-def _no(value: object) -> None:
-    raise TypeError(type(value).__name__)

@@ -23,7 +23,8 @@ from confluent_kafka import Message, Producer
 
 from penstock.log.batch import conforming, split
 from penstock.log.kafka.client import PATIENCE
-from penstock.log.kafka.json_codec import JsonCodec, NotReadable
+from penstock.log.kafka.json_codec import JsonCodec
+from penstock.log.kafka.json_values import NotReadable
 from penstock.log.protocol import OFFSET, POISON, RAW, SYSTEM, Chunk, LogStorageError, Topic
 
 # Microseconds since 1970; of a message without it that no job wrote, the time of appending counts.
