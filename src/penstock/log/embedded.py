@@ -18,8 +18,9 @@ from penstock.log.catalog import Catalog, Home, check_name
 from penstock.log.change import Change
 from penstock.log.embedded_job import HOLDER, EmbeddedJob
 from penstock.log.embedded_journal import oldest_entry
-from penstock.log.embedded_reader import EmbeddedReader, Segments
+from penstock.log.embedded_reader import EmbeddedReader
 from penstock.log.lock import FolderLock
+from penstock.log.open_segments import Segments
 from penstock.log.protocol import (
     Appended,
     Capabilities,

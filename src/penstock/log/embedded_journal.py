@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from penstock.log import database
-from penstock.log.embedded_reader import Segments
+from penstock.log.open_segments import Segments
 from penstock.log.segment_files import numbers
 
 

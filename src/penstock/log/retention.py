@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from penstock.log.catalog import Catalog
-from penstock.log.embedded_reader import Segments
+from penstock.log.open_segments import Segments
 from penstock.log.protocol import Part, Position, Topic
 from penstock.log.segment import Extent
 from penstock.log.segment_files import numbers

@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import TypeVar
 
 from penstock.checkpoint import Checkpointer
-from penstock.errors import Fenced, PenstockError, StorageError
-from penstock.log import database, segment
-from penstock.log.change import Change, JobChange
+from penstock.errors import PenstockError, StorageError
+from penstock.log import database
+from penstock.log.change import Change, apply_change, fenced
 from penstock.log.lock import FolderLock
 from penstock.log.protocol import Appended, LogError, LogStorageError
-from penstock.log.segment import Segment, Snapshot
+from penstock.log.segment import Segment
 from penstock.log.segment_files import SUFFIX, numbers, segment_path
+from penstock.log.segment_tables import fill
 from penstock.world import World
 
 T = TypeVar("T")
 _COMMIT_BYTES = 80 << 10  # of the write-ahead log, besides rows: every commit changes pages of several tables
 _FAR_TOO_MUCH = 4  # times the bytes that a write-ahead log may hold
-_CLEARED_AT_ONCE = 2  # superfluous deltas that one commit removes: more than it adds, few, for they are overwritten
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,7 @@ class Volume:
     def _make(self, number: int, before: sqlite3.Connection | None, *, publish: bool = True) -> None:
         made = self._now()
         path = segment_path(self.root, number)
-        database.prepare(
-            self.world.disk, path, lambda fresh: segment.fill(fresh, number=number, made=made, before=before)
-        )
+        database.prepare(self.world.disk, path, lambda fresh: fill(fresh, number=number, made=made, before=before))
         if publish:
             database.publish(self.world.disk, path)
 
@@ -161,7 +159,7 @@ class Volume:
             self._check_open()
             with database.storage_errors(self.root), self._transaction():
                 self._fence()
-                results = [(waiting, self._judged(waiting.change)) for waiting in group]
+                results = [(waiting, apply_change(self.segment, waiting.change, at=self._now())) for waiting in group]
         except BaseException as error:
             if isinstance(error, StorageError) and not isinstance(error, LogStorageError):
                 self.broken = error
@@ -177,52 +175,9 @@ class Volume:
                 waiting.error = result
         self._after_commit(group)
 
-    def _judged(self, change: Change) -> Appended | PenstockError:
-        """Apply a change that may be applied; what speaks against one does not touch the others of its group."""
-        epoch, last, ranges = self.segment.holder(change.holder)
-        if epoch != change.epoch:
-            return _fenced(change.holder, change.epoch, epoch)
-        if change.sequence is not None and change.sequence <= last:
-            return Appended(ranges if change.sequence == last else {}, duplicate=True)
-        if change.sequence is not None and change.sequence > last + 1:
-            return LogError(
-                "An append is missing",
-                where=change.holder,
-                expected=f"sequence {last + 1}",
-                found=f"sequence {change.sequence}",
-                remedy="Go on from last_sequence.",
-            )
-        return self._apply(change)
-
-    def _apply(self, change: Change) -> Appended:
-        at = self._now()
-        ranges: dict[int, tuple[int, int]] = {}
-        for batch in change.batches:
-            first, next = self.segment.add(batch, at)
-            ranges[batch.partition] = (ranges.get(batch.partition, (first, next))[0], next)
-        if change.sequence is not None:
-            self.segment.advance_holder(change.holder, change.sequence, ranges)
-        if change.job is not None:
-            self._apply_job(change.job)
-        return Appended(ranges)
-
-    def _apply_job(self, job: JobChange) -> None:
-        number = self.segment.commits()
-        self.segment.move(job.positions)
-        if job.snapshot is not None:
-            after = self.segment.before_last_deltas(job.kept, number)
-            self.segment.take_snapshot(Snapshot(job.snapshot.file, job.snapshot.size, job.snapshot.checksum, after))
-        if job.delta is not None:
-            self.segment.note("delta", number, job.delta)
-        if job.journal is not None:
-            self.segment.note("journal", number, job.journal)
-        current = self.segment.snapshot()
-        if current is not None:
-            self.segment.clear_deltas(current.after, _CLEARED_AT_ONCE)
-
     def _fence(self) -> None:
         if not self.segment.fence(self.epoch):
-            raise _fenced(self.what, self.epoch, self.segment.epoch())
+            raise fenced(self.what, self.epoch, self.segment.epoch())
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -316,12 +271,3 @@ class Volume:
                     checkpointer.close()
                 self.connection.close()
                 self.lock.release()
-
-
-def _fenced(what: str, mine: int, newest: int) -> Fenced:
-    return Fenced(
-        f"A newer writer took over {what}; this one must not write any more",
-        expected=f"epoch {newest}",
-        found=f"epoch {mine}",
-        remedy="Let the newer one go on.",
-    )
