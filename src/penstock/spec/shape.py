@@ -89,6 +89,13 @@ class Fields:
         node = self.node.get(key.name)
         return self.node.place if node is None else node.place
 
+    def items(self, key: Key[tuple[T, ...]] | Key[tuple[T, ...] | None]) -> list[tuple[T, Place]]:
+        """The values of a list, each with its place; none where the key is absent or was refused."""
+        node, values = self.node.get(key.name), self.get(key)
+        if values is None or not self.valid(key) or not isinstance(node, Items):
+            return []
+        return list(zip(values, (item.place for item in node.items), strict=True))
+
     def key_place(self, key: Key[Any]) -> Place:
         return self.node.keys.get(key.name, self.node.place)
 
@@ -107,13 +114,9 @@ class Section:
 
     def read(self, node: Node, name: str, problems: Problems) -> Fields | None:
         if not isinstance(node, Entries):
-            problems.add(
-                node.place,
-                f"`{name}` is not a mapping" if name else f"The file does not declare {self.title}",
-                expected=f"keys such as {listed(key.name for key in self.keys[:4])}",
-                found=describe(node),
-                remedy="Write `key: value` lines.",
-            )
+            what = f"`{name}` is not a mapping" if name else f"The file does not declare {self.title}"
+            keys = f"keys such as {listed(key.name for key in self.keys[:4])}"
+            _refuse(node, what, keys, "Write `key: value` lines.", problems)
             return None
         if self.closed:
             self._refuse_unknown(node, problems)
@@ -160,6 +163,21 @@ def unknown_key(problems: Problems, place: Place, name: str, known: Sequence[str
     )
 
 
+def _refuse(node: Node, what: str, expected: str, remedy: str, problems: Problems) -> None:
+    """Record that the node is something else."""
+    problems.add(node.place, what, expected=expected, found=describe(node), remedy=remedy)
+
+
+def _too_short(node: Node, name: str, at_least: int, found: int, problems: Problems) -> None:
+    problems.add(
+        node.place,
+        f"`{name}` is too short",
+        expected=f"at least {at_least}",
+        found=str(found),
+        remedy="Add a value, or remove the key.",
+    )
+
+
 @dataclass(frozen=True)
 class Anything:
     """Any node, left for the reader of the section to judge."""
@@ -187,13 +205,8 @@ class Many(Generic[T]):
             if self.or_one:
                 one = self.of.read(node, name, problems)
                 return None if one is None else (one,)
-            problems.add(
-                node.place,
-                f"`{name}` is not a list",
-                expected=self.label,
-                found=describe(node),
-                remedy="Begin each value with `- ` on its own line.",
-            )
+            remedy = "Begin each value with `- ` on its own line."
+            _refuse(node, f"`{name}` is not a list", self.label, remedy, problems)
             return None
         if len(node.items) < self.at_least:
             _too_short(node, name, self.at_least, len(node.items), problems)
@@ -217,13 +230,7 @@ class Pairs(Generic[T]):
 
     def read(self, node: Node, name: str, problems: Problems) -> tuple[tuple[str, T], ...] | None:
         if not isinstance(node, Entries):
-            problems.add(
-                node.place,
-                f"`{name}` is not a mapping",
-                expected=self.label,
-                found=describe(node),
-                remedy="Write `key: value` lines.",
-            )
+            _refuse(node, f"`{name}` is not a mapping", self.label, "Write `key: value` lines.", problems)
             return None
         if len(node.entries) < self.at_least:
             _too_short(node, name, self.at_least, len(node.entries), problems)
@@ -231,16 +238,6 @@ class Pairs(Generic[T]):
         read = [(key, self.of.read(child, f"{name}.{key}", problems)) for key, child in node.entries.items()]
         kept = tuple((key, value) for key, value in read if value is not None)
         return kept if len(kept) == len(read) else None
-
-
-def _too_short(node: Node, name: str, at_least: int, found: int, problems: Problems) -> None:
-    problems.add(
-        node.place,
-        f"`{name}` is too short",
-        expected=f"at least {at_least}",
-        found=str(found),
-        remedy="Add a value, or remove the key.",
-    )
 
 
 @dataclass(frozen=True)
@@ -260,9 +257,7 @@ class Parsed(Generic[T]):
                 return value
             if value is not None:
                 remedy = f'Put it in quotes: "{node.text}".'
-        problems.add(
-            node.place, f"`{name}` has a wrong value", expected=self.label, found=describe(node), remedy=remedy
-        )
+        _refuse(node, f"`{name}` has a wrong value", self.label, remedy, problems)
         return None
 
 
@@ -273,13 +268,8 @@ class Flag:
     def read(self, node: Node, name: str, problems: Problems) -> bool | None:
         if isinstance(node, Scalar) and isinstance(node.value, bool):
             return node.value
-        problems.add(
-            node.place,
-            f"`{name}` has a wrong value",
-            expected=self.label,
-            found=describe(node),
-            remedy="Write `true` or `false`, without quotes.",
-        )
+        remedy = "Write `true` or `false`, without quotes."
+        _refuse(node, f"`{name}` has a wrong value", self.label, remedy, problems)
         return None
 
 
@@ -299,11 +289,6 @@ class Choice(Generic[T]):
                 if node.value.lower() == word.lower():
                     return value
         words = [word for word, _ in self.words]
-        problems.add(
-            node.place,
-            f"`{name}` has a wrong value",
-            expected=self.label,
-            found=describe(node),
-            remedy=(did_you_mean(node.text, words) if isinstance(node, Scalar) else None) or "Choose one of them.",
-        )
+        remedy = (did_you_mean(node.text, words) if isinstance(node, Scalar) else None) or "Choose one of them."
+        _refuse(node, f"`{name}` has a wrong value", self.label, remedy, problems)
         return None

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.spec import stream_keys as keys
 from penstock.spec.agreement import Datasets
 from penstock.spec.contract import LogicalType
-from penstock.spec.document import Entries, Items, Node, Place
-from penstock.spec.problems import Problems, did_you_mean, listed
+from penstock.spec.document import Place
+from penstock.spec.problems import Problems, listed
 from penstock.spec.shape import Fields, Key
 from penstock.spec.stream import (
-    FINAL,
-    VERSION,
-    WINDOW_END,
-    WINDOW_START,
     Deduplicate,
-    Derive,
     Join,
-    Lookup,
     Output,
     Running,
-    Score,
     Step,
-    Union,
     Window,
 )
+from penstock.spec.stream_columns import Columns, StepColumns
 from penstock.spec.stream_file import DeclaredStreams, step_name
-
-Columns = tuple[str, ...] | None
-"""The columns of a topic or step; None where a mistake elsewhere hides them."""
 
 
 def judge_streams(files: Sequence[DeclaredStreams], datasets: Datasets, problems: Problems) -> None:
@@ -80,6 +70,9 @@ class _Judging:
     lives: dict[str, Place] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        self._columns = StepColumns(self.problems)
+
     def topic(self, fields: Fields) -> None:
         _refuse_twice("topic", fields, keys.TOPIC_NAME, self.places, self.problems)
         name, dataset = fields.get(keys.TOPIC_NAME), fields.get(keys.DATASET)
@@ -89,10 +82,10 @@ class _Judging:
         columns = contract.column_names() if contract is not None and contract.knows_its_columns() else None
         if name is not None:
             self.topics[name] = columns
-        for column, place in _items(fields, keys.TOPIC_KEY):
-            self._find(column, columns, place)
+        for column, place in fields.items(keys.TOPIC_KEY):
+            self._columns.find(column, columns, place)
         time = fields.get(keys.TIME_COLUMN)
-        if time is None or contract is None or not self._find(time, columns, fields.place(keys.TIME_COLUMN)):
+        if time is None or contract is None or not self._columns.find(time, columns, fields.place(keys.TIME_COLUMN)):
             return
         declared = contract.column(time)
         made = None if declared is None else declared.column
@@ -138,14 +131,18 @@ class _Judging:
         corrected: set[str] = set()
         taken = {fields.get(keys.INPUT)}
         if (name := fields.get(keys.INPUT)) is not None:
-            self._find_source(name, self.topics, fields.place(keys.INPUT), "topic")
+            self._columns.find_source(name, self.topics, fields.place(keys.INPUT), "topic")
             known.setdefault(name, None)
         for declared, step in zip(fields.get(keys.STEPS) or (), steps, strict=True):
             if step is None:
                 known[step_name(declared)] = None
                 continue
             place = declared.place(keys.FROM)
-            columns = known.get(step.source) if self._find_source(step.source, known, place, "topic or step") else None
+            columns = (
+                known.get(step.source)
+                if self._columns.find_source(step.source, known, place, "topic or step")
+                else None
+            )
             if step.source in corrected:
                 self._judge_corrected(step, declared)
             if isinstance(step.operation, Window | Join) or corrected.intersection(step.reads):
@@ -157,7 +154,7 @@ class _Judging:
                     f"The step `{step.name}` is called like a topic that is read",
                     remedy="Give it a `name` of its own.",
                 )
-            made = self._step(step, columns, known, declared)
+            made = self._columns.made_by(step, columns, known, declared)
             known[step.name] = None if step.name in known else made
         for declared, output in zip(fields.get(keys.OUTPUTS) or (), outputs, strict=True):
             if output is not None:
@@ -176,159 +173,13 @@ class _Judging:
         )
 
     def _output(self, output: Output, declared: Fields, known: Mapping[str, Columns]) -> None:
-        self._find_source(output.source, known, declared.place(keys.FROM), "topic or step")
+        self._columns.find_source(output.source, known, declared.place(keys.FROM), "topic or step")
         columns = known.get(output.source)
-        for name, place in [*_items(declared, keys.OUT_KEY), *_items(declared, keys.OUT_COLUMNS)]:
-            self._find(name, columns, place)
+        for name, place in [*declared.items(keys.OUT_KEY), *declared.items(keys.OUT_COLUMNS)]:
+            self._columns.find(name, columns, place)
         shown = output.columns or columns
-        for name, place in _items(declared, keys.OUT_KEY):
+        for name, place in declared.items(keys.OUT_KEY):
             if shown is not None and columns is not None and name in columns and name not in shown:
                 self.problems.add(place, f"The key `{name}` is not among `columns`", remedy="Add it to `columns`.")
         if not output.live:
             self.topics[output.name] = shown
-
-    def _find_source(self, name: str, known: Iterable[str], place: Place, what: str) -> bool:
-        known = [one for one in known if one]
-        if name in known:
-            return True
-        self.problems.add(
-            place,
-            f"There is no {what} `{name}`",
-            remedy=did_you_mean(name, known) or "Declare it above, or name another one.",
-        )
-        return False
-
-    def _find(self, name: str, columns: Columns, place: Place) -> bool:
-        if columns is None or name in columns:
-            return True
-        self.problems.add(
-            place,
-            f"There is no column `{name}` here",
-            expected=f"one of {listed(columns)}",
-            remedy=did_you_mean(name, columns) or "Name another one.",
-        )
-        return False
-
-    def _step(self, step: Step, columns: Columns, known: Mapping[str, Columns], declared: Fields) -> Columns:
-        """The columns of the step, after every name in it was looked up."""
-        section = _section(declared)
-        match operation := step.operation:
-            case Derive():
-                return self._added(columns, [name for name, _ in operation.columns], _places(declared, keys.DERIVE))
-            case Deduplicate():
-                self._find_items(section, keys.DEDUPLICATE_KEY, columns)
-            case Lookup():
-                places = _places(section, keys.ON)
-                for name, _ in operation.on:
-                    self._find(name, columns, places.get(name, declared.node.place))
-                return self._added(
-                    columns, [name for name, _ in operation.columns], _places(section, keys.LOOKUP_COLUMNS)
-                )
-            case Running():
-                self._find_items(section, keys.RUNNING_KEY, columns)
-                self._find(operation.value, columns, _place(section, keys.VALUE, declared))
-                return self._added(columns, operation.added, _chosen(section, keys.STATISTICS))
-            case Window():
-                self._find_items(section, keys.BY, columns)
-                places = _places(section, keys.AGGREGATES)
-                for one in operation.aggregates:
-                    if one.column is not None:
-                        self._find(one.column, columns, places.get(one.name, declared.node.place))
-                made = (WINDOW_START, WINDOW_END, *operation.by)
-                return self._added(made, [*(one.name for one in operation.aggregates), VERSION, FINAL], places)
-            case Join():
-                return self._join(operation, columns, known, declared)
-            case Union():
-                self._union(step, columns, known, declared)
-            case Score():
-                self._find_items(section, keys.SCORE_COLUMNS, columns)
-                return self._added(columns, [operation.into], _chosen(section, (keys.INTO,)))
-        return columns
-
-    def _join(self, join: Join, columns: Columns, known: Mapping[str, Columns], declared: Fields) -> Columns:
-        section = _section(declared)
-        self._find_source(join.other, known, _place(section, keys.OTHER, declared), "topic or step")
-        other = known.get(join.other)
-        for key, pairs in ((keys.JOIN_ON, join.on), (keys.JOIN_COLUMNS, join.columns)):
-            places = _places(section, key)
-            for name, theirs in pairs:
-                place = places.get(name, declared.node.place)
-                if key is keys.JOIN_ON:
-                    self._find(name, columns, place)
-                self._find(theirs, other, place)
-        self._find_items(section, keys.IDENTITY, columns)
-        self._find_items(section, keys.TIES, other)
-        names = [*(name for name, _ in join.columns), VERSION, FINAL]
-        return self._added(columns, names, _places(section, keys.JOIN_COLUMNS))
-
-    def _union(self, step: Step, columns: Columns, known: Mapping[str, Columns], declared: Fields) -> None:
-        """Every other source is there, has the same columns, and is named once."""
-        seen = {step.source}
-        for name, place in _items(declared, keys.UNION):
-            if name in seen:
-                self.problems.add(place, f"The rows of `{name}` are there already", remedy="Name it once.")
-            seen.add(name)
-            theirs = known.get(name) if self._find_source(name, known, place, "topic or step") else None
-            if columns is None or theirs is None or set(theirs) == set(columns):
-                continue
-            self.problems.add(
-                place,
-                f"`{name}` has other columns than `{step.source}`",
-                expected=listed(columns),
-                found=listed(theirs),
-                remedy="Let both have the same columns: name them under `columns` of an output, or `derive` them.",
-            )
-
-    def _added(self, columns: Columns, names: Sequence[str], places: Mapping[str, Place]) -> Columns:
-        if columns is None:
-            return None
-        seen = list(columns)
-        for name in names:
-            if name in places and name in seen:
-                self.problems.add(
-                    places[name], f"The column `{name}` is there already", remedy="Choose another name for it."
-                )
-            elif name in places and not keys.is_column(name):
-                self.problems.add(
-                    places[name],
-                    f"No column may be called `{name}`",
-                    expected="a letter, then letters, digits and `_`",
-                    remedy="Choose another name for it.",
-                )
-            seen.append(name)
-        return tuple(dict.fromkeys(seen))
-
-    def _find_items(self, section: Fields | None, key: Key[tuple[str, ...]], columns: Columns) -> None:
-        for name, place in () if section is None else _items(section, key):
-            self._find(name, columns, place)
-
-
-def _section(declared: Fields) -> Fields | None:
-    for key in keys.OPERATIONS:
-        value = declared.get(key)
-        if isinstance(value, Fields):
-            return value
-    return None
-
-
-def _place(section: Fields | None, key: Key[str], declared: Fields) -> Place:
-    return declared.node.place if section is None else section.place(key)
-
-
-def _chosen(section: Fields | None, given: Iterable[Key[Any]]) -> dict[str, Place]:
-    """The columns that keys name, each with its place; of one that several name, that of the last."""
-    if section is None:
-        return {}
-    return {section[key]: section.place(key) for key in given if section.get(key) is not None}
-
-
-def _items(fields: Fields, key: Key[tuple[str, ...]] | Key[tuple[str, ...] | None]) -> list[tuple[str, Place]]:
-    node, values = fields.node.get(key.name), fields.get(key)
-    if values is None or not isinstance(node, Items):
-        return []
-    return list(zip(values, (item.place for item in node.items), strict=True))
-
-
-def _places(fields: Fields | None, key: Key[object]) -> dict[str, Place]:
-    node: Node | None = None if fields is None else fields.node.get(key.name)
-    return dict(node.keys) if isinstance(node, Entries) else {}
