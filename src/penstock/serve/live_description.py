@@ -7,7 +7,7 @@ from typing import Any
 
 from penstock.serve.kind import kind_named
 from penstock.serve.openapi import Described, made_up, paging, parameter, property_of
-from penstock.spec.endpoint_file import BOUNDS
+from penstock.spec.endpoint_keys import BOUNDS
 from penstock.spec.live_endpoint import LiveEndpoint, LiveMeasure
 from penstock.store.collection import Field
 from penstock.store.live_shape import LiveShape

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from penstock.serve.kind import Kind, kind_named
 from penstock.serve.problem import error, refused
 from penstock.spec.endpoint import MOST_ROWS, USUAL_ROWS, Endpoint
-from penstock.spec.endpoint_file import BOUNDS
+from penstock.spec.endpoint_keys import BOUNDS
 from penstock.spec.problems import did_you_mean
 from penstock.store.collection import Collection
 from penstock.store.protocol import Compare, Condition

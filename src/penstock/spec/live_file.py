@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from penstock.spec.endpoint_file import (
+from penstock.spec.endpoint_file import judge_columns
+from penstock.spec.endpoint_keys import (
     COLUMNS,
     DESCRIPTION,
     FILTERS,
@@ -21,7 +22,6 @@ from penstock.spec.endpoint_file import (
     RANGES,
     RESERVED,
     TIME,
-    judge_columns,
 )
 from penstock.spec.live_endpoint import LiveEndpoint, LiveMeasure
 from penstock.spec.problems import Problems, listed

@@ -15,7 +15,8 @@ from penstock.spec.contract import Contract
 from penstock.spec.contract_file import DeclaredContract, make_contract, read_contract
 from penstock.spec.document import Node, Place
 from penstock.spec.endpoint import Endpoint
-from penstock.spec.endpoint_file import ENDPOINT_FILE, judge_endpoints, read_endpoints
+from penstock.spec.endpoint_file import judge_endpoints, read_endpoints
+from penstock.spec.endpoint_keys import ENDPOINT_FILE
 from penstock.spec.fingerprint import fingerprint
 from penstock.spec.folder import PROJECT_FILE, Folder, require_project
 from penstock.spec.history import judge_histories, with_history

@@ -9,7 +9,7 @@ from datetime import timedelta
 from penstock.spec import contract_keys
 from penstock.spec.check_file import CHECK_FILE
 from penstock.spec.duration import format_duration
-from penstock.spec.endpoint_file import ENDPOINT_FILE
+from penstock.spec.endpoint_keys import ENDPOINT_FILE
 from penstock.spec.project_file import PROJECT_FILE
 from penstock.spec.shape import Key, Many, Section
 from penstock.spec.source_file import SOURCE_FILE
