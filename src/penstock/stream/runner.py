@@ -6,7 +6,6 @@ it read. A restart goes on from the last commit; nothing that was made is made a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, field
@@ -17,15 +16,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.log.protocol import SYSTEM, Chunk, Job, Log, Part, Position, Prepared, Reader, is_read
+from penstock.log.protocol import Job, Log, Part, Position, Prepared, Reader, is_read
+from penstock.stream.chunks import by_topic, ranges_of, unreadable
 from penstock.stream.commits import Commits, Made
 from penstock.stream.graph import Graph
-from penstock.stream.incoming import REJECTED_SCHEMA
 from penstock.stream.journal import Range, Round
 from penstock.stream.outgoing import Outgoing
 from penstock.stream.pipeline import Came, Outcome, Pipeline
 from penstock.stream.reference import LookupStage, References
-from penstock.stream.schema import OFFSET, PARTITION
+from penstock.stream.schema import PARTITION
 from penstock.stream.stage import Frozen, Moment
 from penstock.stream.state import about, check_same, fingerprints
 from penstock.stream.watermark import BEGINNING, Progress, advanced, horizon
@@ -115,8 +114,8 @@ class Runner:
         if chunks or self._version is None:  # what closes without new rows may be looked up as well
             self._refresh()
         now = self.now()
-        came = self.pipeline.take(_by_topic(chunks), _unreadable(chunks))
-        ranges = tuple(_ranges(chunks, self._positions))
+        came = self.pipeline.take(by_topic(chunks), unreadable(chunks))
+        ranges = tuple(ranges_of(chunks, self._positions))
         positions = self._after(ranges)
         progress = advanced(
             self._progress, self.graph.topology.time, self._events(came, now), now, behind=self._behind(positions)
@@ -280,47 +279,3 @@ def _prepared(job: Job, state: Frozen) -> tuple[Prepared, int]:
 def _made_by(state: bytes) -> Mapping[str, str]:
     made_by: Mapping[str, str] = about(state)["made_by"]
     return made_by
-
-
-def _by_topic(chunks: Sequence[Chunk]) -> dict[str, pa.Table]:
-    """The payload of each topic with partition and offset, in the order of the chunks."""
-    found: dict[str, list[pa.Table]] = {}
-    for chunk in chunks:
-        rows = pa.Table.from_batches([chunk.records])
-        names = [name for name in rows.column_names if name not in SYSTEM.names]
-        partition = pa.repeat(pa.scalar(chunk.partition, pa.int32()), rows.num_rows)
-        found.setdefault(chunk.topic, []).append(rows.select(names).append_column(PARTITION, partition))
-    return {topic: pa.concat_tables(tables) for topic, tables in found.items()}
-
-
-def _ranges(chunks: Sequence[Chunk], positions: Mapping[Part, Position]) -> Iterator[Range]:
-    """What was taken of each partition, in the order of the chunks."""
-    at = {part: position.offset for part, position in positions.items()}
-    for chunk in chunks:
-        part = (chunk.topic, chunk.partition)
-        yield Range(*part, at[part], chunk.next)
-        at[part] = chunk.next
-
-
-def _unreadable(chunks: Sequence[Chunk]) -> pa.Table:
-    """Rows that the log could not read, as rejected rows."""
-    found = [_rejected(one, pa.Table.from_batches([one.poison])) for one in chunks if one.poison is not None]
-    return pa.concat_tables([REJECTED_SCHEMA.empty_table(), *found])
-
-
-def _rejected(chunk: Chunk, rows: pa.Table) -> pa.Table:
-    codes = rows["code"].to_pylist()
-    facts = zip(codes, rows["expected"].to_pylist(), rows["found"].to_pylist(), strict=True)
-    reasons = [
-        json.dumps([{"code": code, "column": None, "expected": expected, "found": found}])
-        for code, expected, found in facts
-    ]
-    columns = [
-        pa.repeat(pa.scalar(chunk.topic), rows.num_rows),
-        pa.repeat(pa.scalar(chunk.partition, pa.int32()), rows.num_rows),
-        rows[OFFSET],
-        pa.array([[code] for code in codes], pa.list_(pa.string())),
-        pa.array(reasons, pa.string()),
-        rows["raw"],
-    ]
-    return pa.table(columns, schema=REJECTED_SCHEMA)
