@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from penstock.errors import CommitConflict, LeaseHeld, UsageError
+from penstock.errors import CommitConflict, LeaseHeld
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
 from penstock.lake.upkeep import Retention, expire
@@ -16,6 +16,7 @@ from penstock.load.tables import bronze_name
 from penstock.load.topic import Landed, land, landed_positions
 from penstock.log.protocol import Chunk, Log, Reader, beginning
 from penstock.release.pin import pins
+from penstock.runtime.chosen import chosen
 from penstock.runtime.event_log import open_log
 from penstock.runtime.full_disk import waiting_for_room
 from penstock.runtime.installation import Installation
@@ -24,7 +25,6 @@ from penstock.runtime.rate import Rate
 from penstock.runtime.run import LEASE as RUN
 from penstock.runtime.secret import pseudonym_key
 from penstock.runtime.topology import declared_topic
-from penstock.spec.problems import did_you_mean
 from penstock.spec.stream import Topic
 
 LEASE = "land"
@@ -250,14 +250,4 @@ def _settle(installation: Installation, lake: Lake, ways: Sequence[_Way]) -> boo
 
 def _chosen(installation: Installation, names: Sequence[str]) -> list[Topic]:
     known = {name: topic for name, topic in installation.project.streams.topics.items() if topic.lake}
-    if not known:
-        raise UsageError("The project has no topic that goes to the lake", remedy="Declare one under streams/.")
-    for name in names:
-        if name not in known:
-            raise UsageError(
-                "There is no such topic that goes to the lake",
-                expected=", ".join(known),
-                found=name,
-                remedy=did_you_mean(name, known) or "Name one of them.",
-            )
-    return [topic for name, topic in known.items() if not names or name in names]
+    return chosen(known, names, what="topic that goes to the lake")

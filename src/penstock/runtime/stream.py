@@ -10,15 +10,14 @@ from contextlib import ExitStack, closing, nullcontext, suppress
 from functools import partial
 
 from penstock.checkpoint import stand_back
-from penstock.errors import UsageError
 from penstock.log.protocol import Log
+from penstock.runtime.chosen import chosen
 from penstock.runtime.event_log import open_log
 from penstock.runtime.full_disk import waiting_for_room
 from penstock.runtime.installation import Installation
 from penstock.runtime.planned import graphs
 from penstock.runtime.topology import Running, open_topology
 from penstock.runtime.topology_state import TopologyState, tell
-from penstock.spec.problems import did_you_mean
 from penstock.stream.graph import Graph
 from penstock.stream.runner import Limits
 from penstock.stream.watermark import BEGINNING
@@ -125,14 +124,4 @@ def _state(running: Running) -> TopologyState:
 
 def chosen_graphs(known: Mapping[str, Graph], names: Sequence[str]) -> list[Graph]:
     """The graphs of the topologies `names`, all of them when none is named; UsageError for one that is not there."""
-    if not known:
-        raise UsageError("The project has no topology", remedy="Declare one under streams/.")
-    for name in names:
-        if name not in known:
-            raise UsageError(
-                "There is no such topology",
-                expected=", ".join(known),
-                found=name,
-                remedy=did_you_mean(name, known) or "Name one of them.",
-            )
-    return [graph for name, graph in known.items() if not names or name in names]
+    return chosen(known, names, what="topology")
