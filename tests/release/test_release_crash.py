@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
@@ -14,7 +11,7 @@ from release_shapes import House, ModelColumn, model
 
 from penstock.release import slices
 from penstock.release.record import latest_release
-from penstock.testing.disk import FaultyDisk, Mode, Point
+from penstock.testing.disk import DeadDisk, FaultyDisk, Mode, Point, Stopped
 
 # A process that was stopped closes no files; here its objects outlive it.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -49,51 +46,6 @@ NEW = {
 @pytest.fixture(autouse=True)
 def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slices, "FILE_ROWS", 8)
-
-
-class Stopped(BaseException):
-    """The process ended here."""
-
-
-@dataclass
-class DeadDisk(FaultyDisk):
-    """A disk that, once stopped, does nothing any more: whatever tidies up comes too late."""
-
-    dead: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.stop = self._die
-
-    def _die(self) -> None:
-        self.dead = True
-        raise Stopped
-
-    def _alive(self) -> None:
-        if self.dead:
-            raise Stopped
-
-    def create(self, path: str) -> BinaryIO:
-        self._alive()
-        return super().create(path)
-
-    def sync(self, *paths: str) -> None:
-        self._alive()
-        super().sync(*paths)
-
-    def rename(self, source: str, target: str) -> None:
-        self._alive()
-        super().rename(source, target)
-
-    def remove(self, path: str) -> None:
-        self._alive()
-        super().remove(path)
-
-    @contextmanager
-    def transaction(self, name: str, *, synced: bool = True) -> Iterator[None]:
-        self._alive()
-        with super().transaction(name, synced=synced):
-            yield
 
 
 def second_release(house: House, disk: FaultyDisk) -> None:

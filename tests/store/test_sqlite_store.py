@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import BinaryIO
 from zlib import crc32
 
 import pytest
@@ -20,16 +19,12 @@ from penstock.errors import StorageError
 from penstock.store.collection import Collection
 from penstock.store.protocol import Compare, Condition, Row, Rows, Slice, TakesLong
 from penstock.store.sqlite import MANIFEST, SqliteStore
-from penstock.testing.disk import FaultyDisk, FullDisk, Mode, Point
+from penstock.testing.disk import DeadDisk, FaultyDisk, FullDisk, Mode, Point, Stopped
 from penstock.testing.world import manual_world
 from tests.store.shelf import BOOKS, Book, document, manifest, no_rows, rows
 from tests.waiting import PATIENCE, wait_for
 
 SHELVED: list[Book] = [("a", "north", 10), ("b", "south", 20), ("c", "north", 30), ("d", "south", 40)]
-
-
-class Stopped(BaseException):
-    """The process ended here."""
 
 
 def _each(books: Sequence[Book], *, before: Callable[[], object]) -> Rows:
@@ -44,41 +39,6 @@ def _each(books: Sequence[Book], *, before: Callable[[], object]) -> Rows:
 
 def _unreadable() -> None:
     raise ValueError("unreadable")
-
-
-@dataclass
-class DeadDisk(FaultyDisk):
-    """A disk that, once stopped, does nothing any more."""
-
-    dead: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.stop = self._die
-
-    def _die(self) -> None:
-        self.dead = True
-        raise Stopped
-
-    def create(self, path: str) -> BinaryIO:
-        self._alive()
-        return super().create(path)
-
-    def sync(self, *paths: str) -> None:
-        self._alive()
-        super().sync(*paths)
-
-    def rename(self, source: str, target: str) -> None:
-        self._alive()
-        super().rename(source, target)
-
-    def remove(self, path: str) -> None:
-        self._alive()
-        super().remove(path)
-
-    def _alive(self) -> None:
-        if self.dead:
-            raise Stopped
 
 
 def sqlite(folder: Path) -> SqliteStore:

@@ -31,6 +31,17 @@ topics:
   - {name: loans_typed, dataset: loans, key: [member], time: lent, partitions: 2}
   - {name: loans_json, dataset: loans, key: [member], time: lent, format: json}
 """
+FOLLOWED = """\
+  - name: watch
+    input: loans_typed
+    steps:
+      - running: {key: [member], value: fee, count: earlier}
+      - {name: days, window: {size: P1D, by: [member], aggregates: {loans: count, paid: sum(fee)}}}
+    outputs:
+      - {live: days, from: days, key: [member, window_start]}
+      - {topic: scored, from: running, key: [member], columns: [loan, member, fee, lent, earlier]}
+      - {live: latest, from: running, key: [loan], columns: [loan, member, fee, lent, earlier]}
+"""
 COUNT = """\
   - name: counted
     input: loans_typed

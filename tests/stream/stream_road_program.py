@@ -39,20 +39,9 @@ from penstock.world import LocalDisk, real_world
 from tests.flows.road_program import in_child, show, succeed
 from tests.lake.plain_reader import read_tables
 from tests.log.plain_log import rows_in
-from tests.stream.lending import lending
+from tests.stream.lending import FOLLOWED, lending
 from tests.stream.running_topology import Row, loan
 
-FOLLOWED = """\
-  - name: watch
-    input: loans_typed
-    steps:
-      - running: {key: [member], value: fee, count: earlier}
-      - {name: days, window: {size: P1D, by: [member], aggregates: {loans: count, paid: sum(fee)}}}
-    outputs:
-      - {live: days, from: days, key: [member, window_start]}
-      - {topic: scored, from: running, key: [member], columns: [loan, member, fee, lent, earlier]}
-      - {live: latest, from: running, key: [loan], columns: [loan, member, fee, lent, earlier]}
-"""
 BATCHES, ROWS, MEMBERS = 2, 12, 5
 TOPIC, LEDGER = "loans_typed", "ledger"
 LIMITS = Limits(rows=8, rounds_per_snapshot=2)

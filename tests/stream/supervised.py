@@ -23,24 +23,13 @@ from tests.flows.command import PENSTOCK, ROOT
 from tests.free_port import free_port
 from tests.lake.plain_reader import read_tables
 from tests.stream.ledger_program import ENOUGH, LEDGER, MEMBERS, rows_of
-from tests.stream.lending import lending
+from tests.stream.lending import FOLLOWED, lending
 from tests.stream.running_topology import Row
 from tests.stream.test_kill import read
 from tests.stream.test_up import pids
 from tests.waiting import PATIENCE, wait_for
 
 PARTS = {"stream", "land"}
-FOLLOWED = """\
-  - name: watch
-    input: loans_typed
-    steps:
-      - running: {key: [member], value: fee, count: earlier}
-      - {name: days, window: {size: P1D, by: [member], aggregates: {loans: count, paid: sum(fee)}}}
-    outputs:
-      - {live: days, from: days, key: [member, window_start]}
-      - {topic: scored, from: running, key: [member], columns: [loan, member, fee, lent, earlier]}
-      - {live: latest, from: running, key: [loan], columns: [loan, member, fee, lent, earlier]}
-"""
 BATCH = {  # files that come meanwhile, and what is made and served of them
     "contracts/members.yml": """\
 apiVersion: v3.2.0

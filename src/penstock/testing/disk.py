@@ -151,6 +151,51 @@ class FaultyDisk(LocalDisk):
                 self.stop()
 
 
+class Stopped(BaseException):
+    """The process ended here."""
+
+
+@dataclass
+class DeadDisk(FaultyDisk):
+    """A disk that raises Stopped at its point, and whenever it is asked after: whatever tidies up comes too late."""
+
+    dead: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.stop = self._die
+
+    def _die(self) -> None:
+        self.dead = True
+        raise Stopped
+
+    def _alive(self) -> None:
+        if self.dead:
+            raise Stopped
+
+    def create(self, path: str) -> BinaryIO:
+        self._alive()
+        return super().create(path)
+
+    def sync(self, *paths: str) -> None:
+        self._alive()
+        super().sync(*paths)
+
+    def rename(self, source: str, target: str) -> None:
+        self._alive()
+        super().rename(source, target)
+
+    def remove(self, path: str) -> None:
+        self._alive()
+        super().remove(path)
+
+    @contextmanager
+    def transaction(self, name: str, *, synced: bool = True) -> Iterator[None]:
+        self._alive()
+        with super().transaction(name, synced=synced):
+            yield
+
+
 class _TearableFile(io.BytesIO):
     """Holds what is written until it is closed, then writes it in two halves."""
 
