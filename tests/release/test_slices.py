@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from release_shapes import House, Model, ModelColumn, model
 
 from penstock.lake.lake import Lake
-from penstock.lake.table import DataFile, FieldColumn
+from penstock.lake.table import DataFile, FieldColumn, Scan
 from penstock.release import slices
 from penstock.release.slices import cut, patch, range_of
 
@@ -63,6 +63,18 @@ def test_what_stays_and_what_is_written_are_the_whole_table_once(
 def test_where_nothing_moved_nothing_is_written(rows: list[date]) -> None:
     files = files_of(Counter(rows))
     assert patch(files, DAY, moved=(), rows=Counter(rows)) == slices.Patch((), ())
+
+
+@given(rows=st.lists(DAYS, min_size=1, max_size=80), days=st.sets(DAYS, max_size=3))
+def test_rows_of_some_dates_are_looked_for_in_the_files_that_may_hold_them(rows: list[date], days: set[date]) -> None:
+    untold = DataFile("untold", 1, 1)
+    scan = Scan("gold.loans", 1, (*files_of(Counter(rows)), untold), (DAY,))
+    found = slices.may_hold(scan, "day", days)
+    assert untold in found
+    for one in scan.files:
+        span = range_of(one, DAY)
+        assert (one in found) == (span is None or any(span[0] <= day <= span[1] for day in days))
+    assert slices.may_hold(scan, "day", None) == slices.may_hold(scan, None, days) == scan.files
 
 
 def test_a_file_that_does_not_tell_its_dates_has_everything_written() -> None:

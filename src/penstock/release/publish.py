@@ -29,7 +29,7 @@ from penstock.release.gate import remember_refusal
 from penstock.release.model import BuiltModel, BuiltRows, gold_name
 from penstock.release.record import KIND, GoldTable, Release, latest_release
 from penstock.release.shape import Personal, gold_spec, is_retired, keeps_fields, shape_fingerprint, with_retired
-from penstock.release.slices import cut, may_amend, may_grow, patch
+from penstock.release.slices import cut, may_amend, may_grow, may_hold, patch
 from penstock.side_by_side import side_by_side
 from penstock.spec.project import Project
 from penstock.sql.names import unused
@@ -44,9 +44,7 @@ class Move(StrEnum):
 
     KEEP = "keep"  # the rows released before stand
     APPEND = "append"  # new rows come to those released before
-    AMEND = (
-        "amend"  # rows that came are written, those that went are named; where that does not serve, as patch or replace
-    )
+    AMEND = "amend"  # rows that came are written, those that went named; where that does not serve, patch or replace
     PATCH = "patch"  # files that hold the date of a row that came or went are written anew; where none went, one comes
     REPLACE = "replace"  # all rows are written anew
 
@@ -265,7 +263,8 @@ def _amended(rows: BuiltRows, model: BuiltModel, scan: Scan) -> Anew | None:
     shown = [column for column in scan.columns if not is_retired(column.name)]
     names = [column.name for column in scan.columns]
     path, pos = unused("file_path", names), unused("pos", names)
-    places = rows.gone(model, read_scan(scan.files, shown, origin=path, place=pos), (path, pos))
+    stored = read_scan(may_hold(scan, model.slice_by, model.moved_slices), shown, origin=path, place=pos)
+    places = rows.gone(model, stored, (path, pos))
     return None if places is None else Anew([rows.read(model, only_new=True)] if came else [], taken_out=places)
 
 

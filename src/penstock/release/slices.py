@@ -66,6 +66,15 @@ def patch(
     )
 
 
+def may_hold(scan: Scan, name: str | None, days: Collection[date] | None) -> Sequence[DataFile]:
+    """The files in which a row may stand whose date is one of `days`: all where these, or the column, are not known."""
+    column = next((column for column in scan.columns if column.name == name), None)
+    if column is None or days is None:
+        return scan.files
+    ranges = [(file, range_of(file, column)) for file in scan.files]
+    return [file for file, span in ranges if span is None or _holds(span, days)]
+
+
 def may_grow(files: Sequence[DataFile]) -> bool:
     """Whether rows that came may have a file of their own, whatever their dates: there are not too many such files."""
     return sum(file.rows < FILE_ROWS for file in files) < _LOOSE
