@@ -318,6 +318,17 @@ def test_the_secret_stands_in_no_error(connection: duckdb.DuckDBPyConnection) ->
     assert "RE2" in str(refusal.value)
 
 
+def test_quarantine_has_the_same_columns_whether_or_not_a_row_is_rejected(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    declared = contract(column("a", LogicalType.INTEGER))
+    shapes = [
+        connection.execute(f"DESCRIBE {check(connection, declared, [{'a': value}]).rejected}").fetchall()
+        for value in ("1", "x")
+    ]
+    assert shapes[0] == shapes[1]
+
+
 def test_temporary_relations_can_be_dropped(connection: duckdb.DuckDBPyConnection) -> None:
     found = check(connection, contract(column("a")), [{"a": "x"}])
     connection.execute("DROP TABLE bronze")

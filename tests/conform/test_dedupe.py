@@ -105,7 +105,6 @@ class Silver:
         gone = f"DELETE FROM silver USING {merged.replaced} AS r WHERE silver._line = r._line"
         self.connection.execute(gone)
         self.connection.execute(f"INSERT INTO silver BY NAME SELECT * FROM {merged.insert}")
-        merged.drop(self.connection)
 
     def content(self) -> dict[int, tuple[int | None, str, int | None]]:
         opened = "_opened" if self.contract.dedupe.horizon is not None else "CAST(NULL AS TIMESTAMPTZ)"

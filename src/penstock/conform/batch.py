@@ -96,7 +96,9 @@ class Conformer:
                 f"CREATE TEMP VIEW {quote(accepted)} AS SELECT {names} FROM {quote(typed)}"
                 f" WHERE NOT {REJECTED} AND NOT {FILTERED}"
             )
-            connection.execute(f"CREATE TEMP TABLE {quote(rejected)} AS {plan.rejected(relation, typed)}")
+            refusing = connection.execute(f"SELECT count(*) FROM {quote(typed)} WHERE {REJECTED}").fetchall()[0][0]
+            refused = plan.rejected(relation, typed) if refusing else plan.none_rejected(typed)
+            connection.execute(f"CREATE TEMP TABLE {quote(rejected)} AS {refused}")
             counts = _counts(connection, plan, relation, accepted, rejected)
         except duckdb.Error as error:
             raise _explained(error, self.contract) from None

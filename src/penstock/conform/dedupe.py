@@ -32,7 +32,7 @@ keys that have ever arrived (`Conformed.accepted` over bronze, say), with or wit
 
 @dataclass(frozen=True)
 class Merged:
-    """Names of temporary tables of the connection; `drop` them when they have been written.
+    """Names of temporary tables and views of the connection.
 
     insert: silver rows that come (silver's columns). replaced: (`_tenant`, key columns, `_file_id`, `_line`) of
     silver rows that go. reopen: (`_tenant`, key columns) of keys whose winner was found in the history.
@@ -47,10 +47,6 @@ class Merged:
     replaced_rows: int
     reopened: int
     revived: int
-
-    def drop(self, connection: duckdb.DuckDBPyConnection) -> None:
-        for table in (self.insert, self.replaced, self.reopen):
-            connection.execute(f"DROP TABLE IF EXISTS {quote(table)}")
 
 
 def merge(
@@ -67,7 +63,7 @@ def merge(
     A contract without a key takes every row.
     """
     merging = _Merging(connection, contract, next(_NUMBERS))
-    if not contract.identity:
+    if not contract.identity or merging.without_rivals(accepted, existing):
         return merging.everything(accepted, existing)
     merging.gather(
         merging.candidates(accepted, _ARRIVED),
@@ -220,10 +216,16 @@ class _Merging:
             f" ON r._file_id = w._file_id AND r._line = w._line {pool} WHERE (w._line IS NULL{moved})"
         )
 
+    def without_rivals(self, accepted: str, existing: str) -> bool:
+        """Whether each key of the batch has one version, and silver has none: so most batches are."""
+        stored = f"SELECT 1 FROM {quote(existing)} AS r SEMI JOIN {quote(accepted)} AS k ON {self.same_key('r', 'k')}"
+        several = f"SELECT 1 FROM {quote(accepted)} GROUP BY {', '.join(self.keys)} HAVING count(*) > 1"
+        return not any(self.connection.execute(f"{rows} LIMIT 1").fetchall() for rows in (stored, several))
+
     def everything(self, accepted: str, existing: str) -> Merged:
-        """Without a key nothing is dropped and nothing replaced."""
-        self.connection.execute(f"CREATE TEMP TABLE {quote(self.insert)} AS SELECT * FROM {quote(accepted)}")
-        empty = f"SELECT _tenant, _file_id, _line FROM {quote(existing)} WHERE FALSE"
+        """Without rivals, and without a key, nothing is dropped and nothing replaced: what comes is the batch."""
+        self.connection.execute(f"CREATE TEMP VIEW {quote(self.insert)} AS SELECT * FROM {quote(accepted)}")
+        empty = f"SELECT {', '.join(self.keys)}, _file_id, _line FROM {quote(existing)} WHERE FALSE"
         self.connection.execute(f"CREATE TEMP TABLE {quote(self.replaced)} AS {empty}")
         self.connection.execute(f"CREATE TEMP TABLE {quote(self.reopen)} AS {empty}")
         rows = self.connection.execute(f"SELECT count(*) FROM {quote(accepted)}").fetchall()[0][0]

@@ -58,7 +58,7 @@ class Conforming:
         for part, one in zip(waiting, checked, strict=False):
             counts += Counts(
                 rows_in=self._number(f"SELECT count(*) FROM ({part.pending_rows})"),
-                superseded=self._number(f"SELECT count(*) FROM ({part.pending_rows}) SEMI JOIN {_REPLACED}"),
+                superseded=self._superseded(part),
                 filtered=one.counts.filtered,
             )
         self._define("accepted", union(one.accepted for one in checked))
@@ -119,24 +119,37 @@ class Conforming:
 
     def _merged(self, waiting: Sequence[Waiting], counts: Counts, discarded: Mapping[str, int]) -> Outcome:
         """One row per key: rows of keys that lose a replaced file are chosen anew from all that remains of them."""
-        self._make("lost_keys", " UNION ".join([f"SELECT {self._keys} FROM ({self._losers})", *self._lost(waiting)]))
-        self._make("untouched", f"SELECT * FROM accepted ANTI JOIN lost_keys USING ({self._keys})")
+        lost = self._lose(waiting)
+        self._define("untouched", "FROM accepted" + (f" ANTI JOIN lost_keys USING ({self._keys})" if lost else ""))
         self._make("stored", self._stored_with("untouched"))
         merged = merge(self.connection, self.contract, "untouched", "stored", history=partial(self._history, waiting))
         self._make("leaving", _places("stored", merged.replaced))
         decided = counts + merged.counts
         inserted: tuple[str, ...] = (merged.insert,)
-        if self._number("SELECT count(*) FROM lost_keys"):
+        if lost:
             chosen, fates = self._chosen_anew(waiting)
             decided, inserted = decided + fates, (merged.insert, chosen.insert)
         return self._outcome(waiting, replace(decided, rows_in=counts.rows_in, accepted=0), inserted, discarded)
+
+    def _lose(self, waiting: Sequence[Waiting]) -> int:
+        """Make the table of the keys that lose a version, where there can be any; gives their number."""
+        if self.rebuild or not any(part.newly_replaced for part in waiting):
+            return 0
+        self._make("lost_keys", " UNION ".join([f"SELECT {self._keys} FROM ({self._losers})", *self._lost(waiting)]))
+        return self._number("SELECT count(*) FROM lost_keys")
+
+    def _superseded(self, part: Waiting) -> int:
+        """The pending rows of files that a higher version has replaced."""
+        if not part.replaced:
+            return 0
+        return self._number(f"SELECT count(*) FROM ({part.pending_rows}) SEMI JOIN {_REPLACED}")
 
     def _lost(self, waiting: Sequence[Waiting]) -> Iterator[str]:
         """SELECTs of the keys that lose a version which silver does not hold, but which may have opened its window."""
         if not has_opened(self.contract):
             return
         for part in waiting:
-            if part.newly_replaced and not self.rebuild:
+            if part.newly_replaced:
                 name = f"lost_{next(self.numbers)}"
                 rows = f"SELECT * FROM ({part.rows(0, part.since)}) SEMI JOIN {_NEWLY_REPLACED}"
                 self._make(name, rows)
