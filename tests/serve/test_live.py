@@ -32,7 +32,7 @@ SCHEMA = pa.schema(
         ("branch", pa.string()),
         ("window_start", pa.timestamp("us", "UTC")),
         ("visits", pa.int64()),
-        ("fees", pa.decimal128(10, 2)),
+        ("fees", pa.decimal128(38, 2)),
         ("final", pa.bool_()),
     ]
 )
@@ -42,7 +42,7 @@ VISITS = LiveEndpoint(
     "visit_minutes",
     COLUMNS,
     filters=("branch", "fees"),
-    ranges=("window_start",),
+    ranges=("window_start", "fees"),
     order=(Ordering("window_start", descending=True),),
 )
 OF_BRANCH = LiveEndpoint("/branches/{id}/visits", "visit_minutes", ("visits",), parent="branch")
@@ -115,6 +115,9 @@ def test_rows_come_newest_first_and_say_how_fresh_they_are(live: Client) -> None
         ({"window_start_max": "2024-01-01T01:00:00+01:00"}, [2]),
         ({"skip": 1, "limit": 1}, [7]),
         ({"branch": "' OR 1=1 --"}, []),
+        ({"fees_max": "123456789012345678901234567890"}, [5, 7, 2]),
+        ({"fees_min": "99999999999999999", "fees_max": "999999999999999999"}, []),
+        ({"fees": "-123456789012345678901234567890"}, []),
     ],
 )
 def test_rows_are_chosen_by_value_bounds_and_page(live: Client, query: dict[str, object], visits: list[int]) -> None:

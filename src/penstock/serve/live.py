@@ -189,7 +189,8 @@ def _stored(text: str, kind: Kind) -> Any:
     """A parameter that its kind could read, as live tables store it."""
     decimal = decimal_of(kind.name)
     if decimal is not None:
-        return int(Decimal(text).scaleb(decimal[1]))
+        whole = int(Decimal(text).scaleb(decimal[1]))
+        return whole if whole.bit_length() < 64 else float(whole)  # lies beyond whatever is stored, and is compared so
     if kind.name == "date":
         return (date.fromisoformat(text) - EPOCH.date()).days
     return kind.parse(text)
