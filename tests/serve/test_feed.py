@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -155,26 +156,38 @@ def test_a_row_that_is_shown_differently_is_another(kind: str, before: str, afte
 
 
 DESKS = st.lists(st.sampled_from(["north", "south", None]), min_size=40, max_size=40)
-GONE = st.sets(st.integers(0, 39), max_size=1)
+VISIT = st.integers(0, 44)
+STEP = st.tuples(
+    st.dictionaries(VISIT, st.sampled_from(["north", "south", "east"]), max_size=6),
+    st.dictionaries(VISIT, st.integers(1, 14), max_size=2),  # the day that it is moved to, or comes on
+    st.sets(VISIT, max_size=1),
+)
 
 
 @settings(max_examples=20, deadline=None)
-@given(DESKS, st.dictionaries(st.integers(0, 39), st.sampled_from(["north", "south", "east"]), max_size=6), GONE)
+@given(DESKS, st.lists(STEP, min_size=1, max_size=4), st.booleans())
 def test_rows_put_into_a_former_file_are_those_of_a_new_one(
-    desks: list[str | None], changed: dict[int, str], gone: set[int]
+    desks: list[str | None], steps: list[tuple[dict[int, str], dict[int, int], set[int]]], cut: bool
 ) -> None:
+    """Rows change, move, come and go, in a table of slices and in one of one slice."""
+    refresh = partial(_refresh, sliced_from=1 if cut else 1000)
     with TemporaryDirectory() as folder, visits([date(2024, 1, 1 + visit // 3) for visit in range(40)]) as connection:
         _set_desks(connection, dict(enumerate(desks)))
-        grown, fresh = (SqliteStore(Path(folder) / name, manual_world()) for name in ("grown", "fresh"))
-        _refresh(grown, connection, 1)
-        _set_desks(connection, changed)
-        connection.execute("DELETE FROM gold.visits WHERE list_contains($1, visit)", [sorted(gone)])
+        grown = SqliteStore(Path(folder) / "grown", manual_world())
+        refresh(grown, connection, 1)
+        for release, (changed, moved, gone) in enumerate(steps, start=2):
+            _set_desks(connection, changed)
+            for visit, day in moved.items():
+                connection.execute("DELETE FROM gold.visits WHERE visit = $1", [visit])
+                connection.execute("INSERT INTO gold.visits VALUES ($1, $2, 'moved')", [visit, date(2024, 1, day)])
+            connection.execute("DELETE FROM gold.visits WHERE list_contains($1, visit)", [sorted(gone)])
+            fresh = SqliteStore(Path(folder) / f"fresh {release}", manual_world())
 
-        _refresh(grown, connection, 2)
-        _refresh(fresh, connection, 2)
+            refresh(grown, connection, release)
+            refresh(fresh, connection, release)
 
-        assert _answers(grown) == _answers(fresh)
-        assert grown.faults() == ()
+            assert _answers(grown) == _answers(fresh)
+            assert grown.faults() == ()
 
 
 def _set_desks(connection: duckdb.DuckDBPyConnection, desks: dict[int, str | None] | dict[int, str]) -> None:
@@ -182,15 +195,15 @@ def _set_desks(connection: duckdb.DuckDBPyConnection, desks: dict[int, str | Non
         connection.execute("UPDATE gold.visits SET desk = $1 WHERE visit = $2", [desk, visit])
 
 
-def _refresh(store: SqliteStore, connection: duckdb.DuckDBPyConnection, release: int) -> None:
+def _refresh(store: SqliteStore, connection: duckdb.DuckDBPyConnection, release: int, *, sliced_from: int) -> None:
     wanted = replace(collection(connection), version=str(release))
     manifest = Manifest("desks", "", release, f"2024-02-{release:02}T00:00:00Z", (_ENDPOINT,), (wanted,))
-    store.refresh(manifest, lambda one: slices(connection, one, sliced_from=1))
+    store.refresh(manifest, lambda one: slices(connection, one, sliced_from=sliced_from))
 
 
 def _answers(store: SqliteStore) -> list[object]:
     view = store.open()
     (wanted,) = view.manifest.collections
     chosen = [(), *((Condition("desk", Compare.EQUAL, desk),) for desk in ("north", "south", "east"))]
-    pages = [view.page(wanted, one, skip=0, limit=100) for one in chosen]
-    return [pages, [view.count(wanted, one) for one in chosen], [view.document(wanted, str(n)) for n in range(40)]]
+    pages = [view.page(wanted, one, skip=skip, limit=100 - skip) for one in chosen for skip in (0, 7)]
+    return [pages, [view.count(wanted, one) for one in chosen], [view.document(wanted, str(n)) for n in range(45)]]

@@ -16,6 +16,7 @@ from zlib import crc32
 import pytest
 
 from penstock.errors import StorageError
+from penstock.store import sqlite_rows
 from penstock.store.collection import Collection
 from penstock.store.protocol import Compare, Condition, Row, Rows, Slice, TakesLong
 from penstock.store.sqlite import MANIFEST, SqliteStore
@@ -273,7 +274,7 @@ def test_a_file_that_came_to_harm_is_named(harm: Callable[[Path], None], said: s
 
 def lose_a_row(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db:
-        db.execute("DELETE FROM rows WHERE position = 2")
+        db.execute("DELETE FROM rows WHERE position = (SELECT max(position) FROM rows)")
         db.commit()
 
 
@@ -330,10 +331,16 @@ class ToldBooks:
         return [self.at(range(1, len(self.books) + 1))]
 
     def digests(self) -> array[int]:
-        return array("Q", (crc32(repr(book).encode()) for book in self.books))
+        return array("Q", map(self._digest, self.books))
+
+    def having(self, digests: Sequence[int]) -> list[Row]:
+        return self.at([place for place, book in enumerate(self.books, start=1) if self._digest(book) in digests])
 
     def at(self, places: Sequence[int]) -> list[Row]:
         return [(book[0], f'{{"isbn":"{book[0]}","on":"{book[1]}"}}', *book[1:]) for book in map(self._book, places)]
+
+    def _digest(self, book: Book) -> int:
+        return crc32(repr(book).encode())
 
     def _book(self, place: int) -> Book:
         return self.books[place - 1]
@@ -353,6 +360,52 @@ def test_a_row_that_changed_is_put_in_its_place_and_what_it_said_is_gone(tmp_pat
     (collection,) = done.collections
     assert store.open().count(collection, (Condition("shelf", Compare.EQUAL, "north"),)) == 30
     assert b"unmistakable" not in (tmp_path / collection.parts[0].file).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        MANY[1:],
+        MANY[:-1],
+        [("a", "south", 0), ("b", "south", 0), *MANY],
+        [*MANY[:9], ("x", "south", 0), ("y", "south", 0), *MANY[9:], ("z", "south", 0)],
+        [*MANY[:2], ("x", "south", 0), *MANY[2:4], *MANY[5:20], (MANY[4][0], "south", 4), *MANY[20:]],
+    ],
+    ids=["first went", "last went", "some came before", "some came between and after", "came, went and moved"],
+)
+def test_rows_that_came_stand_between_their_neighbours_and_the_others_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: list[Book]
+) -> None:
+    monkeypatch.setattr(sqlite_rows, "_MARK", 4)
+    store = SqliteStore(tmp_path, manual_world())
+    store.refresh(manifest(1), ToldBooks(MANY))
+    told = ToldBooks(after)
+
+    done = store.refresh(manifest(2), told)
+
+    assert told.read == 0
+    assert done.collections[0].rows == len(after)
+    assert store.faults() == ()
+    view, wanted = store.open(), [str(row[1]).encode() for row in told.at(range(1, len(after) + 1))]
+    for skip in range(len(after) + 2):
+        assert view.page(done.collections[0], (), skip=skip, limit=7) == wanted[skip : skip + 7]
+    assert [view.document(done.collections[0], book[0]) for book in after] == wanted
+
+
+def test_rows_are_written_anew_where_their_neighbours_leave_no_room(tmp_path: Path) -> None:
+    store, books = SqliteStore(tmp_path, manual_world()), list(MANY)
+    store.refresh(manifest(1), ToldBooks(books))
+    read = []
+    for number in range(40):
+        books.insert(1, (f"n{number}", "north", number))  # each before the one that came before it
+        told = ToldBooks(list(books))
+        done = store.refresh(manifest(number + 2), told)
+        read.append(told.read)
+        assert store.open().page(done.collections[0], (), skip=0, limit=3) == [
+            str(row[1]).encode() for row in told.at([1, 2, 3])
+        ]
+
+    assert (read[:8], sum(read)) == ([0] * 8, 2)
 
 
 def test_nothing_that_rows_said_is_left_however_their_lengths_change(tmp_path: Path) -> None:
@@ -399,10 +452,10 @@ def test_a_former_file_that_is_damaged_is_written_anew(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "after",
-    [MANY[1:], [*MANY[:5], *MANY[6:], MANY[5]], [(isbn, "south", pages) for isbn, _, pages in MANY]],
-    ids=["one went", "one stands elsewhere", "most changed"],
+    [[*MANY[:5], *MANY[6:], MANY[5]], [(isbn, "south", pages) for isbn, _, pages in MANY], MANY[:20], []],
+    ids=["digests do not tell that one stands elsewhere", "most changed", "many went", "all went"],
 )
-def test_rows_are_all_read_where_more_than_what_few_say_changed(tmp_path: Path, after: list[Book]) -> None:
+def test_rows_are_all_read_where_more_than_few_changed(tmp_path: Path, after: list[Book]) -> None:
     store = SqliteStore(tmp_path, manual_world())
     store.refresh(manifest(1), ToldBooks(MANY))
     told = ToldBooks(after)

@@ -11,7 +11,7 @@ import duckdb
 
 from penstock.release.text import json_object, value_text
 from penstock.serve.kind import kind_named
-from penstock.serve.period import digest, periods
+from penstock.serve.period import Period, digest, periods
 from penstock.sql.names import quote
 from penstock.store.collection import Collection
 from penstock.store.protocol import Row, Slice
@@ -26,13 +26,10 @@ def slices(
     """All rows of a collection in its order. The connection has a schema `gold` at one release.
 
     A large table that is ordered by time first is cut into weeks, or longer periods, so that the store writes only
-    those anew in which a row changed, and tells them row by row; any other is one slice.
+    those in which a row changed; any other is one slice.
     """
     cut = periods(connection, collection, sliced_from=sliced_from)
-    if cut is None:
-        yield Slice(collection.version, partial(_rows, connection, collection, "true"))
-        return
-    for period in cut:
+    for period in [Period(collection.version, "true")] if cut is None else cut:
         rows = partial(_rows, connection, collection, period.where)
         place = f"{duckdb.__version__} {period.where}"
         yield Slice(period.version, rows, place, RowsOf(connection, collection, period.where))
@@ -52,15 +49,10 @@ class RowsOf:
             (numbers,) = cursor.execute(sql).fetchnumpy().values()
         return array("Q", numbers.tobytes())
 
-    def at(self, places: Sequence[int]) -> Sequence[Row]:
-        table = quote(self.collection.table)
-        numbered = (
-            f"(SELECT * FROM (SELECT *, row_number() OVER (ORDER BY {_order(self.collection)}) AS _place"
-            f" FROM gold.{table} WHERE {self.where}) WHERE _place IN (SELECT unnest($1))) AS {table}"
-        )
+    def having(self, digests: Sequence[int]) -> Sequence[Row]:
+        wanted = f"{digest(self.collection)} IN (SELECT unnest(CAST($1 AS UBIGINT[])))"
         with self.connection.cursor() as cursor:
-            sql = _select(cursor, self.collection, numbered)
-            return cursor.execute(f"{sql} ORDER BY _place", [list(places)]).fetchall()
+            return cursor.execute(select(cursor, self.collection, f"{self.where} AND {wanted}"), [digests]).fetchall()
 
     @property
     def _ordered(self) -> str:

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from penstock.spec.endpoint import Endpoint
 
-FORMAT = 1  # of the stored rows: another number makes every collection anew
+FORMAT = 2  # of the stored rows: another number makes every collection anew
 
 
 @dataclass(frozen=True)

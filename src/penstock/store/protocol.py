@@ -22,15 +22,15 @@ class Told(Protocol):
     def digests(self) -> array[int]:
         """Of each row in order a number of 64 bits that is another when the row is, or stands elsewhere."""
 
-    def at(self, places: Sequence[int]) -> Iterable[Row]:
-        """The rows that stand at some places, which count from 1, in order."""
+    def having(self, digests: Sequence[int]) -> Iterable[Row]:
+        """The rows of some digests, in order."""
 
 
 @dataclass(frozen=True)
 class Slice:
     """Rows that follow one another: in order, in batches, read when they are wanted. Equal versions of a collection
     hold equal rows, so that those of the former release need not be read; of a slice with the same `place`, which it
-    has where its rows are `told`, only those that changed."""
+    has where its rows are `told`, only those that came."""
 
     version: str
     rows: Callable[[], Iterable[Sequence[Row]]]

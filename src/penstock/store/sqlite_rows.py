@@ -1,23 +1,30 @@
 """Rows that follow one another as one SQLite file that never changes once it is finished.
 
-`position` is the place in the order of the file, so a page is a range of the primary key however far it lies,
-and every index ends with it, so that chosen rows come in order without sorting.
+Rows stand in the order of their `position`, so a page is a range of the primary key however far it lies: the positions
+of some rows are marked. Every index ends with it, so that chosen rows come in order without sorting. Between the positions
+of two rows there is room for others, which a file made from this one may have.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
+import numpy.typing as npt
+
 from penstock.errors import StorageError
 from penstock.store.collection import Collection
 from penstock.store.protocol import Condition, Row, TakesLong
 
+GAP = 1 << 16  # from one position to the next
+_MARK = 128  # of so many rows the first has its position marked
 _MAPPED = 1 << 30  # bytes of a file that are read through the page cache without copying
 _TOTALS = 4096  # remembered numbers of rows
 _LARGEST = (1 << 63) - 1
@@ -27,29 +34,58 @@ _MOMENT = 10  # ticks
 
 def write_rows(path: Path, collection: Collection, batches: Iterable[Sequence[Row]]) -> int:
     """Write a new file; the number of rows."""
-    names = [f"c{place}" for place in range(len(collection.indexed))]
-    columns = "".join(f", {name}" for name in names)
-    marks = ", ".join("?" * (len(names) + 2))
+    names = _columns(collection)
+    count = 0
     try:
         with written(path) as db:
             db.execute("BEGIN")
+            columns = "".join(f", {name}" for name in names)
             db.execute(
                 f"CREATE TABLE rows (position INTEGER PRIMARY KEY, key TEXT NOT NULL{columns}, document TEXT NOT NULL)"
             )
+            db.execute("CREATE TABLE marks (positions BLOB NOT NULL)")
             for batch in batches:
-                db.executemany(f"INSERT INTO rows (key, document{columns}) VALUES ({marks})", batch)
+                insert_rows(db, collection, zip(_positions(count, len(batch)), batch, strict=True))
+                count += len(batch)
+            mark(db, positions_of(count))
             db.execute("CREATE UNIQUE INDEX by_key ON rows (key)")
             for name in names:
                 db.execute(f"CREATE INDEX by_{name} ON rows ({name})")
             db.execute("ANALYZE")
             db.execute("COMMIT")
-            ((count,),) = db.execute("SELECT count(*) FROM rows")
     except sqlite3.IntegrityError as error:
         raise StorageError(
             f"The key `{collection.key}` of gold.{collection.table} is absent or stands twice, so rows cannot be served",
             remedy="Name a key that is unique, and test it in the model (`unique`, `not_null`).",
         ) from error
-    return int(count)
+    return count
+
+
+def insert_rows(db: sqlite3.Connection, collection: Collection, rows: Iterable[tuple[int, Row]]) -> None:
+    """Put rows, each with its position, into a file that is not finished."""
+    columns = "".join(f", {name}" for name in _columns(collection))
+    values = ", ".join("?" * (len(collection.indexed) + 3))
+    sql = f"INSERT INTO rows (position, key, document{columns}) VALUES ({values})"
+    db.executemany(sql, ((position, *row) for position, row in rows))
+
+
+def mark(db: sqlite3.Connection, positions: npt.NDArray[np.int64]) -> None:
+    """Mark the positions of a file that is not finished, as they are now."""
+    db.execute("DELETE FROM marks")
+    db.execute("INSERT INTO marks VALUES (?)", (positions[::_MARK].tobytes(),))
+
+
+def positions_of(count: int) -> npt.NDArray[np.int64]:
+    """Where so many rows stand that are written one after the other."""
+    return np.arange(1, count + 1, dtype=np.int64) * GAP
+
+
+def _positions(first: int, count: int) -> range:
+    return range((first + 1) * GAP, (first + count + 1) * GAP, GAP)
+
+
+def _columns(collection: Collection) -> list[str]:
+    return [f"c{place}" for place in range(len(collection.indexed))]
 
 
 @contextmanager
@@ -128,7 +164,9 @@ class RowFile:
             self._quick = _connect(path)  # for the thread that everybody waits for: it gives up early
             self._quick.set_progress_handler(_out_of_time, _TICK)
             self._slow = _connect(path)
-        except sqlite3.Error as error:
+            ((marks,),) = self._slow.execute("SELECT positions FROM marks")
+            self._marks = array("q", marks)
+        except (sqlite3.Error, ValueError) as error:
             raise StorageError(
                 "A file of the serving store cannot be read", where=str(path), found=str(error)
             ) from error
@@ -141,10 +179,12 @@ class RowFile:
     def page(self, conditions: Sequence[Condition], *, skip: int, limit: int, at_once: bool) -> list[bytes]:
         skip = min(skip, _LARGEST - limit)
         if not conditions:
-            # Positions have no gap: they count from 1 in order.
-            sql = "SELECT document FROM rows WHERE position > ? ORDER BY position LIMIT ?"
+            marked, more = divmod(skip, _MARK)
+            if marked >= len(self._marks):
+                return []
+            sql = "SELECT document FROM rows WHERE position >= ? ORDER BY position LIMIT ? OFFSET ?"
             with self._quick_lock:
-                return [row[0] for row in self._quick.execute(sql, (skip, limit))]
+                return [row[0] for row in self._quick.execute(sql, (self._marks[marked], limit, more))]
         where, values = self._where(conditions)
         sql = f"SELECT document FROM rows WHERE {where} ORDER BY position LIMIT ? OFFSET ?"
         return [row[0] for row in self._ask(sql, (*values, limit, skip), at_once=at_once)]
