@@ -54,6 +54,18 @@ def test_raw_bytes_of_a_dataset_that_is_not_declared_any_more_are_forgotten_too(
     assert raw_lines(library) == 0
 
 
+def test_the_warehouse_of_a_former_release_goes_with_the_run_or_with_the_next(library: Library) -> None:
+    library.loans("tuesday", loan(6))
+    library.run()
+    cache = library.data / "cache"
+    assert [path.name for path in cache.glob("warehouse-*")] == ["warehouse-2.duckdb"]
+    shutil.copy(
+        cache / "warehouse-2.duckdb", cache / "warehouse-1.duckdb"
+    )  # of a run that was killed after its release
+    run(later(library, 2), Unwatched())
+    assert [path.name for path in cache.glob("warehouse-*")] == ["warehouse-2.duckdb"]
+
+
 def kept(library: Library, kind: str) -> list[str]:
     return [record.key for record in stored_records(library.data, kind)]
 

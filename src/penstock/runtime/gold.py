@@ -123,7 +123,6 @@ def release_gold(
         warehouse.discard(place.building)
         raise
     warehouse.promote(place.building, place.warehouse(release.number), installation.world.disk)
-    _drop_older(installation, release.number)
     return Judged(release, verdict, _outcomes(checks, built, verdict))
 
 
@@ -265,11 +264,3 @@ def _outcomes(checks: tuple[CheckResult, ...], built: Build, verdict: Verdict) -
         for test in built.tests
     ]
     return (*from_checks, *from_tests)
-
-
-def _drop_older(installation: Installation, number: int) -> None:
-    """Warehouses of older releases are caches that nothing reads any more."""
-    keep = installation.place.warehouse(number)
-    for path in installation.place.cache.glob("warehouse-*.duckdb*"):
-        if path != keep:
-            path.unlink(missing_ok=True)

@@ -29,9 +29,9 @@ def is_due(installation: Installation) -> bool:
 
 
 def keep_up(installation: Installation, lake: Lake, lease: Lease) -> None:
-    """Forget raw bytes and expire releases beyond their retention at which no replay of a stream looks tables up, then
-    snapshots that no release or reader needs, with their files, then records that nothing rests on, then what a
-    killed process left behind."""
+    """Drop warehouses of former releases, forget raw bytes and expire releases beyond their retention at which no replay
+    of a stream looks tables up, then snapshots that no release or reader needs, with their files, then records that
+    nothing rests on, then what a killed process left behind."""
     from penstock.lake.upkeep import Retention, expire, remove_orphans
     from penstock.load.retention import forget_raw
     from penstock.release.pin import pins
@@ -39,6 +39,7 @@ def keep_up(installation: Installation, lake: Lake, lease: Lease) -> None:
     from penstock.runtime.forgetting import forget_records
     from penstock.runtime.taken_up import named_releases
 
+    _drop_warehouses(installation)
     retention, clock = installation.project.retention, installation.world.clock
     for name in lake.heads("quarantine"):  # also of datasets that are not declared any more
         forget_raw(lake, name.removeprefix("quarantine."), older_than=retention.raw_quarantine_for, lease=lease)
@@ -52,3 +53,14 @@ def keep_up(installation: Installation, lake: Lake, lease: Lease) -> None:
     forget_records(lake.root, older_than=retention.records_for, now=clock.now())
     remove_orphans(lake, older_than=ORPHAN_AGE)
     put_record(lake.root, KIND, "last", {}, at=clock.now())
+
+
+def _drop_warehouses(installation: Installation) -> None:
+    """Those of releases before the last one are caches that nothing reads any more."""
+    from penstock.release.record import latest_release
+
+    place = installation.place
+    release = latest_release(place.root)
+    for path in place.cache.glob("warehouse-*.duckdb*"):
+        if release is not None and path != place.warehouse(release.number):
+            path.unlink(missing_ok=True)
