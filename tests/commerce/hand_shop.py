@@ -193,16 +193,16 @@ class Shop:
     def inbox(self) -> Path:
         return self.folder / "inbox"
 
-    def deliver(self, dataset: str, *lines: str, name: str = "first") -> None:
+    def deliver(self, dataset: str, *lines: str, name: str = "first", version: int = 1) -> None:
         folder = self.inbox / dataset
         folder.mkdir(parents=True, exist_ok=True)
         text = "".join(f"{line}\n" for line in (HEADERS[dataset], *lines))
-        (folder / f"{dataset}-{name}.v1.csv").write_text(text, encoding="utf-8")
+        (folder / f"{dataset}-{name}.v{version}.csv").write_text(text, encoding="utf-8")
 
-    def deliver_json(self, dataset: str, rows: list[dict[str, object]]) -> None:
+    def deliver_json(self, dataset: str, rows: list[dict[str, object]], *, version: int = 1) -> None:
         folder = self.inbox / dataset
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{dataset}-first.v1.ndjson").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (folder / f"{dataset}-first.v{version}.ndjson").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
     def deliver_parquet(self, dataset: str, rows: list[dict[str, object]]) -> None:
         folder = self.inbox / dataset
@@ -217,11 +217,14 @@ class Shop:
         for dataset in datasets:
             self.deliver(dataset, *ROWS[dataset])
 
+    def deliver_sessions(self, *rows: tuple[str, str, str | None, str, str, bool, bool], version: int = 1) -> None:
+        names = ("store_id", "session_id", "customer_id", "started_at", "ended_at", "is_bot", "is_staff")
+        sessions = [dict(zip(names, row, strict=True)) | {"anonymous_id": "d"} for row in rows]
+        self.deliver_json("sessions", sessions, version=version)
+
     def deliver_rest(self) -> None:
         """What is not CSV: visits and stock."""
-        names = ("store_id", "session_id", "customer_id", "started_at", "ended_at", "is_bot", "is_staff")
-        sessions = [dict(zip(names, row, strict=True)) | {"anonymous_id": "d"} for row in SESSIONS]
-        self.deliver_json("sessions", sessions)
+        self.deliver_sessions(*SESSIONS)
         pair = ("store_id", "session_id", "order_id")
         self.deliver_json("session_orders", [dict(zip(pair, row, strict=True)) for row in SESSION_ORDERS])
         names = ("store_id", "touch_id", "session_id", "customer_id", "occurred_at", "channel")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from simulator.shop import simulate
 
 from penstock.transform import warehouse
 from penstock.transform.content import Content, content_of
-from tests.commerce.hand_shop import Shop
+from tests.commerce.hand_shop import ROWS, SESSIONS, Shop
 
 SHOP = Options(customers=50, products=20, orders=260, days=100, stores=3, seed=8, dirt=2, cut="month")
 WITHOUT_WHICH_NO_GATE = ("stores", "fx_rates")
@@ -46,4 +47,38 @@ def test_files_in_any_order_over_several_releases_make_the_gold_of_one(
         write([*first, *others[part::parts]], grown.inbox)
         assert grown.run()["release"] == part + 1
         first = []
+    assert contents(grown) == contents(whole)
+
+
+def test_payments_and_sessions_follow_what_comes_goes_and_changes_of_them_and_of_their_orders(
+    tmp_path: Path, compiled: Path
+) -> None:
+    grown, whole = Shop.at(tmp_path / "grown", compiled), Shop.at(tmp_path / "whole", compiled)
+    grown.deliver_all()
+    late, early = ROWS["orders"][-1], ROWS["orders"][:-1]
+    grown.deliver("orders", *early)
+    # Paid in pounds on another day than its order is placed, whose rate is still to come.
+    pounds = "berlin,t9,o1,c1,,,card,captured,3,5.00,GBP,2024-03-31T22:45:00Z"
+    grown.deliver("payments", *ROWS["payments"], pounds)
+    grown.run()
+
+    # One payment more, one of another amount, one that is gone; a session that is no bot's, one gone and one more.
+    kept = [row.replace("50.00", "55.00") for row in ROWS["payments"] if ",t7," not in row]
+    grown.deliver(
+        "payments", *kept, pounds, "berlin,t10,,c1,m1,travel,card,captured,1,1.00,EUR,2024-03-12T12:00:00Z", version=2
+    )
+    mended = [(*row[:5], False, row[6]) for row in SESSIONS if row[1] != "w3"]
+    new = ("berlin", "w6", "c2", "2024-03-12T09:50:00Z", "2024-03-12T10:10:00Z", False, False)
+    grown.deliver_sessions(*mended, new, version=2)
+    grown.run()
+
+    # An order that comes after its payments, one that turns out a test, and the rate of an order's day.
+    grown.deliver(
+        "orders", late, "berlin,o2,2024-03-13T10:00:00Z,,2024-03-10T10:00:00Z,paid,app,USD,true,AT", name="more"
+    )
+    grown.deliver("fx_rates", "2024-03-11,GBP,EUR,1.20000000", name="more")
+    grown.run()
+
+    shutil.copytree(grown.inbox, whole.inbox)
+    whole.run()
     assert contents(grown) == contents(whole)

@@ -11,6 +11,20 @@ with payments as not materialized (
         occurred_at
     from {{ ref('stg_payment_events') }}
 
+),
+
+-- Of an order only the day matters to its payments, that day's rates, and whether it is a test.
+orders as (
+
+    select store_id, order_id
+    from {{ penstock_changes(ref('int_orders')) }}
+    group by store_id, order_id, placed_date, is_test
+    having count(*) filter (where _came) <> count(*) filter (where not _came)
+    union all
+    select placed.store_id, placed.order_id
+    from {{ ref('int_orders') }} as placed
+    semi join {{ changed_days() }} as rates on placed.placed_date = rates.day
+
 )
 
 select store_id, payment_id from {{ penstock_changes(source('silver', 'payments')) }}
@@ -20,7 +34,7 @@ from {{ penstock_changes(source('silver', 'payment_events')) }}
 union
 select payments.store_id, payments.payment_id
 from payments
-semi join {{ ref('changed_orders') }} as orders
+semi join orders
     on payments.store_id = orders.store_id
     and payments.order_id = orders.order_id
 union

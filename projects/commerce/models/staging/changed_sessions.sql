@@ -1,12 +1,22 @@
 {{ config(schema='staging') }}
 
+-- What came of an order does not matter to the session: only that it is there, and whether it is a test.
+with orders as (
+
+    select store_id, order_id
+    from {{ penstock_changes(ref('int_orders')) }}
+    group by store_id, order_id, is_test
+    having count(*) filter (where _came) <> count(*) filter (where not _came)
+
+)
+
 select store_id, session_id from {{ penstock_changes(source('silver', 'sessions')) }}
 union
 select store_id, session_id from {{ penstock_changes(source('silver', 'session_orders')) }}
 union
 select links.store_id, links.session_id
 from {{ ref('stg_session_orders') }} as links
-semi join {{ ref('changed_orders') }} as orders
+semi join orders
     on links.store_id = orders.store_id
     and links.order_id = orders.order_id
 union

@@ -1,22 +1,21 @@
 {{ config(schema='staging') }}
 {{ penstock_by_key(['store_id', 'payment_id'], affected='changed_payments') }}
 
+{%- set columns = [
+    'store_id', 'payment_id', 'order_id', 'user_id', 'merchant_id', 'merchant_category', 'payment_method', 'status',
+    'attempt', 'amount', 'currency', 'occurred_at',
+] %}
+
 with payments as (
 
-    select
-        store_id,
-        payment_id,
-        order_id,
-        user_id,
-        merchant_id,
-        merchant_category,
-        payment_method,
-        status,
-        attempt,
-        amount,
-        currency,
-        occurred_at
-    from {{ penstock_affected(ref('stg_payments')) }}
+    select *
+    from {{ affected_rows(
+        ref('stg_payments'),
+        source('silver', 'payments'),
+        affected=ref('changed_payments'),
+        key=['store_id', 'payment_id'],
+        columns=columns
+    ) }}
     union all
     select
         '{{ var("plain_store") }}' as store_id,

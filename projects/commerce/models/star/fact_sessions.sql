@@ -1,6 +1,24 @@
 {{ penstock_by_key(['store_id', 'session_id'], affected='changed_sessions', slice_by='date_key') }}
 
-with links as materialized (
+{%- set columns = [
+    'store_id', 'session_id', 'customer_id', 'anonymous_id', 'started_at', 'ended_at', 'is_bot', 'is_staff', 'device',
+    'country',
+] %}
+
+with sessions as (
+
+    select *
+    from {{ affected_rows(
+        ref('stg_sessions'),
+        source('silver', 'sessions'),
+        affected=ref('changed_sessions'),
+        key=['store_id', 'session_id'],
+        columns=columns
+    ) }}
+
+),
+
+links as materialized (
 
     select store_id, session_id, order_id from {{ penstock_affected(ref('stg_session_orders')) }}
 
@@ -34,7 +52,7 @@ select
     not sessions.is_bot and not sessions.is_staff as is_human,
     coalesce(converted.orders, 0) as orders,
     not sessions.is_bot and not sessions.is_staff and converted.orders is not null as is_converted
-from {{ penstock_affected(ref('stg_sessions')) }} as sessions
+from sessions
 left join {{ ref('int_stores') }} as stores on sessions.store_id = stores.store_id
 left join converted
     on sessions.store_id = converted.store_id
