@@ -20,8 +20,8 @@ from typing import Any
 from bench.figure import Figure, Outcome
 from bench.process import Cost
 from bench.process import run as run_process
-from penstock.runtime.compared import compare
 from penstock.runtime.installation import Installation
+from penstock.runtime.metric_comparison import compare
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = ROOT / "projects" / "commerce"

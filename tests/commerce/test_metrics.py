@@ -22,7 +22,7 @@ from penstock.release.reader import Reader, open_reader
 from penstock.runtime.installation import Installation
 from penstock.runtime.metrics import read_metrics
 from penstock.runtime.run import run
-from penstock.runtime.served import serving_store
+from penstock.runtime.served_release import serving_store
 from penstock.runtime.watch import Unwatched
 from penstock.serve.app import make_app
 from penstock.serve.metrics import metric_routes

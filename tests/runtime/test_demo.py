@@ -17,8 +17,8 @@ import pytest
 
 from penstock.lake.records import read_heads
 from penstock.runtime import demo
-from penstock.runtime.compared import compare
 from penstock.runtime.demo import demonstration
+from penstock.runtime.metric_comparison import compare
 from penstock.runtime.template import make_project
 from tests.commerce.hand_shop import begin
 from tests.flows.command import Done, call

@@ -17,9 +17,9 @@ from penstock.runtime.following import Follower, live_folder
 from penstock.runtime.installation import Installation
 from penstock.runtime.latency import COMMITTED, VISIBLE
 from penstock.runtime.live import LiveWriter
-from penstock.runtime.planned import graphs
 from penstock.runtime.stream import stream
 from penstock.runtime.topology import DEAR_ROWS, limits_of, open_topology
+from penstock.runtime.topology_graphs import graphs
 from penstock.store.live_reader import open_live
 from penstock.store.live_shape import LiveShape
 from penstock.store.live_table import LiveTable

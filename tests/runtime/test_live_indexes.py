@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from penstock.runtime.installation import Installation
-from penstock.runtime.planned import graphs
 from penstock.runtime.topology import indexed_columns
+from penstock.runtime.topology_graphs import graphs
 from tests.stream.lending import lending
 
 TOPOLOGY = """\

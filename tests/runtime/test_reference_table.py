@@ -13,9 +13,9 @@ from penstock.lake.records import stored_records
 from penstock.log.embedded import EmbeddedLog
 from penstock.runtime.installation import Installation
 from penstock.runtime.landing import land_topics
+from penstock.runtime.lookup_releases import KIND, named_releases
 from penstock.runtime.reference_table import read_reference
 from penstock.runtime.stream import stream
-from penstock.runtime.taken_up import KIND, named_releases
 from penstock.runtime.topics import append_lines
 from penstock.stream.journal import Round
 from tests.stream.lending import lending

@@ -8,13 +8,13 @@ import sys
 
 import pytest
 
-from penstock.runtime.ending import ended_when_told
+from penstock.runtime.shutdown import exit_on_stop
 from tests.waiting import PATIENCE
 
 LOADING = """
 import threading
-from penstock.runtime.ending import ended_when_told
-with ended_when_told():
+from penstock.runtime.shutdown import exit_on_stop
+with exit_on_stop():
     print("loading", flush=True)
     threading.Event().wait(600)
 """
@@ -37,7 +37,7 @@ def test_a_process_that_still_loads_ends_without_complaint(word: signal.Signals)
 def test_handlers_are_given_back() -> None:
     before = [signal.getsignal(word) for word in (signal.SIGTERM, signal.SIGINT)]
 
-    with ended_when_told():
+    with exit_on_stop():
         assert signal.getsignal(signal.SIGTERM) is not before[0]
 
     assert [signal.getsignal(word) for word in (signal.SIGTERM, signal.SIGINT)] == before

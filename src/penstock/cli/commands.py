@@ -142,7 +142,7 @@ def query(
 ) -> None:
     """Ask the lake a question in SQL."""
     from penstock.runtime.installation import Installation
-    from penstock.runtime.reading import query
+    from penstock.runtime.query import query
 
     query(
         Installation.at(project, data_dir),
@@ -166,7 +166,7 @@ def export(
 ) -> None:
     """Write a whole table to a file."""
     from penstock.runtime.installation import Installation
-    from penstock.runtime.reading import export
+    from penstock.runtime.query import export
 
     rows = export(Installation.at(project, data_dir), dataset, to, release=release, overwrite=overwrite)
     show.exported(dataset, to, rows, as_json=as_json)
@@ -195,9 +195,9 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, max=256, help="How many processes answer.")] = 1,
 ) -> None:
     """Serve the declared endpoints over HTTP until stopped; a new release appears by itself."""
-    from penstock.runtime.ending import ended_when_told
+    from penstock.runtime.shutdown import exit_on_stop
 
-    with ended_when_told():
+    with exit_on_stop():
         from penstock.runtime.installation import Installation
         from penstock.runtime.serving import serve
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from penstock.runtime.explain import Explanation
     from penstock.runtime.plan import Plan
     from penstock.runtime.report import RunReport
-    from penstock.runtime.served import Served
+    from penstock.runtime.served_release import Served
     from penstock.spec.project import Project
 
 _MARK = {

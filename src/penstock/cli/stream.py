@@ -48,11 +48,11 @@ def stream_run(
     if replay:
         _replay(Installation.at(project, data_dir), names or (), as_json=as_json)
         return
+    from penstock.runtime.shutdown import stop_requested
     from penstock.runtime.stream import stream
-    from penstock.runtime.told import until_told
 
     installation = Installation.at(project, data_dir)
-    with until_told() as stopped:
+    with stop_requested() as stopped:
         done = stream(
             installation, names or (), until_idle=until_idle, adopt=adopt, stopped=stopped, note=output.error_line
         )
@@ -121,10 +121,10 @@ def land(
     """Take topics into the lake until stopped: bronze with offsets, then silver and quarantine."""
     from penstock.runtime.installation import Installation
     from penstock.runtime.landing import land_topics
-    from penstock.runtime.told import until_told
+    from penstock.runtime.shutdown import stop_requested
 
     installation = Installation.at(project, data_dir)
-    with until_told() as stopped:
+    with stop_requested() as stopped:
         done = land_topics(installation, topics or (), until_idle=until_idle, stopped=stopped, note=output.error_line)
     if as_json:
         output.document([vars(one) for one in done])

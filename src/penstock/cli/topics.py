@@ -63,11 +63,11 @@ def topics_tail(
 ) -> None:
     """Print rows of a topic as they come, one JSON object on each line, until stopped."""
     from penstock.runtime.installation import Installation
-    from penstock.runtime.told import until_told
+    from penstock.runtime.shutdown import stop_requested
     from penstock.runtime.topics import tail
 
     installation = Installation.at(project, data_dir)
-    with until_told() as stopped:
+    with stop_requested() as stopped:
         for row in tail(installation, topic, last=last, partition=partition, offset=offset, stopped=stopped):
             output.document_line(row)
 

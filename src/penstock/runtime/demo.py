@@ -16,8 +16,8 @@ from types import ModuleType
 from typing import Any
 
 from penstock.errors import UsageError
-from penstock.runtime.compared import Compared, compare
 from penstock.runtime.installation import Installation
+from penstock.runtime.metric_comparison import Compared, compare
 from penstock.runtime.report import RunReport
 from penstock.runtime.run import run
 from penstock.runtime.template import make_project
@@ -137,7 +137,7 @@ def outside(project: Path) -> ModuleType:
 
 
 def _ask(installation: Installation, question: str, sql: str) -> Answered:
-    from penstock.runtime.reading import query
+    from penstock.runtime.query import query
 
     answer = io.BytesIO()
     query(installation, sql, release=None, form="table", limit=20, output=answer)

@@ -112,7 +112,7 @@ def _lake(installation: Installation) -> Iterator[Finding]:
 
 
 def _store(installation: Installation) -> Finding:
-    from penstock.runtime.served import examined
+    from penstock.runtime.served_release import examined
 
     return Finding("serving store", *examined(installation))
 

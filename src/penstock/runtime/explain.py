@@ -11,7 +11,7 @@ from penstock.release.record import latest_release
 from penstock.runtime.installation import Installation
 from penstock.runtime.metrics import days_until_final, explain_metric, read_metrics
 from penstock.runtime.models import read_models
-from penstock.runtime.planned import graphs
+from penstock.runtime.topology_graphs import graphs
 from penstock.spec.contract import Column, Contract
 from penstock.spec.duration import spoken_duration
 from penstock.spec.source import Source

@@ -16,7 +16,6 @@ from penstock.load.tables import bronze_name
 from penstock.load.topic import Landed, land, landed_positions
 from penstock.log.protocol import Chunk, Log, Reader, beginning
 from penstock.release.pin import pins
-from penstock.runtime.chosen import chosen
 from penstock.runtime.event_log import open_log
 from penstock.runtime.full_disk import waiting_for_room
 from penstock.runtime.installation import Installation
@@ -24,6 +23,7 @@ from penstock.runtime.landing_state import LandingState, tell
 from penstock.runtime.rate import Rate
 from penstock.runtime.run import LEASE as RUN
 from penstock.runtime.secret import pseudonym_key
+from penstock.runtime.selection import chosen
 from penstock.runtime.topology import declared_topic
 from penstock.spec.stream import Topic
 

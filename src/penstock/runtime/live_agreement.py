@@ -10,7 +10,7 @@ from penstock.lake.records import read_heads, read_table_summary
 from penstock.quality.masking import personal_columns
 from penstock.release.record import latest_release
 from penstock.runtime.installation import Installation
-from penstock.runtime.planned import graphs
+from penstock.runtime.topology_graphs import graphs
 from penstock.spec.live_endpoint import LiveEndpoint, LiveMeasure
 from penstock.spec.problems import did_you_mean
 from penstock.spec.project import Project

@@ -13,8 +13,8 @@ from penstock.lake.lease import Lease
 from penstock.load.bronze import Ambiguous, Refused, Taken, take
 from penstock.load.silver import Settings, settle
 from penstock.runtime.installation import Installation
-from penstock.runtime.known import remember
 from penstock.runtime.lanes import Tell, in_lanes
+from penstock.runtime.ledger_cache import remember
 from penstock.runtime.plan import ConformRows, Plan, State, TakeFiles
 from penstock.runtime.report import REFUSED
 from penstock.runtime.secret import pseudonym_key

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from penstock.release.record import latest_release
 from penstock.runtime.installation import Installation
-from penstock.runtime.planned import describe
+from penstock.runtime.topology_graphs import describe
 from penstock.sql.names import quote
 from penstock.stream.reference import Reference
 

@@ -17,10 +17,10 @@ from penstock.errors import UsageError
 from penstock.log.protocol import OFFSET, SYSTEM, Log, Part, beginning
 from penstock.runtime.event_log import open_log
 from penstock.runtime.installation import Installation
-from penstock.runtime.planned import graphs
 from penstock.runtime.reference_table import read_reference
 from penstock.runtime.stream import chosen_graphs
 from penstock.runtime.topology import MEMORY, derived_topics, live_shape, make_pipeline
+from penstock.runtime.topology_graphs import graphs
 from penstock.spec.stream import Topic
 from penstock.sql.connection import connect
 from penstock.sql.names import literal, quote

@@ -132,7 +132,7 @@ class _Running:
 
     def serve_latest(self, tell: Tell) -> None:
         """Bring the serving store to the latest release; it may lag when a run was killed after its release."""
-        from penstock.runtime.served import is_behind
+        from penstock.runtime.served_release import is_behind
 
         if is_behind(self.installation):
             from penstock.runtime.serving import serve_latest

@@ -16,9 +16,9 @@ from penstock.quality.result import CheckResult, Kind, Status
 from penstock.release.gold import open_gold
 from penstock.release.record import Release, latest_release
 from penstock.release.shape import Personal
-from penstock.runtime.ending import ended_when_told
 from penstock.runtime.installation import Installation
-from penstock.runtime.served import Served, is_served, served, serving_store
+from penstock.runtime.served_release import Served, is_served, served, serving_store
+from penstock.runtime.shutdown import exit_on_stop
 from penstock.serve.agreement import GoldColumn, Tables, early_problems, fitted, judge
 from penstock.serve.feed import key_faults, slices
 from penstock.serve.kind import instant
@@ -54,7 +54,7 @@ def serve_latest(installation: Installation) -> Manifest | None:
 
 def serve(installation: Installation, *, host: str, port: int, workers: int, ready: Callable[[Served], None]) -> None:
     """Serve the API until the process is told to end. UsageError when nothing was released, or the port is taken."""
-    with ended_when_told():
+    with exit_on_stop():
         _serve(installation, host=host, port=port, workers=workers, ready=ready)
 
 
@@ -109,8 +109,8 @@ def _shapes(installation: Installation) -> Mapping[str, LiveShape]:
     served = {one.table for one in project.live} | {one.table for one in project.measures}
     if not served:
         return {}
-    from penstock.runtime.planned import graphs
     from penstock.runtime.topology import live_shape
+    from penstock.runtime.topology_graphs import graphs
 
     try:
         planned = graphs(installation).values()

@@ -14,7 +14,7 @@ from penstock.lake.records import TableSummary, read_heads, read_records, read_t
 from penstock.load.rules import rebuild_reason
 from penstock.release.gate import last_gate
 from penstock.release.record import latest_release
-from penstock.runtime.known import recall, remember, spare
+from penstock.runtime.ledger_cache import recall, remember, spare
 from penstock.runtime.place import DataDirectory
 from penstock.runtime.plan import Pending, State
 from penstock.spec.contract import Contract

@@ -11,12 +11,12 @@ from functools import partial
 
 from penstock.checkpoint import stand_back
 from penstock.log.protocol import Log
-from penstock.runtime.chosen import chosen
 from penstock.runtime.event_log import open_log
 from penstock.runtime.full_disk import waiting_for_room
 from penstock.runtime.installation import Installation
-from penstock.runtime.planned import graphs
+from penstock.runtime.selection import chosen
 from penstock.runtime.topology import Running, open_topology
+from penstock.runtime.topology_graphs import graphs
 from penstock.runtime.topology_state import TopologyState, tell
 from penstock.stream.graph import Graph
 from penstock.stream.runner import Limits

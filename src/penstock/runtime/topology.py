@@ -17,11 +17,11 @@ from penstock.log.protocol import Job, Log, TopicSpec
 from penstock.runtime.following import LiveTables
 from penstock.runtime.installation import Installation
 from penstock.runtime.latency import COMMITTED, VISIBLE, Latency
+from penstock.runtime.lookup_releases import take_up
 from penstock.runtime.rate import Rate
 from penstock.runtime.reference_table import newest_release
 from penstock.runtime.scoring import models_of
 from penstock.runtime.secret import pseudonym_key
-from penstock.runtime.taken_up import take_up
 from penstock.spec.project import Project
 from penstock.sql.connection import connect
 from penstock.store.live_shape import LiveShape

@@ -15,9 +15,9 @@ from penstock.log.lock import FolderLock
 from penstock.release.record import latest_release
 from penstock.runtime.installation import Installation
 from penstock.runtime.parts import FILE, PartState
-from penstock.runtime.planned import waits_for_release
+from penstock.runtime.shutdown import stop_requested
 from penstock.runtime.supervisor import Kept, Part, Supervisor
-from penstock.runtime.told import until_told
+from penstock.runtime.topology_graphs import waits_for_release
 
 SECONDS_BETWEEN_RUNS = 300.0
 
@@ -104,7 +104,7 @@ def _kept_up(
         untold = not _is_written(file, kept)
 
     supervisor = Supervisor(parts, installation.world.clock, tell)
-    with until_told() as stopped:
+    with stop_requested() as stopped:
 
         def over() -> bool:
             nonlocal untold

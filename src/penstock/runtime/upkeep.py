@@ -37,7 +37,7 @@ def keep_up(installation: Installation, lake: Lake, lease: Lease) -> None:
     from penstock.release.pin import pins
     from penstock.release.retention import expire_releases
     from penstock.runtime.forgetting import forget_records
-    from penstock.runtime.taken_up import named_releases
+    from penstock.runtime.lookup_releases import named_releases
 
     _drop_warehouses(installation)
     retention, clock = installation.project.retention, installation.world.clock

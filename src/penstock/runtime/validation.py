@@ -28,7 +28,7 @@ def _problems(installation: Installation, watch: Watch) -> Iterator[PenstockErro
     from penstock.conform.validate import problems
     from penstock.runtime.evolution import problems_of_evolution
     from penstock.runtime.live_agreement import problems_of_live
-    from penstock.runtime.planned import problems_of_streams
+    from penstock.runtime.topology_graphs import problems_of_streams
     from penstock.sql.connection import connect
 
     wrong = 0

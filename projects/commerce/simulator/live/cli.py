@@ -37,7 +37,7 @@ def _live(given: argparse.Namespace, options: Options) -> int:
     from penstock.errors import PenstockError
     from penstock.runtime.event_log import open_log
     from penstock.runtime.installation import Installation
-    from penstock.runtime.told import until_told
+    from penstock.runtime.shutdown import stop_requested
     from simulator.live.feed import feed
 
     try:
@@ -47,7 +47,7 @@ def _live(given: argparse.Namespace, options: Options) -> int:
         world = World(Cast.of(options), Draws(options.seed), options.seed, given.dirt)
         clock = installation.world.clock
         with (
-            until_told() as stopped,
+            stop_requested() as stopped,
             Journal.open(path, {**_told(options), "dirt": given.dirt}) as journal,
             open_log(installation) as log,
             feed(installation.project, log, world, journal, clock, stopped) as one,
