@@ -32,6 +32,7 @@ from penstock.lake.datafile import DataFileWriter, EncodedFile
 from penstock.lake.deletes import data_files_of, deletes_of, is_own, of_files, read_places, write_places
 from penstock.lake.manifests import ManifestChange, ManifestReader, ManifestWriting
 from penstock.lake.records import TOKEN, rows_of
+from penstock.lake.spans import Pair
 from penstock.lake.staging import Staging
 from penstock.lake.table import DataFile, Head
 from penstock.lake.tables import MetadataFiles, millis, next_location
@@ -60,16 +61,17 @@ class TableChange:
     _properties: dict[str, str] = field(default_factory=dict)
     _forgotten: set[str] = field(default_factory=set)
 
-    def append(self, rows: pa.Table | pa.RecordBatchReader) -> int:
+    def append(self, rows: pa.Table | pa.RecordBatchReader, *, spans: Pair | None = None) -> int:
         """Write rows to new data files; gives the number of rows.
 
-        Columns may come in any order, but their names must be those of the table.
+        Columns may come in any order, but their names must be those of the table. The footers tell the `spans` of a
+        pair of its columns.
         """
-        return self.add(self.encode(rows))
+        return self.add(self.encode(rows, spans=spans))
 
-    def encode(self, rows: pa.Table | pa.RecordBatchReader) -> Iterator[EncodedFile]:
+    def encode(self, rows: pa.Table | pa.RecordBatchReader, *, spans: Pair | None = None) -> Iterator[EncodedFile]:
         """The data files that rows make, in memory: what takes time of `append`, for threads to do side by side."""
-        return self._writer.encoded(rows)
+        return self._writer.encoded(rows, spans)
 
     def add(self, files: Iterable[EncodedFile]) -> int:
         """Write data files that were encoded for this change; gives the number of rows."""

@@ -23,6 +23,7 @@ from penstock.errors import DeclarationError
 from penstock.lake.io import StagedFile, local_path
 from penstock.lake.partition import Part, cut
 from penstock.lake.schema import personal_ids
+from penstock.lake.spans import SPANS, Pair, spans_of
 from penstock.lake.types import arrow_type, field_id_metadata
 from penstock.world import Disk
 
@@ -59,16 +60,18 @@ class DataFileWriter:
         for file in self.encoded(rows):
             yield self.keep(file)
 
-    def encoded(self, rows: pa.Table | pa.RecordBatchReader) -> Iterator[EncodedFile]:
-        """The files, in memory; nothing is written, so threads may do this side by side."""
+    def encoded(self, rows: pa.Table | pa.RecordBatchReader, spans: Pair | None = None) -> Iterator[EncodedFile]:
+        """The files, in memory; nothing is written, so threads may do this side by side. No footer tells `spans` of a
+        personal column."""
         schema = self.metadata.schema()
         target = arrow_schema(schema)
         personal = personal_ids(self.metadata)
         with_bounds = [field.name for field in schema.fields if field.field_id not in personal]
+        told = None if spans is None or personal.intersection(spans) else spans
         for chunk in _chunks(rows):
             typed = conformed(chunk, target, where=self.metadata.location)
             for part in cut(typed, schema, self.metadata.spec()):
-                yield _encode(part, with_bounds)
+                yield _encode(part, with_bounds, told)
 
     def keep(self, encoded: EncodedFile) -> IcebergFile:
         """Write a file down; the commit makes it durable."""
@@ -95,7 +98,8 @@ class DataFileWriter:
         return file
 
 
-def _encode(part: Part, with_bounds: Sequence[str]) -> EncodedFile:
+def _encode(part: Part, with_bounds: Sequence[str], pair: Pair | None) -> EncodedFile:
+    spans = None if pair is None else spans_of(part.rows, pair)
     stream = pa.BufferOutputStream()
     writer = pq.ParquetWriter(
         stream,
@@ -107,6 +111,8 @@ def _encode(part: Part, with_bounds: Sequence[str]) -> EncodedFile:
     )
     with writer:
         writer.write_table(part.rows, row_group_size=_ROW_GROUP)
+        if spans is not None:
+            writer.add_key_value_metadata({SPANS: spans})
     return EncodedFile(part.folder, part.values, stream.getvalue().to_pybytes(), writer.writer.metadata)
 
 

@@ -17,6 +17,7 @@ from penstock.conform.counts import Counts
 from penstock.conform.dedupe import Merged, merge, recompute
 from penstock.conform.fates import count_fates
 from penstock.lake.table import DataFile, Scan
+from penstock.load.near import near
 from penstock.load.outcome import Outcome, union
 from penstock.load.snapshots import Snapshots
 from penstock.load.waiting import FILE_VERSIONS, Waiting
@@ -201,13 +202,14 @@ class Conforming:
         return f"SELECT * FROM ({stored}) SEMI JOIN {_NEWLY_REPLACED}"
 
     def _stored_with(self, keys: str) -> str:
-        """SELECT of silver's rows that have one of the `keys`, with the data file of each: the columns of the key alone
-        tell which files have one, so that most are not read."""
+        """SELECT of silver's rows that have one of the `keys`, with the data file of each: the footers of files tell
+        which may have one, and the columns of the key alone which of these do, so that most are not read."""
         same = f"SEMI JOIN {quote(keys)} USING ({self._keys})"
         of_key = [column for column in self.silver.columns if column.name in ("_tenant", *self.contract.identity)]
-        places = f"SELECT DISTINCT _path FROM ({read_scan(self._files, of_key, origin='_path')}) {same}"
+        files = near(self.connection, self.contract, self._files, self.silver.columns, keys)
+        places = f"SELECT DISTINCT _path FROM ({read_scan(files, of_key, origin='_path')}) {same}"
         paths = {path for (path,) in self.connection.execute(places).fetchall()}
-        files = [file for file in self._files if file.path in paths]
+        files = [file for file in files if file.path in paths]
         return f"SELECT * FROM ({read_scan(files, self.silver.columns, origin='_path')}) {same}"
 
     @property

@@ -15,6 +15,7 @@ from penstock.lake.change import TableChange
 from penstock.lake.records import SETTLED
 from penstock.lake.table import DataFile, Scan
 from penstock.load.conflicts import Contradiction
+from penstock.load.near import spanned
 from penstock.load.waiting import Waiting
 from penstock.spec.contract import Contract
 from penstock.sql.names import literal, quote
@@ -68,11 +69,13 @@ class Outcome:
     def write(self, change: TableChange) -> int:
         """Append what enters silver and rewrite the data files that lose rows; gives the rows that entered."""
         columns = ", ".join(quote(column.name) for column in self.silver.columns)
-        written = change.append(self._reader(f"SELECT {self._entering} FROM ({union(self.inserted)})"))
+        spans = spanned(self.contract, self.silver.columns)
+        written = change.append(self._reader(f"SELECT {self._entering} FROM ({union(self.inserted)})"), spans=spans)
         losing = self._losing()
         if losing and not self.rebuild:
             kept = read_scan(losing, self.silver.columns)
-            change.append(self._reader(f"SELECT {columns} FROM ({kept}) ANTI JOIN leaving USING (_file_id, _line)"))
+            stay = f"SELECT {columns} FROM ({kept}) ANTI JOIN leaving USING (_file_id, _line)"
+            change.append(self._reader(stay), spans=spans)
         change.remove(losing)
         return written
 
