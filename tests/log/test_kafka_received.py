@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor, ThreadPoolExecutor
+from itertools import chain
 
 import pyarrow as pa
 import pytest
@@ -25,11 +26,11 @@ def message(offset: int, value: bytes | None) -> Message:
     return Message("visits", 0, offset, b"k%d" % offset, value, headers=headers, timestamp=(2, 1000 + offset))
 
 
-def taken(parts: list[list[tuple[int, bytes | None]]], *, bare: bool, decoding: Executor | None = None) -> Chunk:
+def taken(parts: list[list[tuple[int, bytes | None]]], *, bare: bool, decoding: Executor | None = None) -> list[Chunk]:
     received = Received(FORM, 0, bare, decoding)
     for part in parts:
         received.add([message(offset, value) for offset, value in part])
-    return received.chunk()
+    return received.chunks()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -47,7 +48,7 @@ def test_where_a_piece_ends_makes_no_difference(
         offset += step
         came.append((offset, value))
     monkeypatch.setattr(messages, "_PIECE", 1000)
-    whole = taken([came], bare=bare)
+    [whole] = taken([came], bare=bare)
 
     monkeypatch.setattr(messages, "_PIECE", piece)
     parts = [came[start : start + at_once] for start in range(0, len(came), at_once)]
@@ -55,7 +56,10 @@ def test_where_a_piece_ends_makes_no_difference(
     with ThreadPoolExecutor(1) as other:
         beside = taken(parts, bare=bare, decoding=other)
 
-    assert found == beside == whole
-    assert found.next == offset + 1
-    poison = [] if found.poison is None else found.poison.column(OFFSET).to_pylist()
-    assert sorted([*found.records.column(OFFSET).to_pylist(), *poison]) == [at for at, _ in came]
+    assert found == beside
+    assert pa.concat_batches([one.records for one in found]) == whole.records
+    poison = [one.poison for one in found if one.poison is not None]
+    assert (pa.concat_batches(poison) if poison else None) == whole.poison
+    assert found[-1].next == whole.next == offset + 1
+    taken_offsets = [one.column(OFFSET).to_pylist() for one in (*poison, *(one.records for one in found))]
+    assert sorted(chain.from_iterable(taken_offsets)) == [at for at, _ in came]

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter
+from concurrent.futures import wait
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from threading import Barrier, Event
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from penstock.errors import DiskFull
 from penstock.log.embedded import EmbeddedLog
 from penstock.log.protocol import TopicSpec
+from penstock.runtime import following as following_module
 from penstock.runtime.event_log import open_log
-from penstock.runtime.following import Follower, live_folder
+from penstock.runtime.following import Follower, LiveTables, live_folder
 from penstock.runtime.installation import Installation
 from penstock.runtime.latency import COMMITTED, VISIBLE
 from penstock.runtime.live import LiveWriter
@@ -25,6 +31,7 @@ from penstock.store.live_shape import LiveShape
 from penstock.store.live_table import LiveTable
 from penstock.stream.outgoing import records
 from penstock.stream.runner import Limits
+from penstock.world import real_world
 from tests.stream.lending import lending
 from tests.stream.memory_log import MemoryLog
 from tests.stream.running_topology import loan
@@ -34,10 +41,10 @@ SCHEMA = pa.schema([("member", pa.string()), ("loans", pa.int64())])
 SHAPE = LiveShape.of("loans", SCHEMA, ["member"], version="1")
 
 
-def told(log: MemoryLog, *loans: int) -> MemoryLog:
-    log.ensure(TopicSpec("live.loans", 1, SCHEMA))
+def told(log: MemoryLog, *loans: int, topic: str = "live.loans") -> MemoryLog:
+    log.ensure(TopicSpec(topic, 1, SCHEMA))
     rows = [{"member": "m", "loans": number} for number in loans]
-    log.append("live.loans", records(pa.Table.from_pylist(rows, schema=SCHEMA), tenant="default"))
+    log.append(topic, records(pa.Table.from_pylist(rows, schema=SCHEMA), tenant="default"))
     return log
 
 
@@ -73,7 +80,7 @@ def test_live_tables_stay_where_only_their_topology_reads_cheaply_what_it_commit
     installation = Installation.at(tmp_path)
     produce(installation, [loan(number, "m", fee="1.00") for number in range(300)])
 
-    (state,) = stream(installation, until_idle=True, limits=Limits(rows=50, rows_apart=100))
+    (state,) = stream(installation, until_idle=True, limits=Limits(rows=50, rows_aside=50))
 
     assert {name: sum(latency["counts"]) for name, latency in state.latency.items()} == {COMMITTED: 300, VISIBLE: 300}
     assert begun == []
@@ -129,3 +136,71 @@ def test_a_writer_whose_table_another_moved_goes_on_from_there(tmp_path: Path) -
     moved = second.turn()
 
     assert (moved, open_live(tmp_path, "loans").rows()) == (1, [{"member": "m", "loans": 3}])
+
+
+class FarLog(MemoryLog):
+    """What was committed is read cheaply by the process that did."""
+
+    capabilities = replace(EmbeddedLog.capabilities, apart=False)
+
+
+def following(tmp_path: Path, log: FarLog, *names: str) -> LiveTables:
+    for name in names:
+        log.ensure(TopicSpec(f"live.{name}", 1, SCHEMA))
+    shapes = {f"live.{name}": LiveShape.of(name, SCHEMA, ["member"], version="1") for name in names}
+    return LiveTables.open(log, tmp_path, shapes, real_world())
+
+
+def test_rounds_that_are_behind_do_not_wait_for_live_tables_and_the_last_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, goes_on, writing, apply = FarLog(), Event(), Barrier(3), LiveTable.apply
+    first, second, last = (((datetime(2026, 1, 1, minute=at, tzinfo=UTC), 1),) for at in range(3))
+
+    def slow(table: LiveTable, *rest: Any) -> None:
+        if not goes_on.is_set():
+            writing.wait(10)  # both tables are being written, side by side
+            goes_on.wait(10)
+        apply(table, *rest)
+
+    monkeypatch.setattr(LiveTable, "apply", slow)
+    tables = following(tmp_path, log, "loans", "members")
+    for name in ("loans", "members"):
+        told(log, 1, topic=f"live.{name}")
+
+    assert not tables.turn(worked=True, behind=True, arrived=first)
+    assert not tables.turn(worked=True, behind=True, arrived=second)
+    writing.wait(10)
+    told(log, 2)
+    assert (tables.seen, tables.is_through()) == ((), False)
+    goes_on.set()
+
+    assert tables.turn(worked=True, behind=False, arrived=last)
+    assert (tables.seen, tables.is_through()) == ((*first, *second, *last), True)
+    tables.close()
+    assert open_live(live_folder(tmp_path), "loans").rows() == [{"member": "m", "loans": 2}]
+
+
+def test_nothing_is_applied_after_what_a_live_table_could_not_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, goes_on, tries = FarLog(), Event(), list[object]()
+
+    def full(table: LiveTable, *rest: object) -> None:
+        tries.append(rest)
+        goes_on.wait(10)
+        raise DiskFull("full", where=str(table.path))
+
+    monkeypatch.setattr(LiveTable, "apply", full)
+    tables = following(tmp_path, log, "loans")
+    told(log, 1)
+
+    assert not tables.turn(worked=True, behind=True)
+    assert not tables.turn(worked=True, behind=True)
+    told(log, 2)
+    monkeypatch.setattr(following_module, "wait", lambda those: goes_on.set() or wait(those))  # more was asked for
+    with pytest.raises(DiskFull):
+        tables.turn(worked=True, behind=False)
+    tables.close()
+
+    assert len(tries) == 1

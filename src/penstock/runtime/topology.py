@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Collection
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 
 import duckdb
@@ -50,7 +49,6 @@ class Running:
     counts: Counter[str] = field(default_factory=Counter)
     latency: Latency = field(default_factory=Latency)
     rate: Rate = field(default_factory=Rate)
-    unseen: tuple[tuple[datetime, int], ...] = ()  # when the log took rows that live tables are still to follow
 
     @property
     def name(self) -> str:
@@ -63,14 +61,12 @@ class Running:
             self.rounds += 1
             self.counts.update(done.counts)
             self.latency.observe(COMMITTED, self.runner.arrived, self.runner.clock.now())
-            self.unseen += self.runner.arrived
         if done is None and self.runner.is_committing:
             return True
-        applied = self.live.turn(worked=done is not None, behind=done is not None and self._is_behind(done))
-        if applied and self.live.is_here:
-            self.latency.observe(VISIBLE, self.unseen, self.runner.clock.now())
-        if not self.live.waits:
-            self.unseen = ()
+        behind = done is not None and self._is_behind(done)
+        applied = self.live.turn(worked=done is not None, behind=behind, arrived=self.runner.arrived)
+        if self.live.seen:
+            self.latency.observe(VISIBLE, self.live.seen, self.runner.clock.now())
         return done is not None or applied or self.runner.is_committing
 
     def is_through(self) -> bool:
@@ -78,10 +74,11 @@ class Running:
         return self.runner.is_through() and self.live.is_through()
 
     def _is_behind(self, done: Round) -> bool:
-        """Whether so much waits that live tables may follow later: a process of their own is worth more than a round."""
+        """Whether so much waits that live tables may follow later. A process of their own is worth more than a round."""
         limits = self.runner.limits
-        much = limits.rows_apart if self.runner.log.capabilities.apart else limits.rows
-        return done.rows >= limits.rows and self.runner.lag() >= much
+        if self.runner.log.capabilities.apart:
+            return done.rows >= limits.rows and self.runner.lag() >= limits.rows_apart
+        return done.rows >= limits.rows_aside and self.runner.lag() >= limits.rows_aside
 
     def close(self) -> None:
         self.live.close()

@@ -50,7 +50,7 @@ class LiveTable:
         self._declared = shape.declared
         folder.mkdir(parents=True, exist_ok=True)
         with told(self.path):
-            self._db = sqlite3.connect(self.path, isolation_level=None)
+            self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
             self._db.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")  # what is lost is applied again from the position

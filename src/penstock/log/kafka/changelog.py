@@ -51,8 +51,7 @@ class Changelog:
         """As the last committed transaction left it; to be read after the job's transactional id was taken over. The
         journal is `kept` for a time, or for ever."""
         found = cls(_topic(job), journal_topic(job), topics)
-        topics.make(found.topic, 1, kept_for(None))
-        topics.make(found.journal, 1, kept_for(kept))
+        topics.make({found.topic: (1, kept_for(None)), found.journal: (1, kept_for(kept))})
         topics.configure(found.journal, kept_for(kept))
         for key, value in _read(settings, found.topic):
             found._take(key, value or b"")

@@ -88,9 +88,10 @@ class KafkaGroup:
         for topic in {topic for topic, _ in by_part}:
             self._check(topic, self._inputs[topic].topic.incarnation)
         return [
-            Received(self._inputs[part[0]], part[1]).add(of_part).chunk()
+            chunk
             for part, of_part in by_part.items()
             if part in self._held
+            for chunk in Received(self._inputs[part[0]], part[1]).add(of_part).chunks()
         ]
 
     def commit(self, outputs: Mapping[str, pa.RecordBatch], positions: Mapping[Part, Position]) -> None:

@@ -21,7 +21,7 @@ from penstock.log.kafka.kafka_writers import PROGRESS, PROGRESS_PARTITIONS, Kafk
 from penstock.log.kafka.messages import Codec, Form, is_raw, plain_codec
 from penstock.log.kafka.registry import SchemaRegistry
 from penstock.log.kafka.table import Notes, Table
-from penstock.log.kafka.topics import COMPACTED, Topics, adopted, as_value, config_of, of_value
+from penstock.log.kafka.topics import COMPACTED, Identity, Topics, adopted, as_value, config_of, of_value
 from penstock.log.protocol import (
     Capabilities,
     LogError,
@@ -51,8 +51,8 @@ class KafkaLog:
         self._world = world
         self._registry = None if settings.registry is None else SchemaRegistry(settings.registry)
         self._cluster = Topics(admin(settings), settings, world.clock)
-        for name, partitions in ((LIST, 1), (POSITIONS, 1), (PROGRESS, PROGRESS_PARTITIONS)):
-            self._cluster.make(name, partitions, COMPACTED)
+        own = {LIST: 1, POSITIONS: 1, PROGRESS: PROGRESS_PARTITIONS}
+        self._cluster.make({name: (partitions, COMPACTED) for name, partitions in own.items()})
         self._closing: list[Callable[[], None]] = []
         self._list, self._positions = Table(settings, LIST), Table(settings, POSITIONS)
         self._notes = {name: Notes(settings, name) for name in (LIST, POSITIONS)}
@@ -66,7 +66,8 @@ class KafkaLog:
         return cls(settings, world)
 
     def ensure(self, spec: TopicSpec) -> Topic:
-        return self._ensure(spec, None)
+        [topic] = self._ensure([spec], None)
+        return topic
 
     def topics(self) -> Mapping[str, Topic]:
         self._refresh()
@@ -125,8 +126,7 @@ class KafkaLog:
 
     def job(self, name: str, inputs: Sequence[str], outputs: Sequence[TopicSpec]) -> KafkaJob:
         check_name(name)
-        for spec in outputs:
-            self._ensure(spec, name)
+        self._ensure(outputs, name)
         starts: dict[Part, Position] = {}
         for topic in inputs:
             starts |= beginning(self, topic)
@@ -146,8 +146,7 @@ class KafkaLog:
     ) -> KafkaGroup:
         """A member of a group that shares the partitions of the inputs (capability `groups`); it keeps no state."""
         check_name(name)
-        for spec in outputs:
-            self._ensure(spec, name)
+        self._ensure(outputs, name)
         member = KafkaGroup(
             name,
             self._settings,
@@ -190,20 +189,28 @@ class KafkaLog:
     ) -> None:
         self.close()
 
-    def _ensure(self, spec: TopicSpec, job: str | None) -> Topic:
-        check_spec(spec)
-        identity = self._cluster.make(spec.name, spec.partitions, config_of(spec))
+    def _ensure(self, specs: Sequence[TopicSpec], job: str | None) -> list[Topic]:
+        for spec in specs:
+            check_spec(spec)
+        identities = self._cluster.make({spec.name: (spec.partitions, config_of(spec)) for spec in specs})
         self._refresh()
+        topics = [self._adopted(spec, job, identities[spec.name]) for spec in specs]
+        new = [topic for topic in topics if (topic, job) != self._known.get(topic.spec.name)]
+        for topic in new:
+            self._cluster.configure(topic.spec.name, config_of(topic.spec))
+        if new:
+            self._notes[LIST].write({topic.spec.name.encode(): as_value(topic, job) for topic in new})
+        self._known |= {topic.spec.name: (topic, job) for topic in topics}
+        return topics
+
+    def _adopted(self, spec: TopicSpec, job: str | None, identity: Identity) -> Topic:
+        """The topic as the cluster has it; LogError when it is another's, or cannot be what is declared."""
         before, owner = self._known.get(spec.name, (None, job))
         topic = adopted(before, spec, identity)
         if before is not None and before.incarnation == topic.incarnation and owner != job:
             expected, found = f"the owner {owner or 'no job'}", job or "no job"
             raise LogError("The topic exists in another shape", where=spec.name, expected=expected, found=found)
         self._codec(topic)
-        if (topic, job) != (before, owner):
-            self._cluster.configure(spec.name, config_of(spec))
-            self._notes[LIST].write({spec.name.encode(): as_value(topic, job)})
-        self._known[spec.name] = (topic, job)
         return topic
 
     def _refresh(self) -> None:

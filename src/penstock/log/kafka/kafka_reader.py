@@ -165,10 +165,11 @@ class KafkaReader:
         raise as_error(error, f"{part[0]}, partition {part[1]}")
 
     def _chunks(self, received: dict[Part, Received], ends: dict[Part, int]) -> list[Chunk]:
-        found = []
+        found: list[Chunk] = []
         for part, rows in received.items():
-            chunk = rows.chunk()
-            found.append(chunk if part not in ends else _up_to(chunk, ends.pop(part)))
+            found += rows.chunks()
+            if part in ends:
+                found[-1] = _up_to(found[-1], ends.pop(part))
         for part, end in ends.items():
             if end > self._positions[part].offset:
                 found.append(_up_to(self._empty(part), end))

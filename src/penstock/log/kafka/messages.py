@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Any, Protocol, Self
 
 import numpy as np
 import pyarrow as pa
@@ -145,9 +145,7 @@ class _Waiting:
     values: list[bytes | None] = field(default_factory=list)
     offsets: list[np.ndarray] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)  # none where rows are bare
-
-
-_Piece: TypeAlias = "tuple[pa.RecordBatch, pa.RecordBatch | None]"  # rows, and poison
+    milliseconds: int = 0  # since 1970, when the first was appended
 
 
 @dataclass
@@ -161,15 +159,14 @@ class Received:
     bare: bool = False
     decoding: Executor | None = None  # where pieces become rows while others come; None: as soon as they are there
     last: int = -1  # offset
-    _milliseconds: int | None = None  # since 1970, when the first was appended
     _waiting: _Waiting = field(default_factory=_Waiting)
-    _pieces: list[Callable[[], _Piece]] = field(default_factory=list)
+    _pieces: list[Callable[[], Chunk]] = field(default_factory=list)
 
     def add(self, messages: Sequence[Message]) -> Self:
         """At least one."""
-        if self._milliseconds is None:
-            self._milliseconds = messages[0].timestamp()[1]
         waiting = self._waiting
+        if not waiting.values:
+            waiting.milliseconds = messages[0].timestamp()[1]
         waiting.values += map(Message.value, messages)
         waiting.offsets.append(_offsets(messages))
         self.last = int(waiting.offsets[-1][-1])
@@ -179,19 +176,15 @@ class Received:
             self._decode()
         return self
 
-    def chunk(self) -> Chunk:
-        """As rows; those that cannot be read as poison."""
+    def chunks(self) -> list[Chunk]:
+        """A piece each, as rows; those that cannot be read as poison."""
         if self._waiting.values:
             self._decode()
-        at = _EPOCH + timedelta(milliseconds=self._milliseconds or 0)
-        rows, poison = zip(*(piece() for piece in self._pieces), strict=True)
-        wrong = [one for one in poison if one is not None]
-        name = self.form.topic.spec.name
-        return Chunk(name, self.partition, _joined(rows), at, _joined(wrong) if wrong else None, self.last + 1)
+        return [piece() for piece in self._pieces]
 
     def _decode(self) -> None:
         """What waits becomes rows."""
-        task = partial(_piece, self._waiting, self.form, bare=self.bare)
+        task = partial(_piece, self._waiting, self.form, self.partition, bare=self.bare)
         self._waiting = _Waiting()
         if self.decoding is None:
             piece = task()
@@ -200,7 +193,7 @@ class Received:
             self._pieces.append(self.decoding.submit(task).result)
 
 
-def _piece(waiting: _Waiting, form: Form, *, bare: bool) -> _Piece:
+def _piece(waiting: _Waiting, form: Form, partition: int, *, bare: bool) -> Chunk:
     offsets = np.concatenate(waiting.offsets)
     rows, bad = form.codec.decode(waiting.values)
     good = [number for number in range(len(offsets)) if number not in bad] if bad else None
@@ -211,11 +204,9 @@ def _piece(waiting: _Waiting, form: Form, *, bare: bool) -> _Piece:
         system = _system(whole, of_job=form.of_job)
     own = pa.array(offsets if good is None else offsets[good])
     records = pa.RecordBatch.from_arrays([*system, *rows.columns, own], schema=form.topic.spec.read_schema)
-    return records, _poison(bad, waiting.values, offsets) if bad else None
-
-
-def _joined(pieces: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
-    return pieces[0] if len(pieces) == 1 else pa.concat_batches(pieces)
+    poison = _poison(bad, waiting.values, offsets) if bad else None
+    at = _EPOCH + timedelta(milliseconds=waiting.milliseconds)
+    return Chunk(form.topic.spec.name, partition, records, at, poison, int(offsets[-1]) + 1)
 
 
 def _offsets(messages: Sequence[Message]) -> np.ndarray:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from functools import partial
+from typing import TypeAlias, TypeVar
 
 import pyarrow as pa
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
@@ -18,6 +20,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # they are exp
     ConfigResource,
     NewTopic,
     OffsetSpec,
+    TopicDescription,
 )
 
 from penstock.log.columns import check_change
@@ -26,6 +29,7 @@ from penstock.log.protocol import LogError, LogStorageError, Topic, TopicSpec
 from penstock.world import Clock
 
 T = TypeVar("T")
+Identity: TypeAlias = "tuple[str, int]"  # a topic's id, and its number of partitions
 COMPACTED = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1"}
 _PAUSE = 0.05  # seconds
 
@@ -44,33 +48,35 @@ class Topics:
     settings: KafkaSettings
     clock: Clock
 
-    def identity(self, topic: str) -> tuple[str, int] | None:
-        """The topic's id and its number of partitions; None when there is no such topic."""
-        future = self.admin.describe_topics(TopicCollection([topic]), request_timeout=PATIENCE)[topic]
-        try:
-            found = future.result(PATIENCE)
-        except KafkaException as error:
-            if error.args[0].code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
-                return None
-            raise as_error(error.args[0], topic) from error
-        return str(found.topic_id), len(found.partitions)
+    def identity(self, topic: str) -> Identity | None:
+        """None when there is no such topic."""
+        return self._identities([topic])[topic]
 
-    def make(self, topic: str, partitions: int, config: dict[str, str]) -> tuple[str, int]:
-        """Make it unless it is there, and wait until it can be used."""
-        found = self.identity(topic)
-        while found is None:
-            new = NewTopic(topic, partitions, self.settings.replication, config=config)
-            try:
-                self.admin.create_topics([new], operation_timeout=PATIENCE)[topic].result(PATIENCE)
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise as_error(error.args[0], topic) from error
-            found = self._settled(topic, there=True)
-        return found
+    def _identities(self, topics: Sequence[str]) -> dict[str, Identity | None]:
+        if not topics:
+            return {}
+        asked = self.admin.describe_topics(TopicCollection(list(topics)), request_timeout=PATIENCE)
+        return {topic: _identity(topic, future) for topic, future in asked.items()}
+
+    def make(self, topics: Mapping[str, tuple[int, dict[str, str]]]) -> dict[str, Identity]:
+        """Make those of the topics (partitions, configuration) that are not there, by one request, and wait until they can
+        be used."""
+        found = self._identities(list(topics))
+        new = [
+            NewTopic(name, partitions, self.settings.replication, config=config)
+            for name, (partitions, config) in topics.items()
+            if found[name] is None
+        ]
+        if new:
+            for name, future in self.admin.create_topics(new, operation_timeout=PATIENCE).items():
+                _made(name, future)
+            self._wait(partial(self._are_served, list(topics)), ", ".join(one.topic for one in new))
+            found = self._identities(list(topics))
+        return {name: one for name, one in found.items() if one is not None}
 
     def remove(self, topic: str) -> None:
         waited(self.admin.delete_topics([topic], operation_timeout=PATIENCE)[topic].result, topic)
-        self._settled(topic, there=False)
+        self._wait(lambda: self.identity(topic) is None, topic)
 
     def configure(self, topic: str, config: dict[str, str]) -> None:
         entries = [
@@ -105,13 +111,41 @@ class Topics:
         future = self.admin.delete_records([TopicPartition(topic, 0, offset)])
         waited(next(iter(future.values())).result, topic)
 
-    def _settled(self, topic: str, *, there: bool) -> tuple[str, int] | None:
+    def _are_served(self, topics: Sequence[str]) -> bool:
+        """Whether the topics are there, and each partition has a broker that leads it already: that they do is known a
+        moment before."""
+        found = {name: one for name, one in self._identities(topics).items() if one is not None}
+        if len(found) < len(topics):
+            return False
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        asked = {TopicPartition(name, part): latest for name, (_, count) in found.items() for part in range(count)}
+        return all(one.exception(PATIENCE) is None for one in self.admin.list_offsets(asked).values())
+
+    def _wait(self, done: Callable[[], bool], where: str) -> None:
         for _ in range(int(PATIENCE / _PAUSE)):
-            found = self.identity(topic)
-            if (found is not None) == there:
-                return found
+            if done():
+                return
             self.clock.sleep(_PAUSE)
-        raise LogStorageError("Kafka does not make up its mind about a topic", where=topic)
+        raise LogStorageError("Kafka does not make up its mind about a topic", where=where)
+
+
+def _identity(topic: str, described: Future[TopicDescription]) -> Identity | None:
+    try:
+        found = described.result(PATIENCE)
+    except KafkaException as error:
+        if error.args[0].code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
+            return None
+        raise as_error(error.args[0], topic) from error
+    return str(found.topic_id), len(found.partitions)
+
+
+def _made(topic: str, created: Future[None]) -> None:
+    """Somebody else may have made it meanwhile."""
+    try:
+        created.result(PATIENCE)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise as_error(error.args[0], topic) from error
 
 
 def config_of(spec: TopicSpec) -> dict[str, str]:
@@ -148,7 +182,7 @@ def of_value(name: str, value: bytes) -> tuple[Topic, str | None]:
     return Topic(spec, fields["incarnation"]), fields["job"]
 
 
-def adopted(before: Topic | None, spec: TopicSpec, identity: tuple[str, int]) -> Topic:
+def adopted(before: Topic | None, spec: TopicSpec, identity: Identity) -> Topic:
     """The declared topic in the cluster; LogError when what is there has another shape."""
     incarnation, partitions = identity
     if before is not None and before.incarnation == incarnation:
