@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,8 +17,8 @@ import pyarrow as pa
 from penstock.lake.lake import Lake
 from penstock.lake.table import TableColumn, TableSpec
 from penstock.quality.verdict import Reason, Verdict
-from penstock.release.model import BuiltRows
-from penstock.release.publish import Candidate, publish
+from penstock.release.model import BuiltRows, Candidate
+from penstock.release.publish import Judgement, publish
 from penstock.release.reader import open_reader
 from penstock.release.record import Release
 from penstock.spec.project import Project, Retention
@@ -169,12 +169,18 @@ class House:
         built_on: int | None = None,
         rows: BuiltRows | None = None,
         lease: str = "release",
+        meanwhile: Callable[[], None] = lambda: None,
         **pins: int | None,
     ) -> Release:
         with Lake.open(self.root, self.world) as lake, lake.lease(lease, holder="test") as held:
             silver = {f"silver.{name}": snapshot for name, snapshot in pins.items()}
             candidate = Candidate(models, rows or Rows(), built_on, silver)
-            return publish(lake, project(), candidate, checks=(), verdict=verdict, lease=held)
+
+            def judged() -> Judgement:
+                meanwhile()
+                return Judgement(verdict)
+
+            return publish(lake, project(), candidate, judged=judged, lease=held)
 
     def silver(self, name: str, values: Sequence[int]) -> int:
         """Add rows to a silver table; its new snapshot."""
@@ -192,6 +198,10 @@ class House:
             relation = reader.connection.sql(f"FROM {table}")
             found = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
         return sorted(found, key=repr)
+
+    def files(self) -> frozenset[str]:
+        """Every file of the data directory."""
+        return frozenset(str(path) for path in self.root.rglob("*") if path.is_file())
 
     def snapshots(self) -> Mapping[str, int | None]:
         with Lake.open(self.root, self.world) as lake:

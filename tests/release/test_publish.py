@@ -12,7 +12,7 @@ from release_shapes import FAILED, House, ModelColumn, Rows, model
 from penstock.errors import CommitConflict, GateFailed, PenstockError
 from penstock.lake.lake import Lake
 from penstock.release.gate import last_gate
-from penstock.release.publish import Move, decide
+from penstock.release.move import Move, decide
 from penstock.release.record import latest_release, releases
 from penstock.release.shape import Personal
 
@@ -108,6 +108,25 @@ def test_a_failed_gate_leaves_gold_as_it_is_and_is_remembered(house: House):
     gate = last_gate(house.root)
     assert (gate.number, gate.passed) == (2, False)
     assert gate.blocking[0]["rule"] == "no_negative"
+
+
+def test_what_was_staged_while_the_gate_judged_goes_when_it_refuses(house: House):
+    house.release(model("a", [1]), model("b", [1]))
+    files, heads = house.files(), house.snapshots()
+    staged = []
+
+    def look() -> None:
+        staged.extend(house.files() - files)
+
+    wider = model("b", [(1, "x")], "n", ModelColumn("more", "string"))
+    with pytest.raises(GateFailed):
+        house.release(model("a", [2]), wider, model("c", [3]), verdict=FAILED, meanwhile=look)
+
+    assert any("/gold/a/" in file for file in staged)
+    assert not any("/gold/b/" in file or "/gold/c/" in file for file in staged)
+    assert {file for file in house.files() - files if "/gold/" in file} == set()
+    assert house.snapshots() == heads
+    assert house.release(model("a", [2]), wider, model("c", [3])).changed == ("gold.a", "gold.b", "gold.c")
 
 
 def test_a_refusal_stands_until_the_next_release(house: House):

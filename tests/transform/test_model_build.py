@@ -72,14 +72,14 @@ def test_what_came_out_can_be_looked_at_on_the_connection_that_made_it(
 ) -> None:
     looked: list[tuple[Build, int]] = []
 
-    def look(built: Build, connection: duckdb.DuckDBPyConnection) -> None:
+    def look(built: Build, connection: duckdb.DuckDBPyConnection, _: object) -> None:
         looked.append((built, warehouse.count(connection, "gold.lines")))
 
     models = small(tmp_path)
     first = site.build(silver.everything(), models=models, look=look)
     before, file = silver.snapshot, silver.add(LINES[60:])
     second = site.build(silver.since(before, [file]), base=site.release(first), models=models, look=look)
-    empty = site.build({}, models=None, look=lambda built, _: looked.append((built, 0)))
+    empty = site.build({}, models=None, look=lambda built, *_: looked.append((built, 0)))
 
     assert looked == [(first, 60), (second, 120), (empty, 0)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
 
@@ -86,3 +87,17 @@ class BuiltRows(Protocol):
 def gold_name(model: BuiltModel) -> str:
     """The table of the lake that holds the model."""
     return f"gold.{model.name}"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A build that wants to be released.
+
+    `models` are all gold models, those that were not run included. `built_on` is the release that the build
+    started from, None when it started from nothing. `silver` are the snapshots it was made from, by table name.
+    """
+
+    models: Sequence[BuiltModel]
+    rows: BuiltRows
+    built_on: int | None
+    silver: Mapping[str, int | None]

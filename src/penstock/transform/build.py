@@ -33,7 +33,7 @@ def engine() -> str:
     return f"{_LAYOUT} dbt-core {version('dbt-core')} dbt-duckdb {version('dbt-duckdb')} duckdb {duckdb.__version__}"
 
 
-Look = Callable[[Build, duckdb.DuckDBPyConnection], None]
+Look = Callable[[Build, duckdb.DuckDBPyConnection, Callable[[], None]], None]
 
 
 def build(
@@ -53,8 +53,8 @@ def build(
     `inputs` holds every silver dataset; `base` is the warehouse of the release built upon, None for none. A base
     that is missing, damaged or made by other versions is left aside and everything is built from silver. `copy` makes
     the copy, of the base and the target that it is given. `look` is called with what came out, on a connection that
-    reads it: where all was built from silver, while the file is put in order. `target` is overwritten; when this raises
-    it is half done and should be discarded. dbt compiles the models when they changed, in the folder `dbt` beside
+    reads it while the file is put in order; what it is given last waits for that. `target` is overwritten; when this
+    raises it is half done and should be discarded. dbt compiles the models when they changed, in the folder `dbt` beside
     `target`, with its log in `dbt.log` in the folder `log`; it runs them only where they are more than SQL (seeds,
     snapshots, hooks).
 
@@ -149,9 +149,9 @@ def _done(
     forget(connection, but=[model.table for model in models if model.hands_changes_to_release])
     warehouse.write_state(connection, _state(outcome.graph, inputs, models, outcome.built))
     done = Build(target, models, tests, seconds(), semantic_manifest)
-    if look is not None:  # rows that went leave their place where nobody reads
-        with warehouse.while_put_in_order(connection, beside=outcome.built is None):
-            look(done, connection)
+    if look is not None:
+        with warehouse.while_put_in_order(connection) as ordered:
+            look(done, connection, ordered)
     return done
 
 
@@ -162,7 +162,7 @@ def _nothing(inputs: Mapping[str, ModelInput], target: Path, look: Look | None) 
     with warehouse.opened(target) as connection:
         warehouse.write_state(connection, _state(Graph({}, {}), inputs, ()))
         if look is not None:
-            look(built, connection)
+            look(built, connection, lambda: None)
     return built
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import groupby
@@ -107,8 +107,11 @@ def put_in_order(connection: duckdb.DuckDBPyConnection) -> None:
     Groups of rows that lost some are not written anew to join them with their neighbours, which costs more than all
     that came: not until a table has lost a quarter as many as it holds.
     """
-    joined = 100 if _lost_much(connection) else 0
-    connection.execute(f"SET max_vacuum_tasks = {joined}")
+    _put_in_order(connection, joined=_lost_much(connection))
+
+
+def _put_in_order(connection: duckdb.DuckDBPyConnection, *, joined: bool) -> None:
+    connection.execute(f"SET max_vacuum_tasks = {100 if joined else 0}")
     connection.execute(f"CHECKPOINT {quote(DATABASE)}")
 
 
@@ -123,13 +126,17 @@ def _lost_much(connection: duckdb.DuckDBPyConnection) -> bool:
 
 
 @contextmanager
-def while_put_in_order(connection: duckdb.DuckDBPyConnection, *, beside: bool) -> Iterator[None]:
-    """Put the file in order before the block reads what is in it, or `beside`: then rows that went keep their place."""
+def while_put_in_order(connection: duckdb.DuckDBPyConnection) -> Iterator[Callable[[], None]]:
+    """Put the file in order while the block reads what is in it; what it is given waits for the end of that.
+
+    Where groups of rows are to be joined this is done before: rows that somebody reads keep their place.
+    """
     with another(connection) as own, ThreadPoolExecutor(1, thread_name_prefix="order") as pool:
-        ordering = pool.submit(put_in_order, own)
-        if not beside:
+        joined = _lost_much(connection)
+        ordering = pool.submit(_put_in_order, own, joined=joined)
+        if joined:
             ordering.result()
-        yield
+        yield lambda: ordering.result()
         ordering.result()
 
 
