@@ -50,7 +50,7 @@ def rows_of(keys: Sequence[tuple[str, str]]) -> pa.Table:
 
 def written(path: Path, keys: Sequence[tuple[str, str]], *, told: bool = True) -> DataFile:
     rows = rows_of(keys)
-    with pq.ParquetWriter(path, rows.schema) as writer:
+    with pq.ParquetWriter(path, rows.schema, store_schema=False) as writer:  # as the lake does
         writer.write_table(rows)
         if told:
             writer.add_key_value_metadata({SPANS: spans_of(rows, (1, 2)) or ""})
@@ -83,6 +83,17 @@ def test_spans_of_other_columns_tell_nothing(tmp_path: Path) -> None:
     with connect(threads=1) as connection:
         connection.register("keys", rows_of([("x", "9")]))
         assert near(connection, BY_TITLE, files, renumbered, "keys") == files
+
+
+def test_a_file_that_others_joined_tells_nothing_by_the_footer_of_one_of_them(tmp_path: Path) -> None:
+    first, second = (written(tmp_path / f"{loan}.parquet", [("x", loan)]) for loan in ("1", "9"))
+    joined = tmp_path / "joined.parquet"
+    rows = pa.concat_tables([pq.read_table(first.path), pq.read_table(second.path)])
+    pq.write_table(rows, joined)  # with what the footer of the first told
+    file = DataFile(str(joined), rows.num_rows, joined.stat().st_size)
+    with connect(threads=1) as connection:
+        connection.register("keys", rows_of([("x", "9")]))
+        assert near(connection, BY_TITLE, [file], COLUMNS, "keys") == [file]
 
 
 def test_of_many_values_no_spans_are_kept() -> None:

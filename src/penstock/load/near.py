@@ -56,9 +56,10 @@ def _spans(
     connection: duckdb.DuckDBPyConnection, files: Sequence[DataFile], pair: Pair
 ) -> dict[str, list[tuple[str, str, str]]]:
     """The spans of the files whose footers tell them, by path."""
-    paths = ", ".join(literal(file.path) for file in files)
+    rows = {file.path: file.rows for file in files}
+    paths = ", ".join(map(literal, rows))
     footers = connection.execute(
         f"SELECT file_name, decode(value) FROM parquet_kv_metadata([{paths}]) WHERE decode(key) = {literal(SPANS)}"
     ).fetchall()
-    told = ((path, spans_in(footer, pair)) for path, footer in footers)
+    told = ((path, spans_in(footer, pair, rows=rows[path])) for path, footer in footers)
     return {path: list(spans) for path, spans in told if spans is not None}
