@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 from array import array
@@ -190,7 +191,7 @@ def test_two_processes_refresh_one_after_the_other(tmp_path: Path) -> None:
 def test_a_damaged_manifest_is_named_and_made_anew(tmp_path: Path) -> None:
     store = sqlite(tmp_path)
     store.refresh(manifest(1), rows(SHELVED))
-    (tmp_path / MANIFEST).write_text('{"format": 2}')
+    (tmp_path / MANIFEST).write_text('{"format": 3}')
 
     with pytest.raises(StorageError, match=r"current\.json: The manifest of the serving store cannot be read"):
         store.manifest()
@@ -205,6 +206,21 @@ def test_a_manifest_of_another_version_counts_as_none(tmp_path: Path) -> None:
     (tmp_path / MANIFEST).write_text('{"format": 0}')
 
     assert store.manifest() is None
+
+
+def test_rows_that_do_not_mark_their_positions_are_made_anew_for_the_same_release(tmp_path: Path) -> None:
+    """As versions before wrote them, whose manifest had the format 2."""
+    store = sqlite(tmp_path)
+    done = store.refresh(manifest(1), rows(SHELVED))
+    with closing(sqlite3.connect(tmp_path / done.collections[0].parts[0].file)) as db, db:
+        db.execute("DROP TABLE marks")
+    current = tmp_path / MANIFEST
+    current.write_bytes(re.sub(rb'"format": \d+', b'"format": 2', current.read_bytes()))
+    assert store.manifest() is None  # so the release is not served yet
+
+    store.refresh(manifest(1), rows(SHELVED))
+
+    assert len(keys(store)) == 4
 
 
 def test_only_slices_in_which_something_changed_are_written(tmp_path: Path) -> None:
@@ -425,6 +441,17 @@ def test_nothing_that_rows_said_is_left_however_their_lengths_change(tmp_path: P
 
     content = (tmp_path / done.collections[0].parts[0].file).read_bytes()
     assert [said for said in gone if f'"{said}'.encode() in content] == []
+
+
+def test_a_table_that_is_still_empty_is_served_as_empty(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path, manual_world())
+    told = ToldBooks([])
+
+    for release in (1, 2):
+        content = Slice(f"of release {release}", told.all, "all", told)
+        done = store.refresh(manifest(release), lambda _, content=content: [content])
+
+    assert (done.collections[0].rows, store.faults()) == (0, ())
 
 
 def test_a_copy_that_a_killed_process_left_goes_with_the_next_release(tmp_path: Path) -> None:

@@ -9,8 +9,6 @@ from hashlib import sha256
 
 from penstock.spec.endpoint import Endpoint
 
-FORMAT = 2  # of the stored rows: another number makes every collection anew
-
 
 @dataclass(frozen=True)
 class Field:
@@ -87,7 +85,7 @@ def collection_name(endpoint: Endpoint) -> str:
 def version_of(collection: Collection, content: int | str) -> str:
     """Which rows a collection holds, or a part of it, by what they are made from: a snapshot, or a digest of them."""
     fields = [[field.name, field.kind] for field in collection.fields]
-    meaning = json.dumps([FORMAT, collection.name, collection.indexed, fields, content])
+    meaning = json.dumps([collection.name, collection.indexed, fields, content])
     return sha256(meaning.encode()).hexdigest()[:32]
 
 

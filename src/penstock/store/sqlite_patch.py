@@ -88,7 +88,11 @@ def _patch(before: _Standing, after: npt.NDArray[np.uint64]) -> _Patch | None:
     order."""
     stayed, stay = _both_have(before.digests, after)
     gone, came = before.positions[~stayed], np.flatnonzero(~stay)
-    if max(len(gone), len(came)) * _FEW > len(after) or not np.array_equal(before.digests[stayed], after[stay]):
+    if (
+        not len(after)
+        or max(len(gone), len(came)) * _FEW > len(after)
+        or not np.array_equal(before.digests[stayed], after[stay])
+    ):
         return None
     positions = _between(before.positions[stayed], came, len(after))
     return None if positions is None else _Patch(gone, came, _Standing(after, positions))
@@ -114,9 +118,7 @@ def _between(stayed: _Numbers, came: _Numbers, rows: int) -> _Numbers | None:
     """
     place = np.arange(rows)
     is_new = np.isin(place, came)
-    before = np.cumsum(~is_new)[
-        came
-    ]  # how many of those that stayed stand before each: those of equal number follow on
+    before = np.cumsum(~is_new)[came]  # how many stayed before each: those of equal number follow one another
     _, first, run, length = np.unique(before, return_index=True, return_inverse=True, return_counts=True)
     number, together = np.arange(len(came)) - first[run] + 1, length[run] + 1
     room = GAP * together
