@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -54,3 +58,33 @@ def test_the_first_error_is_raised_and_nothing_is_told_after_it() -> None:
     with pytest.raises(ValueError, match="broken"):
         in_lanes([hear_and_fail, endless, endless], at_a_time=2)
     assert told == ["before"]
+
+
+@pytest.fixture
+def hasty() -> Iterator[None]:
+    """Threads that take turns after every few instructions."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("at_a_time", [2, 3])
+def test_a_work_that_waits_for_one_before_it_does_not_wait_for_ever_when_the_first_fails(at_a_time: int) -> None:
+    missed: list[str] = []
+
+    def fail(_: Tell) -> None:
+        raise ValueError("broken")
+
+    def wait(made: Future[None], _: Tell) -> None:
+        try:
+            made.result(PATIENCE)
+        except TimeoutError:
+            missed.append("what the work before it makes")
+
+    for _ in range(600):
+        made: Future[None] = Future()
+        with suppress(ValueError):
+            in_lanes([fail, lambda _, made=made: made.set_result(None), partial(wait, made)], at_a_time=at_a_time)
+        assert missed == []

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from queue import SimpleQueue
-from threading import Event
+from threading import Event, Lock
 from typing import Any, TypeAlias
 
 Tell: TypeAlias = "Callable[..., None]"
@@ -18,18 +18,30 @@ def in_lanes(works: Sequence[Work], *, at_a_time: int) -> None:
     """Do the works, some at a time. What each tells happens in the caller's thread, in the order of the works: as if
     they had been done one after the other.
 
-    The first error ends all: works under way stop where they tell something next, others do not begin.
+    The first error ends all: works under way stop where they tell something next, others do not begin. Works begin in
+    their order, so one may wait for what those before it make.
     """
     if at_a_time == 1 or len(works) < 2:
         for work in works:
             work(at_once)
         return
-    stop = Event()
+    stop, turn = Event(), Lock()
     lanes = [_Lane(stop) for _ in works]
+    waiting = zip(lanes, works, strict=True)
+
+    def begin() -> tuple[_Lane, Work] | None:
+        with turn:  # whatever was taken out is done
+            return None if stop.is_set() else next(waiting, None)
+
+    def go_on() -> None:
+        while (taken := begin()) is not None:
+            lane, work = taken
+            lane.go(work)
+
     with ThreadPoolExecutor(at_a_time, thread_name_prefix="lane") as pool:
         try:
-            for lane, work in zip(lanes, works, strict=True):
-                pool.submit(lane.go, work)
+            for _ in range(at_a_time):
+                pool.submit(go_on)
             for lane in lanes:
                 lane.drain()
         finally:
@@ -55,8 +67,7 @@ class _Lane:
     def go(self, work: Work) -> None:
         ending: BaseException | None = None
         try:
-            if not self._stop.is_set():
-                work(self._tell)
+            work(self._tell)
         except BaseException as error:  # noqa: BLE001 (handed to the caller's thread, which raises it)
             ending = error
         self._told.put(ending)
