@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import duckdb
+import pytest
+
+from penstock.release.record import latest_release
+from penstock.transform import warehouse
 from tests.flows.library import Library, loan
 
 KEY = "        primaryKey: true\n        primaryKeyPosition: 1\n"
@@ -24,3 +29,27 @@ def test_a_file_that_is_refused_makes_no_release(library: Library) -> None:
     assert (report["outcome"], report["release"]) == ("nothing new", 1)
     library.loans("tuesday", loan(6))
     assert library.run(1)["release"] == 2
+
+
+def test_a_release_has_its_warehouse_though_something_failed_after_it(library: Library) -> None:
+    """The next build starts from it, and not from nothing."""
+    put_in_order = warehouse.put_in_order
+
+    def fail_after_release(connection: duckdb.DuckDBPyConnection) -> None:
+        release = latest_release(library.data)
+        if release is not None and release.number == 2:
+            raise duckdb.IOException("No space left on device")
+        put_in_order(connection)
+
+    library.loans("tuesday", loan(6))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(warehouse, "put_in_order", fail_after_release)
+        assert "No space left on device" in library.call("run").expect(1).err
+
+    held = warehouse.read_state(library.data / "cache" / "warehouse-2.duckdb")
+    release = latest_release(library.data)
+    assert held is not None and release is not None
+    assert {f"silver.{name}": one.snapshot_id for name, one in held.inputs.items()} == release.silver
+    assert library.run()["outcome"] == "nothing new"
+    library.loans("wednesday", loan(7))
+    assert (library.run()["release"], library.count("silver.loans")) == (3, 5)

@@ -73,15 +73,12 @@ def release_gold(
         )
     except GateFailed:
         watch.end("refused")
-        warehouse.discard(place.building)
-        return candidacy.judged()
-    except BaseException:
-        warehouse.discard(place.building)
-        raise
-    judged = candidacy.judged()
-    if judged.release is not None:
-        warehouse.promote(place.building, place.warehouse(judged.release.number), installation.world.disk)
-    return judged
+    finally:  # what was released has its warehouse, whatever failed afterwards: the file was in order before
+        if candidacy.release is None:
+            warehouse.discard(place.building)
+        else:
+            warehouse.promote(place.building, place.warehouse(candidacy.release.number), installation.world.disk)
+    return candidacy.judged()
 
 
 @dataclass
