@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NoReturn
+
 import duckdb
 import pytest
 
+from penstock.errors import StorageError
 from penstock.release.record import latest_release
+from penstock.runtime import gold, installation, judging
 from penstock.transform import warehouse
+from penstock.world import real_world
 from tests.flows.library import Library, loan
 
 KEY = "        primaryKey: true\n        primaryKeyPosition: 1\n"
@@ -48,8 +55,53 @@ def test_a_release_has_its_warehouse_though_something_failed_after_it(library: L
 
     held = warehouse.read_state(library.data / "cache" / "warehouse-2.duckdb")
     release = latest_release(library.data)
-    assert held is not None and release is not None
+    assert held is not None
+    assert release is not None
     assert {f"silver.{name}": one.snapshot_id for name, one in held.inputs.items()} == release.silver
     assert library.run()["outcome"] == "nothing new"
     library.loans("wednesday", loan(7))
     assert (library.run()["release"], library.count("silver.loans")) == (3, 5)
+
+
+def refuse(*_: Any, **__: Any) -> NoReturn:
+    raise StorageError("The disk is gone")
+
+
+def after(work: Callable[..., Any]) -> Callable[..., NoReturn]:
+    def done(*arguments: Any, **named: Any) -> NoReturn:
+        work(*arguments, **named)
+        refuse()
+
+    return done
+
+
+@pytest.mark.parametrize("at_a_time", [1, 2])
+@pytest.mark.parametrize(
+    ("where", "name", "failing"),
+    [
+        (judging, "run_checks", refuse),
+        (judging, "keep_metrics", refuse),
+        (gold, "publish", refuse),
+        (warehouse, "_put_in_order", refuse),
+        (judging, "run_checks", after(judging.run_checks)),
+        (warehouse, "_put_in_order", after(warehouse._put_in_order)),
+    ],
+    ids=["checks", "metrics", "release", "order", "after checks", "after order"],
+)
+def test_nothing_stays_of_a_release_where_something_fails_beside_it(
+    library: Library, at_a_time: int, where: Any, name: str, failing: Callable[..., NoReturn]
+) -> None:
+    def files() -> list[str]:
+        found = [*library.data.glob("lake/gold/**/*"), *library.data.glob("cache/*.duckdb")]
+        return sorted(str(path) for path in found if path.is_file())
+
+    library.loans("tuesday", loan(6))
+    before = files()
+    with pytest.MonkeyPatch.context() as patched:
+        world = replace(real_world(), at_a_time=at_a_time)
+        patched.setattr(installation, "real_world", lambda: world)
+        patched.setattr(where, name, failing)
+        assert "The disk is gone" in library.call("run").expect(1).err
+
+    assert files() == before
+    assert library.run()["release"] == 2
