@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from threading import Event
 from typing import Any, NoReturn
 
 import duckdb
 import pytest
 
+from penstock.cli.progress import Lines
 from penstock.errors import StorageError
-from penstock.release.record import latest_release
+from penstock.release.publish import publish
+from penstock.release.record import Release, latest_release
 from penstock.runtime import gold, installation, judging
 from penstock.transform import warehouse
 from penstock.world import real_world
@@ -104,4 +107,31 @@ def test_nothing_stays_of_a_release_where_something_fails_beside_it(
         assert "The disk is gone" in library.call("run").expect(1).err
 
     assert files() == before
+    assert library.run()["release"] == 2
+
+
+def test_no_release_is_out_before_it_is_told_that_it_is_made(library: Library) -> None:
+    """Who ends the run then has ended it in time."""
+    begin, out = Lines.begin, Event()
+
+    def interrupt(lines: Lines, step: str, **told: Any) -> None:
+        begin(lines, step, **told)
+        if step == "release gold":
+            out.wait(0.5)
+            raise KeyboardInterrupt
+
+    def publish_and_tell(*rest: Any, **named: Any) -> Release:
+        release = publish(*rest, **named)
+        out.set()
+        return release
+
+    library.loans("tuesday", loan(6))
+    with pytest.MonkeyPatch.context() as patched:
+        world = replace(real_world(), at_a_time=2)
+        patched.setattr(installation, "real_world", lambda: world)
+        patched.setattr(Lines, "begin", interrupt)
+        patched.setattr(gold, "publish", publish_and_tell)
+        assert library.call("run").code == 130
+
+    assert not out.is_set()
     assert library.run()["release"] == 2

@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 
-from penstock.runtime.lanes import Tell, in_lanes
+from penstock.runtime.lanes import Tell, heard, in_lanes
 from tests.waiting import PATIENCE
 
 
@@ -88,3 +88,32 @@ def test_a_work_that_waits_for_one_before_it_does_not_wait_for_ever_when_the_fir
         with suppress(ValueError):
             in_lanes([fail, lambda _, made=made: made.set_result(None), partial(wait, made)], at_a_time=at_a_time)
         assert missed == []
+
+
+@pytest.mark.parametrize("at_a_time", [1, 2])
+def test_a_work_may_wait_until_what_it_told_was_heard(at_a_time: int) -> None:
+    told: list[str] = []
+
+    def wait(tell: Tell) -> None:
+        tell(told.append, "of this one")
+        heard(tell)
+        told.append("afterwards")
+
+    in_lanes([lambda tell: tell(told.append, "of one before"), wait], at_a_time=at_a_time)
+    assert told == ["of one before", "of this one", "afterwards"]
+
+
+def test_nobody_waits_to_be_heard_by_a_caller_that_is_interrupted() -> None:
+    went_on: list[str] = []
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    def wait(tell: Tell) -> None:
+        tell(interrupt)
+        heard(tell)
+        went_on.append("afterwards")
+
+    with pytest.raises(KeyboardInterrupt):
+        in_lanes([wait, lambda _: None], at_a_time=2)
+    assert went_on == []

@@ -21,7 +21,7 @@ from penstock.release.record import Release, latest_release
 from penstock.runtime.copying import Ahead
 from penstock.runtime.installation import Installation
 from penstock.runtime.judging import Gate, Pinned
-from penstock.runtime.lanes import Tell, in_lanes
+from penstock.runtime.lanes import Tell, heard, in_lanes
 from penstock.runtime.preparing import Preparation
 from penstock.runtime.report import CheckOutcome
 from penstock.runtime.watch import Watch
@@ -121,12 +121,13 @@ class _Candidacy:
         tell(self.watch.end, f"release {self.release.number}")
 
     def _judged(self, gate: Gate, ordered: Callable[[], None], tell: Tell) -> Judgement:
-        """Wait for the gate, and for the file of what it judged: nothing moves before."""
+        """Wait for the gate, for those who are told what it said, and for the file of what it judged: nothing moves before."""
         judgement = gate.judgement(self.counts)
         verdict = judgement.verdict
         held, blocking = counted(verdict.held, "rule"), len(verdict.blocking)
         tell(self.watch.end, f"{held} hold, {blocking} block, {len(verdict.warnings)} to note")
         tell(self.watch.begin, "release gold")
+        heard(tell)
         ordered()
         return judgement
 

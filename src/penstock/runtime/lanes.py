@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 Tell: TypeAlias = "Callable[..., None]"
 """Called with a function and its arguments: to be called when it is this work's turn."""
 Work: TypeAlias = "Callable[[Tell], None]"
+_LOOK = 0.1  # seconds between two looks whether to go on waiting
 
 
 def in_lanes(works: Sequence[Work], *, at_a_time: int) -> None:
@@ -51,6 +52,14 @@ def in_lanes(works: Sequence[Work], *, at_a_time: int) -> None:
 def at_once(function: Callable[..., object], *arguments: Any, **named: Any) -> None:
     """How a work tells that has the caller's thread to itself."""
     function(*arguments, **named)
+
+
+def heard(tell: Tell) -> None:
+    """Wait until all that the work told was heard. It stops here where another failed meanwhile."""
+    done = Event()
+    while not done.is_set():
+        tell(done.set)
+        done.wait(_LOOK)
 
 
 class _Stopped(Exception):
