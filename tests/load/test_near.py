@@ -101,6 +101,15 @@ def test_of_many_values_no_spans_are_kept() -> None:
     assert spans_of(rows_of([(str(number), "1") for number in range(MOST_VALUES + 1)]), (1, 2)) is None
 
 
+def test_a_column_may_be_called_as_the_least_of_the_other() -> None:
+    rows = rows_of([("x", "1"), ("x", "3"), ("y", "2")])
+    named = pa.Table.from_arrays(
+        rows.columns,
+        schema=pa.schema([rows.schema.field("title").with_name("loan_min"), rows.schema.field("loan")]),
+    )
+    assert spans_of(named, (1, 2)) == spans_of(rows, (1, 2))
+
+
 def test_of_a_file_without_a_near_key_nothing_is_read(titled: Road) -> None:
     titled.deliver("a.csv", "100,Dune,,2024-01-01", "500,Emma,,2024-01-01")
     titled.run()

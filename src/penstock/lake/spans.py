@@ -27,8 +27,9 @@ def spans_of(rows: pa.Table, pair: Pair) -> str | None:
     first, other = names[pair[0]], names[pair[1]]
     if any(pc.count_distinct(rows[first].slice(0, size)).as_py() > MOST_VALUES for size in (_LOOKED_AT, None)):
         return None
-    found = rows.select([first, other]).drop_null().group_by(first).aggregate([(other, "min"), (other, "max")])
-    spans = found.select([first, f"{other}_min", f"{other}_max"]).to_pydict().values()
+    both = rows.select([first, other]).drop_null().rename_columns(["value", "other"])
+    found = both.group_by("value").aggregate([("other", "min"), ("other", "max")])
+    spans = found.select(["value", "other_min", "other_max"]).to_pydict().values()
     return json.dumps({"pair": pair, "rows": rows.num_rows, "spans": sorted(zip(*spans, strict=True))})
 
 
