@@ -51,7 +51,7 @@ class Pinned:
 @dataclass(frozen=True)
 class Gate:
     """Judges what was built, on connections of its own to its warehouse. `check` and `keep_metrics` may be at work side
-    by side; who asks for the verdict waits for both."""
+    by side; who asks for the judgement waits for both."""
 
     installation: Installation
     lake: Lake
@@ -75,7 +75,6 @@ class Gate:
     @cached_property
     def verdict(self) -> Verdict:
         personal = partial(_personal_read, self.installation.project, _personal(self.installation.project, self.built))
-        self._metrics.result()
         return judge(self.checks, self.built.tests, personal=personal)
 
     def judgement(self, counts: Mapping[str, Any]) -> Judgement:
