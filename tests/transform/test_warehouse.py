@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
+from threading import Event
 
 import duckdb
 import pytest
@@ -154,35 +155,49 @@ def test_groups_that_lost_rows_are_joined_when_much_was_lost(tmp_path: Path, row
     assert places == (held if joined else rows)
 
 
-@pytest.mark.parametrize("beside", [True, False])
-def test_a_file_is_put_in_order_beside_or_before_what_reads_it(tmp_path: Path, beside: bool) -> None:
-    path = tmp_path / "warehouse.duckdb"
+@pytest.mark.parametrize("joined", [True, False])
+def test_a_file_is_put_in_order_beside_what_reads_it_or_before_where_groups_of_rows_are_joined(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, joined: bool
+) -> None:
+    path, rows = tmp_path / "warehouse.duckdb", 200_000
+    begin = Event()
+    put_in_order = warehouse._put_in_order
+
+    def waiting(connection: duckdb.DuckDBPyConnection, *, joined: bool) -> None:
+        assert joined or begin.wait(10)
+        put_in_order(connection, joined=joined)
+
+    monkeypatch.setattr(warehouse, "_put_in_order", waiting)
     with warehouse.opened(path) as connection:
         warehouse.make_schema(connection, "gold")
-        connection.execute(f"CREATE TABLE {warehouse.relation('gold.t')} AS SELECT hash(range) FROM range(30_000)")
-        before = path.stat().st_size
+        connection.execute(f"CREATE TABLE {warehouse.relation('gold.t')} AS SELECT hash(range) FROM range({rows})")
+        if joined:
+            connection.execute(f"DELETE FROM {warehouse.relation('gold.t')} WHERE rowid < {rows // 2}")
+        before, held = path.stat().st_size, warehouse.count(connection, "gold.t")
 
-        with warehouse.while_put_in_order(connection, beside=beside):
-            assert beside or path.stat().st_size > before
-            assert warehouse.count(connection, "gold.t") == 30_000
-
-        assert path.stat().st_size > before
+        with warehouse.while_put_in_order(connection) as ordered:
+            assert (path.stat().st_size > before) == joined
+            assert warehouse.count(connection, "gold.t") == held
+            begin.set()
+            ordered()
+            assert path.stat().st_size > before
+            assert warehouse.count(connection, "gold.t") == held
 
 
 def test_a_disk_that_is_full_while_a_file_is_put_in_order_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise duckdb.IOException("no space left on device")
 
-    monkeypatch.setattr(warehouse, "put_in_order", full)
+    monkeypatch.setattr(warehouse, "_put_in_order", full)
 
     with (
         pytest.raises(StorageError, match="no space left"),
         warehouse.opened(tmp_path / "warehouse.duckdb") as connection,
-        warehouse.while_put_in_order(connection, beside=True),
+        warehouse.while_put_in_order(connection) as ordered,
     ):
-        pass
+        ordered()
 
 
 def test_a_copy_that_cannot_be_made_says_so_and_leaves_nothing(tmp_path: Path) -> None:
