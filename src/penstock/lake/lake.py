@@ -135,10 +135,10 @@ class Lake:
         metadata = update_table_metadata(base, updates, metadata_location=head.metadata_location)
         return self._move(spec.name, head.metadata_location, stamped(metadata, self.world.clock), lease)
 
-    def fits(self, spec: TableSpec) -> bool:
-        """Whether the table is there as `ensure` would leave it."""
+    def fitting(self, spec: TableSpec) -> Head | None:
+        """The head of the table, where it is as `ensure` would leave it."""
         head = self.head(spec.name)
-        return head is not None and not _updates(base := self.metadata(head), evolved_shape(base, spec))
+        return None if head is None or _updates(base := self.metadata(head), evolved_shape(base, spec)) else head
 
     def check(self, spec: TableSpec) -> None:
         """Raise the DeclarationError that `ensure` would; nothing is written."""

@@ -59,11 +59,13 @@ class GoldTables:
 
     def stage_fitting(self) -> None:
         """Stage the tables that change and can hold the new rows as they are."""
-        self._stage([model for model in self._moving if self.lake.fits(self._spec(model))])
+        found = [(model, self.lake.fitting(self._spec(model))) for model in self._moving]
+        self._stage([(model, head) for model, head in found if head is not None])
 
     def stage_others(self) -> None:
         """Give the others the columns that they need, and stage them."""
-        self._stage([model for model in self._moving if gold_name(model) not in self.staged])
+        others = [model for model in self._moving if gold_name(model) not in self.staged]
+        self._stage([(model, self.lake.ensure(self._spec(model), lease=self.lease)) for model in others])
 
     def tables(self) -> dict[str, GoldTable]:
         """Every table of the release."""
@@ -84,31 +86,29 @@ class GoldTables:
         """The model's table in the last release."""
         return None if self.last is None else self.last.gold.get(gold_name(model))
 
-    def _stage(self, models: Sequence[BuiltModel]) -> None:
+    def _stage(self, models: Sequence[tuple[BuiltModel, Head]]) -> None:
+        """Stage tables that have the fields that their models need."""
         moving = []
-        for model in models:
-            head, move = self._prepared(model), self.moves[gold_name(model)]
-            moving.append(_moving(self.lake, self.commit, self.candidate, model, head, move))
+        for model, head in models:
+            self._require_unmoved(head)
+            moving.append(_moving(self.lake, self.commit, self.candidate, model, head, self.moves[head.name]))
         self.staged |= {gold_name(one.model): _stage(one, self.number) for one in _written(moving)}
 
     def _spec(self, model: BuiltModel) -> TableSpec:
         return gold_spec(model, self.lake.spec(gold_name(model)), self.personal)
 
-    def _prepared(self, model: BuiltModel) -> Head:
-        """The table with the fields that the model needs; its rows are those that were decided upon."""
-        name = gold_name(model)
-        ready = self.lake.ensure(self._spec(model), lease=self.lease)
-        head = self.heads.get(name)
+    def _require_unmoved(self, ready: Head) -> None:
+        """The rows of the table are those that were decided upon."""
+        head = self.heads.get(ready.name)
         expected = None if head is None else head.snapshot_id
         if ready.snapshot_id != expected:
             raise CommitConflict(
                 "Another writer moved the table since it was loaded",
-                where=name,
+                where=ready.name,
                 expected=str(expected),
                 found=str(ready.snapshot_id),
                 remedy="Run again: nothing was written twice.",
             )
-        return ready
 
 
 @dataclass(frozen=True)

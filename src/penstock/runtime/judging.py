@@ -74,7 +74,7 @@ class Gate:
 
     @cached_property
     def verdict(self) -> Verdict:
-        personal = partial(_personal_read, self.installation.project, _personal(self.installation.project, self.built))
+        personal = partial(_personal_read, self.installation.project, self._personal)
         return judge(self.checks, self.built.tests, personal=personal)
 
     def judgement(self, counts: Mapping[str, Any]) -> Judgement:
@@ -103,6 +103,15 @@ class Gate:
         ]
         return (*from_checks, *from_tests)
 
+    @cached_property
+    def _personal(self) -> Mapping[str, frozenset[str]]:
+        """The personal columns of every gold table."""
+        personal = Personal(personal_columns(self.installation.project))
+        return {
+            model.name: frozenset(column.name for column in model.columns if personal.holds(column))
+            for model in self.built.gold
+        }
+
     def _keep(self, tell: Tell) -> str | None:
         self.prepared.metrics(tell)
         with another(self.connection) as own:
@@ -120,7 +129,7 @@ class Gate:
                 own,
                 clock=clock,
                 growth=growth,
-                personal=_personal(project, built),
+                personal=self._personal,
                 conflicting=_conflicting(project, self.lake),
             )
             return (*checks, *key_checks(project.endpoints, own, clock=clock))
@@ -149,14 +158,6 @@ def _grown(pinned: Pinned) -> tuple[Mapping[str, Scan], Growth]:
     came |= {name: given.scan for name, given in inputs.items() if not given.scan.files}
     whole = [name for name in came if not inputs[name].gone and (inputs[name].added or inputs[name].since is None)]
     return came, Growth(frozenset(came), frozenset(whole), last.checks)
-
-
-def _personal(project: Project, built: Build) -> Mapping[str, frozenset[str]]:
-    """The personal columns of every gold table."""
-    personal = Personal(personal_columns(project))
-    return {
-        model.name: frozenset(column.name for column in model.columns if personal.holds(column)) for model in built.gold
-    }
 
 
 def _personal_read(project: Project, gold: Mapping[str, frozenset[str]], sql: str) -> frozenset[str]:

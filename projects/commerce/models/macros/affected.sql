@@ -1,9 +1,11 @@
 {#
-    The rows of affected keys of a dataset that has one row of each: those that came are read as what came, so the
-    others alone are looked for in all there are. Every row that came has to be of an affected key.
+    The rows of the model's affected keys of a dataset that has one row of each: those that came are read as what came,
+    so the others alone are looked for in all there are. Every row that came has to be of an affected key.
 #}
-{% macro affected_rows(relation, source, affected, key, columns) -%}
+{% macro affected_rows(relation, source, columns) -%}
     {%- if is_incremental() -%}
+    {%- set meta = config.get('meta') -%}
+    {%- set key = meta['keys'].values() | list -%}
     (
         select {{ columns | join(', ') }}
         from {{ penstock_changes(source) }}
@@ -13,7 +15,7 @@
         from {{ relation }} as given
         semi join (
             select others.*
-            from {{ affected }} as others
+            from {{ ref(meta['affected']) }} as others
             anti join (
                 select {{ key | join(', ') }} from {{ penstock_changes(source) }} where _came
             ) as came

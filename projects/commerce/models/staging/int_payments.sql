@@ -12,8 +12,6 @@ with payments as (
     from {{ affected_rows(
         ref('stg_payments'),
         source('silver', 'payments'),
-        affected=ref('changed_payments'),
-        key=['store_id', 'payment_id'],
         columns=columns
     ) }}
     union all

@@ -11,8 +11,6 @@ with sessions as (
     from {{ affected_rows(
         ref('stg_sessions'),
         source('silver', 'sessions'),
-        affected=ref('changed_sessions'),
-        key=['store_id', 'session_id'],
         columns=columns
     ) }}
 
