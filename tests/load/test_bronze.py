@@ -102,6 +102,15 @@ def test_malformed_lines_ledger_and_bronze_come_in_one_commit(plain: Road) -> No
     assert len(tokens) == 1
 
 
+def test_a_batch_without_malformed_lines_leaves_quarantine_as_it_is(plain: Road) -> None:
+    plain.deliver("a.csv", "1,Dune,,", "2,Emma")
+    plain.take()
+    before = plain.lake.head("quarantine.loans")
+    plain.deliver("b.csv", "3,Ulysses,,")
+    plain.take()
+    assert plain.lake.head("quarantine.loans") == before
+
+
 def test_data_ledger_and_position_agree(plain: Road) -> None:
     for name in ("a", "b", "c"):
         plain.deliver(f"{name}.csv", "1,Dune,,")

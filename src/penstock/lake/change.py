@@ -24,7 +24,6 @@ from pyiceberg.table.update import (
     SetPropertiesUpdate,
     SetSnapshotRefUpdate,
     TableUpdate,
-    update_table_metadata,
 )
 
 from penstock.errors import CommitConflict
@@ -35,7 +34,7 @@ from penstock.lake.records import TOKEN, rows_of
 from penstock.lake.spans import Pair
 from penstock.lake.staging import Staging
 from penstock.lake.table import DataFile, Head
-from penstock.lake.tables import MetadataFiles, millis, next_location
+from penstock.lake.tables import MetadataFiles, millis, next_location, updated
 
 POSITION = "penstock.position."
 
@@ -125,7 +124,7 @@ class TableChange:
             updates.append(SetPropertiesUpdate(updates=self._properties))
         if self._forgotten:
             updates.append(RemovePropertiesUpdate(removals=sorted(self._forgotten)))
-        metadata = update_table_metadata(self.base, tuple(updates), metadata_location=self.head.metadata_location)
+        metadata = updated(self.base, updates, self.head.metadata_location)
         location = self.staging.wrote(next_location(self.base, self.head.metadata_location, self.staging.id))
         self.files.write(location, metadata)
         return location, metadata

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyiceberg.table.snapshots import Snapshot, ancestors_of
-from pyiceberg.table.update import RemovePropertiesUpdate, SetPropertiesUpdate, TableUpdate, update_table_metadata
+from pyiceberg.table.update import RemovePropertiesUpdate, SetPropertiesUpdate, TableUpdate
 
 from penstock.errors import RolledBack, UsageError
 from penstock.lake.change import POSITION, TableChange, main_branch, positions
@@ -11,7 +11,7 @@ from penstock.lake.commit import Move
 from penstock.lake.lake import Lake, check_not_rolled_back
 from penstock.lake.lease import Lease
 from penstock.lake.table import Head
-from penstock.lake.tables import next_location, stamped
+from penstock.lake.tables import next_location, stamped, updated
 
 
 def changed_by_hand(lake: Lake) -> tuple[RolledBack, ...]:
@@ -71,7 +71,7 @@ def _go_back(lake: Lake, head: Head, wanted: dict[str, str], lease: Lease) -> He
     updates: list[TableUpdate] = [main_branch(target.snapshot_id), SetPropertiesUpdate(updates=wanted)]
     if gone := sorted(positions(head.properties).keys() - wanted.keys()):
         updates.append(RemovePropertiesUpdate(removals=gone))
-    changed = update_table_metadata(base, tuple(updates), metadata_location=head.metadata_location)
+    changed = updated(base, updates, head.metadata_location)
     metadata = stamped(changed, lake.world.clock)
     staging = lake.staging()
     try:

@@ -18,7 +18,6 @@ from pyiceberg.table.update import (
     SetCurrentSchemaUpdate,
     SetPropertiesUpdate,
     TableUpdate,
-    update_table_metadata,
 )
 
 from penstock.errors import RolledBack, UsageError
@@ -34,7 +33,7 @@ from penstock.lake.scan import Planner
 from penstock.lake.schema import Shape, evolved_shape, new_shape, spec_of
 from penstock.lake.staging import Staging
 from penstock.lake.table import Changes, Head, Scan, TableSpec
-from penstock.lake.tables import MetadataFiles, head_of, next_location, stamped
+from penstock.lake.tables import MetadataFiles, head_of, next_location, stamped, updated
 from penstock.world import World
 
 T = TypeVar("T")
@@ -132,7 +131,7 @@ class Lake:
         updates = _updates(base, evolved_shape(base, spec))
         if not updates:
             return head
-        metadata = update_table_metadata(base, updates, metadata_location=head.metadata_location)
+        metadata = updated(base, updates, head.metadata_location)
         return self._move(spec.name, head.metadata_location, stamped(metadata, self.world.clock), lease)
 
     def fitting(self, spec: TableSpec) -> Head | None:

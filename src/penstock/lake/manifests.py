@@ -8,28 +8,24 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import TypeVar
 
-from pyiceberg.avro.codecs import AvroCompressionCodec
 from pyiceberg.exceptions import ValidationException
-from pyiceberg.io import FileIO, OutputFile
+from pyiceberg.io import FileIO
 from pyiceberg.manifest import DataFile as IcebergFile
 from pyiceberg.manifest import (
     ManifestContent,
     ManifestEntry,
     ManifestEntryStatus,
     ManifestFile,
-    ManifestWriterV2,
-    read_manifest_list,
-    write_manifest_list,
 )
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import Snapshot
 
 from penstock.errors import StorageError
+from penstock.lake.avro import CODEC, ManifestListWriter, manifest_writer, read_entries, read_manifests
 
 _TIERS = (10, 100)
 _CACHED_ENTRIES = 20_000
 _CACHED_LISTS = 200
-CODEC: AvroCompressionCodec = "deflate"
 T = TypeVar("T")
 
 
@@ -49,7 +45,7 @@ class ManifestReader:
     def listed(self, location: str) -> tuple[ManifestFile, ...]:
         with self._one:
             if location not in self._lists:
-                found = _reading(location, lambda: tuple(read_manifest_list(self.io.new_input(location))))
+                found = _reading(location, lambda: tuple(read_manifests(self.io.new_input(location))))
                 self.keep_list(location, found)
             self._lists.move_to_end(location)
             return self._lists[location]
@@ -66,8 +62,9 @@ class ManifestReader:
         path = manifest.manifest_path
         with self._one:
             if path not in self._entries:
-                found = _reading(path, lambda: tuple(manifest.fetch_manifest_entry(self.io, discard_deleted=True)))
-                self.keep_entries(path, found)
+                found = _reading(path, lambda: read_entries(self.io.new_input(path), manifest))
+                live = tuple(entry for entry in found if entry.status != ManifestEntryStatus.DELETED)
+                self.keep_entries(path, live)
             self._entries.move_to_end(path)
             return self._entries[path]
 
@@ -179,13 +176,12 @@ class ManifestWriting:
     def _write_list(self, manifests: list[ManifestFile]) -> str:
         location = self.new_location(f"snap-{self.snapshot_id}-0-{self.stage_id}.avro")
         current = self.metadata.current_snapshot()
-        writer = write_manifest_list(
-            format_version=self.metadata.format_version,
+        writer = ManifestListWriter(
             output_file=self.io.new_output(location),
             snapshot_id=self.snapshot_id,
             parent_snapshot_id=None if current is None else current.snapshot_id,
             sequence_number=self.metadata.next_sequence_number(),
-            avro_compression=CODEC,
+            compression=CODEC,
         )
         with writer:
             writer.add_manifests(manifests)
@@ -197,23 +193,6 @@ class ManifestWriting:
         if entry.status == ManifestEntryStatus.ADDED:
             entry.sequence_number = entry.file_sequence_number = self.metadata.next_sequence_number()
         return entry
-
-
-def manifest_writer(
-    content: ManifestContent, metadata: TableMetadata, spec_id: int, output: OutputFile, *, snapshot_id: int
-) -> ManifestWriterV2:
-    """A writer of a manifest of data files, or of files with deletes, for which PyIceberg has none."""
-    kind = _DeletesWriter if content == ManifestContent.DELETES else ManifestWriterV2
-    return kind(metadata.specs()[spec_id], metadata.schema(), output, snapshot_id, CODEC)
-
-
-class _DeletesWriter(ManifestWriterV2):
-    def content(self) -> ManifestContent:
-        return ManifestContent.DELETES
-
-    @property
-    def _meta(self) -> dict[str, str]:
-        return {**super()._meta, "content": "deletes"}
 
 
 def to_absorb(manifests: Sequence[ManifestFile]) -> list[ManifestFile]:

@@ -18,18 +18,16 @@ from pyiceberg.manifest import (
     ManifestEntry,
     ManifestEntryStatus,
     ManifestFile,
-    read_manifest_list,
-    write_manifest_list,
 )
 from pyiceberg.table.metadata import TableMetadata, TableMetadataUtil
 from pyiceberg.table.snapshots import Snapshot
 
+from penstock.lake.avro import CODEC, ManifestListWriter, manifest_writer, read_entries, read_manifests
 from penstock.lake.catalog import recorded_home
 from penstock.lake.commit import Move
 from penstock.lake.deletes import PLACES, read_places, write_places
 from penstock.lake.io import DiskInputFile, DiskIO, local_path
 from penstock.lake.lake import Lake
-from penstock.lake.manifests import CODEC, manifest_writer
 from penstock.lake.staging import Staging
 from penstock.lake.tables import MetadataFiles, next_location
 from penstock.world import World
@@ -103,17 +101,16 @@ class _Moving:
     def _snapshot(self, metadata: TableMetadata, snapshot: Snapshot) -> Snapshot:
         moved = _mover(self.home, self.here)
         self.replaced.append(moved(local_path(snapshot.manifest_list)))
-        listed = list(read_manifest_list(self.io.new_input(snapshot.manifest_list)))
+        listed = read_manifests(self.io.new_input(snapshot.manifest_list))
         manifests = [self._manifest(metadata, manifest) for manifest in listed]
         name = f"snap-{snapshot.snapshot_id}-1-{self.staging.id}.avro"
         location = self.staging.wrote(f"{metadata.location}/metadata/{name}")
-        writer = write_manifest_list(
-            format_version=metadata.format_version,
+        writer = ManifestListWriter(
             output_file=self.io.new_output(location),
             snapshot_id=snapshot.snapshot_id,
             parent_snapshot_id=snapshot.parent_snapshot_id,
-            sequence_number=snapshot.sequence_number,
-            avro_compression=CODEC,
+            sequence_number=snapshot.sequence_number or 0,
+            compression=CODEC,
         )
         with writer:
             writer.add_manifests(manifests)
@@ -134,7 +131,7 @@ class _Moving:
         snapshot = manifest.added_snapshot_id or 0
         writer = manifest_writer(manifest.content, metadata, manifest.partition_spec_id, output, snapshot_id=snapshot)
         with writer:
-            for entry in manifest.fetch_manifest_entry(self.io, discard_deleted=False):
+            for entry in read_entries(self.io.new_input(manifest.manifest_path), manifest):
                 if manifest.content == ManifestContent.DELETES and entry.status != ManifestEntryStatus.DELETED:
                     entry = self._with_moved_places(metadata, entry)
                 else:

@@ -6,6 +6,7 @@ import os
 import re
 import uuid
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import RLock
 
@@ -13,6 +14,12 @@ from pyiceberg.exceptions import ValidationError
 from pyiceberg.io import FileIO
 from pyiceberg.serializers import FromInputFile, ToOutputFile
 from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.update import (
+    TableUpdate,
+    _apply_table_update,
+    _TableMetadataUpdateContext,
+    _update_table_metadata_log,
+)
 
 from penstock.errors import StorageError
 from penstock.lake.io import local_path
@@ -64,6 +71,15 @@ class MetadataFiles:
 def millis(clock: Clock) -> int:
     """Now, as Iceberg writes time: milliseconds since 1970."""
     return int(clock.now().timestamp() * 1000)
+
+
+def updated(base: TableMetadata, updates: Iterable[TableUpdate], location: str) -> TableMetadata:
+    """The metadata at `location`, with updates. PyIceberg's own function ends with a copy of everything: what stays is
+    shared instead, for nothing of it ever changes."""
+    context, metadata = _TableMetadataUpdateContext(), base
+    for update in updates:
+        metadata = _apply_table_update(update, metadata, context)
+    return _update_table_metadata_log(metadata, location, base.last_updated_ms)
 
 
 def stamped(metadata: TableMetadata, clock: Clock) -> TableMetadata:

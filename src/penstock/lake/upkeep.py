@@ -12,7 +12,7 @@ from pathlib import Path
 from pyiceberg.manifest import ManifestFile
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import Snapshot, ancestors_of
-from pyiceberg.table.update import RemoveSnapshotsUpdate, update_table_metadata
+from pyiceberg.table.update import RemoveSnapshotsUpdate
 from sqlalchemy import text
 
 from penstock.errors import CommitConflict
@@ -24,7 +24,7 @@ from penstock.lake.lease import Lease
 from penstock.lake.manifests import ManifestReader
 from penstock.lake.staging import live_stagings
 from penstock.lake.table import Head
-from penstock.lake.tables import millis, next_location, stamped
+from penstock.lake.tables import millis, next_location, stamped, updated
 
 FORGETS = "forgets"  # what a commit that takes values away for good writes in its summary, with their number
 
@@ -197,7 +197,7 @@ def _commit(lake: Lake, lease: Lease, plans: list[_Plan]) -> None:
             ids = [snapshot.snapshot_id for snapshot in plan.snapshots]
             update = RemoveSnapshotsUpdate.model_validate({"snapshot-ids": ids})
             before = plan.head.metadata_location
-            changed = update_table_metadata(plan.base, (update,), metadata_location=before)
+            changed = updated(plan.base, (update,), before)
             metadata = stamped(changed, lake.world.clock)
             after = staging.wrote(next_location(metadata, before, staging.id))
             lake.files.write(after, metadata)

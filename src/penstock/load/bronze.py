@@ -195,7 +195,7 @@ class _Taking:
         ingested_at = self.world.clock.now()
         with self.lake.stage(lease=self.lease, token=_token(self.source, batch, files)) as commit:
             change = commit.table(bronze)
-            rows = self._rows(files, commit.table(quarantine), batch, ingested_at)
+            rows = self._rows(files, lambda: commit.table(quarantine), batch, ingested_at)
             written = change.append(pa.RecordBatchReader.from_batches(self.schema, rows))
             self._refuse_shrunken(known, self.lake.scan_head(bronze))
             ledger_change = commit.table(ledger)
@@ -215,7 +215,7 @@ class _Taking:
     def _rows(
         self,
         files: Sequence[FoundFile],
-        quarantine: TableChange,
+        quarantine: Callable[[], TableChange],
         batch: int,
         ingested_at: datetime,
     ) -> Iterator[pa.RecordBatch]:
@@ -228,7 +228,7 @@ class _Taking:
                 malformed += part.malformed.num_rows
                 version = self._version(file, version, part.rows)
                 if part.malformed.num_rows:
-                    quarantine.append(origin.refused(part.malformed, self.source, _names(part.rows)))
+                    quarantine().append(origin.refused(part.malformed, self.source, _names(part.rows)))
                 complete = origin.complete(renamed(part.rows, self.schema.names), self.schema)
                 if self.shrinking is not None:
                     self.shrinking.note(complete)
