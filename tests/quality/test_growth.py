@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import duckdb
 import pytest
@@ -111,6 +112,37 @@ def test_rows_that_went_let_no_other_row_of_their_own_dataset_fail(before, books
     assert {name: (one.status, one.sample, one.waiting) for name, one in narrow.items()} == {
         name: (one.status, one.sample, one.waiting) for name, one in whole.items()
     }
+
+
+@settings(max_examples=40, deadline=None)
+@given(before=rows, books=keys, came=rows, new_books=keys)
+def test_rows_are_looked_for_where_their_keys_may_be(before, books, came, new_books):
+    def near(_: duckdb.DuckDBPyConnection, dataset: str, asked: str) -> str:
+        """What else a file may hold beside the keys does not matter: nothing else is in this one."""
+        (key,) = LIBRARY.contracts[dataset].key
+        return f"(SELECT held.* FROM silver.{dataset} AS held SEMI JOIN {asked} USING ({key}))"
+
+    growth = since(records(before, books))
+    connection = grown([*before, *came], [*books, *new_books], loans_before=len(before), books_before=len(books))
+    narrow, whole = results(connection, replace(growth, near=near)), results(connection, growth)
+    assert {name: (one.status, one.sample, one.waiting) for name, one in narrow.items()} == {
+        name: (one.status, one.sample, one.waiting) for name, one in whole.items()
+    }
+
+
+def test_no_other_file_is_read_where_each_row_that_came_refers_to_another_that_did():
+    def nowhere(*_: object) -> str:
+        raise AssertionError
+
+    connection = grown([(1, 10, None), (2, 11, None)], [10, 11], loans_before=1, books_before=1)
+    growth = replace(since(records([(1, 10, None)], [10])), near=nowhere)
+    with pytest.raises(AssertionError):
+        results(connection, growth)
+    loans = replace(LOANS, key=())
+    unkeyed = project(contracts=(loans, replace(BOOKS, key=())))
+    found = run_checks(unkeyed, connection, clock=StoppedClock())
+    narrow = replace(growth, found=[one.remembered() for one in found])
+    assert {one.status for one in run_checks(unkeyed, connection, clock=StoppedClock(), growth=narrow)} == {"pass"}
 
 
 def test_rows_of_a_declared_rule_that_were_released_are_not_read_again():

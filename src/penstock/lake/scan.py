@@ -129,7 +129,7 @@ def snapshot_of(name: str, metadata: TableMetadata, snapshot_id: int | None) -> 
 
 
 def _columns_of(schema: Schema, metadata: TableMetadata, files: Sequence[DataFile]) -> tuple[FieldColumn, ...]:
-    steady = _steady(metadata) if all(_is_own(file.path) for file in files) else frozenset()
+    steady = _steady(metadata) if all(is_own_file(file.path) for file in files) else frozenset()
     return tuple(
         FieldColumn(field.field_id, field.name, duckdb_type(field.field_type), everywhere=field.field_id in steady)
         for field in schema.fields
@@ -150,7 +150,7 @@ def _steady(metadata: TableMetadata) -> frozenset[int]:
     )
 
 
-def _is_own(path: str) -> bool:
+def is_own_file(path: str) -> bool:
     """Whether the lake wrote the file: then it has ids, and the names of its time."""
     return _OWN_FILE.fullmatch(path.rsplit("/", 1)[-1]) is not None
 
@@ -174,7 +174,7 @@ def _check_own(name: str, deletes: IcebergFile) -> None:
 def _check_readable(name: str, file: IcebergFile) -> None:
     """A file without field ids would be read as NULL. Ours have them; a foreign one is asked."""
     path = local_path(file.file_path)
-    if _is_own(path):
+    if is_own_file(path):
         return
     if file.file_format != FileFormat.PARQUET:
         raise StorageError("A data file is not Parquet", where=path, found=str(file.file_format))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 
 import duckdb
 
@@ -11,7 +12,7 @@ from penstock.quality.each_row import of_rows_that_came
 from penstock.quality.growth import Growth
 from penstock.quality.live import missing_live
 from penstock.quality.masking import personal_read
-from penstock.quality.query import number, one_value, sample
+from penstock.quality.query import Names, number, one_value, sample
 from penstock.quality.reconcile import reconcile
 from penstock.quality.result import Kind, Status
 from penstock.quality.rule import Outcome, Rule
@@ -24,16 +25,16 @@ def declared_rules(
     """One rule per declared check, in the order of the project. `gold` has the personal columns of each model. A rule
     that judges each row by itself looks only at those that came where it held for the others, as `growth` tells."""
     grown = Growth() if growth is None else growth
-    return tuple(_rule(check, personal_read(project, _queries(check), gold or {}), grown) for check in project.checks)
+    return tuple(
+        _rule(check, partial(personal_read, project, _queries(check), gold or {}), grown) for check in project.checks
+    )
 
 
-def _queries(check: Check) -> Iterator[str]:
-    yield check.sql
-    if check.against is not None:
-        yield check.against
+def _queries(check: Check) -> Sequence[str]:
+    return [check.sql] if check.against is None else [check.sql, check.against]
 
 
-def _rule(check: Check, personal: frozenset[str], growth: Growth) -> Rule:
+def _rule(check: Check, personal: Names, growth: Growth) -> Rule:
     return Rule(
         name=check.name,
         kind=Kind(check.kind.value),
@@ -46,7 +47,7 @@ def _rule(check: Check, personal: frozenset[str], growth: Growth) -> Rule:
     )
 
 
-def _runner(check: Check, personal: frozenset[str], growth: Growth) -> Callable[[duckdb.DuckDBPyConnection], Outcome]:
+def _runner(check: Check, personal: Names, growth: Growth) -> Callable[[duckdb.DuckDBPyConnection], Outcome]:
     match check.kind:
         case CheckKind.THRESHOLD:
             return lambda connection: _threshold(check, connection)
@@ -79,7 +80,7 @@ def _asked(check: Check, growth: Growth) -> str:
     return check.sql if narrow is None else narrow
 
 
-def _violations(sql: str, connection: duckdb.DuckDBPyConnection, personal: frozenset[str]) -> Outcome:
+def _violations(sql: str, connection: duckdb.DuckDBPyConnection, personal: Names) -> Outcome:
     found = sample(connection, sql, personal)
     if found.rows == 0:
         return Outcome(Status.PASS, "0", "no row breaks the rule")

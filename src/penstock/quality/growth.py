@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeAlias, cast
+
+import duckdb
 
 from penstock.quality.result import Places, Status
+from penstock.sql.names import quote
 
 CAME = "came"  # a schema with the rows that came since the release, by dataset
+KEYS = "keys_asked_for"  # a temporary table
+
+Near: TypeAlias = "Callable[[duckdb.DuckDBPyConnection, str, str], str]"
+"""Of a dataset the rows, as a relation to select from, that may have the key of a row in a temporary table, which has
+the first two columns of the dataset's key."""
+
+
+def silver(dataset: str) -> str:
+    """All rows of a dataset, as a relation."""
+    return f"silver.{quote(dataset)}"
+
+
+def came_to(dataset: str) -> str:
+    """Those that came, likewise."""
+    return f"{CAME}.{quote(dataset)}"
+
+
+def every_row(_: duckdb.DuckDBPyConnection, dataset: str, __: str) -> str:
+    """All rows of a dataset."""
+    return silver(dataset)
 
 
 @dataclass(frozen=True)
 class Growth:
-    """The datasets of which the rows are known that came since a release, those of them that lost none, and the records
-    of that release's checks."""
+    """The datasets of which the rows are known that came since a release, those of them that lost none, the records
+    of that release's checks, and where rows are looked for by their keys."""
 
     came: frozenset[str] = frozenset()
     whole: frozenset[str] = frozenset()
     found: Sequence[Mapping[str, object]] = ()
+    near: Near = every_row
 
     def holds_for_the_others(
         self, name: str, fingerprint: str, *, of: Collection[str], needs: Collection[str] = ()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import partial
+from typing import TypeAlias
 
 import duckdb
 
@@ -14,6 +16,8 @@ from penstock.quality.result import SAMPLE_ROWS
 from penstock.sql.guard import check_query
 from penstock.sql.names import quote
 
+Names: TypeAlias = "Callable[[], frozenset[str]]"
+"""Names of columns, asked for when there is a row to show."""
 LONGEST_VALUE = 200  # characters of a sampled value
 _BATCH_ROWS = 50_000
 
@@ -30,25 +34,31 @@ class Sampled:
     sample: tuple[Mapping[str, str | None], ...]
 
 
-def sample(connection: duckdb.DuckDBPyConnection, sql: str, personal: frozenset[str]) -> Sampled:
+def sample(connection: duckdb.DuckDBPyConnection, sql: str, personal: Names) -> Sampled:
     """Count the rows of a query and keep the first few in its own order, personal values masked."""
     relation = query_relation(connection, sql)
-    return sample_relation(relation, hidden_columns(sql, relation.columns, personal))
+    return sample_relation(relation, partial(_hidden, sql, relation.columns, personal))
 
 
-def sample_relation(relation: duckdb.DuckDBPyRelation, hidden: frozenset[str]) -> Sampled:
+def sample_relation(relation: duckdb.DuckDBPyRelation, hidden: Names) -> Sampled:
     """Count the rows of a relation and keep the first few, with the values of `hidden` columns masked."""
     reader = relation.project("COLUMNS(*)::VARCHAR").to_arrow_reader(_BATCH_ROWS)
-    hidden_here = frozenset(  # a name that stands twice is made unique by the reader
-        here for name, here in zip(relation.columns, reader.schema.names, strict=True) if name in hidden
-    )
     rows = 0
-    kept: list[Mapping[str, str | None]] = []
+    kept: list[dict[str, str | None]] = []
     for batch in reader:
-        shown = batch.slice(0, SAMPLE_ROWS - len(kept)).to_pylist()
-        kept += [masked(_cut(row), hidden_here) for row in shown]
+        kept += map(_cut, batch.slice(0, SAMPLE_ROWS - len(kept)).to_pylist())
         rows += batch.num_rows
-    return Sampled(rows, tuple(kept))
+    if not kept:
+        return Sampled(0, ())
+    names = hidden()
+    hidden_here = frozenset(  # a name that stands twice is made unique by the reader
+        here for name, here in zip(relation.columns, reader.schema.names, strict=True) if name in names
+    )
+    return Sampled(rows, tuple(masked(row, hidden_here) for row in kept))
+
+
+def _hidden(sql: str, names: Sequence[str], personal: Names) -> frozenset[str]:
+    return hidden_columns(sql, names, personal())
 
 
 def one_value(connection: duckdb.DuckDBPyConnection, sql: str) -> object:

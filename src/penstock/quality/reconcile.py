@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 
 import duckdb
 
 from penstock.quality.masking import hidden_columns
-from penstock.quality.query import CheckError, Sampled, create_result, sample_relation
+from penstock.quality.query import CheckError, Names, Sampled, create_result, sample_relation
 from penstock.quality.result import Status
 from penstock.quality.rule import Outcome
 from penstock.sql.names import quote
@@ -20,7 +21,7 @@ _DECIMAL = re.compile(r"DECIMAL\(\d+,(\d+)\)")
 _FLOATING = frozenset({"DOUBLE", "FLOAT"})
 
 
-def reconcile(connection: duckdb.DuckDBPyConnection, sql: str, against: str, *, personal: frozenset[str]) -> Outcome:
+def reconcile(connection: duckdb.DuckDBPyConnection, sql: str, against: str, *, personal: Names) -> Outcome:
     """Compare two results as multisets of rows, columns by position.
 
     Whole numbers and decimals are compared exactly, whatever their widths. A double equals nothing exact, so
@@ -34,7 +35,7 @@ def reconcile(connection: duckdb.DuckDBPyConnection, sql: str, against: str, *, 
     names = [name for name, _ in left]
     first = _typed(LEFT, left, names, types)
     second = _typed(RIGHT, right, names, types)
-    hidden = _hidden(sql, left, names, personal) | _hidden(against, right, names, personal)
+    hidden = partial(_hidden, (sql, left), (against, right), names, personal)
     missing = _difference(connection, first, second, hidden)
     surplus = _difference(connection, second, first, hidden)
     return _outcome(missing, surplus, _single(connection, first, hidden), _single(connection, second, hidden))
@@ -75,17 +76,22 @@ def _typed(table: str, columns: Columns, names: Sequence[str], types: Sequence[s
     return f"SELECT {', '.join(parts)} FROM temp.{quote(table)}"
 
 
-def _hidden(sql: str, columns: Columns, names: Sequence[str], personal: frozenset[str]) -> frozenset[str]:
-    """The shared names of the columns that one query's personal values would stand under."""
-    hidden = hidden_columns(sql, [column for column, _ in columns], personal)
-    return frozenset(name for (column, _), name in zip(columns, names, strict=True) if column in hidden)
+def _hidden(
+    first: tuple[str, Columns], second: tuple[str, Columns], names: Sequence[str], personal: Names
+) -> frozenset[str]:
+    """The shared names of the columns that personal values of one of two queries would stand under."""
+    found = set()
+    for sql, columns in (first, second):
+        hidden = hidden_columns(sql, [column for column, _ in columns], personal())
+        found |= {name for (column, _), name in zip(columns, names, strict=True) if column in hidden}
+    return frozenset(found)
 
 
-def _difference(connection: duckdb.DuckDBPyConnection, mine: str, theirs: str, hidden: frozenset[str]) -> Sampled:
+def _difference(connection: duckdb.DuckDBPyConnection, mine: str, theirs: str, hidden: Names) -> Sampled:
     return sample_relation(connection.sql(f"{mine} EXCEPT ALL {theirs}"), hidden)
 
 
-def _single(connection: duckdb.DuckDBPyConnection, query: str, hidden: frozenset[str]) -> Sampled | None:
+def _single(connection: duckdb.DuckDBPyConnection, query: str, hidden: Names) -> Sampled | None:
     """The result when it is one value, to be shown as such."""
     relation = connection.sql(query)
     found = sample_relation(relation, hidden)

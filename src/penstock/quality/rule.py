@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 
 import duckdb
 
 from penstock.quality.result import Kind, Places, Status
+from penstock.spec.contract import Contract
 from penstock.spec.project import Severity
 
 
@@ -34,3 +36,8 @@ class Rule:
     where: str
     description: str
     run: Callable[[duckdb.DuckDBPyConnection], Outcome]
+
+
+def fingerprint_of(contract: Contract, kind: Kind, detail: str) -> str:
+    """What tells a rule that a contract implies from what it was before the contract changed."""
+    return sha256("\x00".join((contract.fingerprint, kind.value, detail)).encode()).hexdigest()

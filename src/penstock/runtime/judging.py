@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 import duckdb
 
 from penstock.lake.lake import Lake
+from penstock.lake.scan import is_own_file
 from penstock.lake.table import Scan
 from penstock.load.conflicts import conflicts
+from penstock.load.near import near
 from penstock.quality.checks import run_checks
 from penstock.quality.growth import Growth
 from penstock.quality.implied import Conflicting
@@ -31,8 +33,10 @@ from penstock.runtime.preparing import Preparation
 from penstock.runtime.report import CheckOutcome
 from penstock.runtime.serving import judge_endpoints, key_checks
 from penstock.serve.definitions import COUNTED
+from penstock.spec.contract import Contract
 from penstock.spec.project import Project
 from penstock.sql.beside import another
+from penstock.sql.scan import read_scan
 from penstock.transform.result import Build, ModelInput
 from penstock.transform.workspace import DATABASE
 
@@ -120,7 +124,7 @@ class Gate:
     def _check(self) -> tuple[CheckResult, ...]:
         project, clock, built = self.installation.project, self.installation.world.clock, self.built
         judge_endpoints(project, built.gold)
-        came, growth = _grown(self.pinned)
+        came, growth = _grown(project, self.pinned)
         with another(self.connection) as own:
             define_candidate(own, scans=self.pinned.scans, models=built.gold, came=came)
             define_live(own, self.installation.place.root / "live", project.checks)
@@ -149,7 +153,7 @@ def _conflicting(project: Project, lake: Lake) -> Conflicting:
     return {dataset: [one.as_row() for one in files] for dataset, files in found.items()}
 
 
-def _grown(pinned: Pinned) -> tuple[Mapping[str, Scan], Growth]:
+def _grown(project: Project, pinned: Pinned) -> tuple[Mapping[str, Scan], Growth]:
     """What came to the datasets since the last release, where that is known, and what its checks found."""
     inputs, last = pinned.inputs, pinned.last
     if last is None:
@@ -157,7 +161,22 @@ def _grown(pinned: Pinned) -> tuple[Mapping[str, Scan], Growth]:
     came = {name: given.added for name, given in inputs.items() if given.added is not None}
     came |= {name: given.scan for name, given in inputs.items() if not given.scan.files}
     whole = [name for name in came if not inputs[name].gone and (inputs[name].added or inputs[name].since is None)]
-    return came, Growth(frozenset(came), frozenset(whole), last.checks)
+    return came, Growth(frozenset(came), frozenset(whole), last.checks, partial(_rows_near, project, inputs))
+
+
+def _rows_near(
+    project: Project, inputs: Mapping[str, ModelInput], connection: duckdb.DuckDBPyConnection, dataset: str, keys: str
+) -> str:
+    return rows_near(connection, project.contracts[dataset], inputs[dataset].scan, keys)
+
+
+def rows_near(connection: duckdb.DuckDBPyConnection, contract: Contract, scan: Scan, keys: str) -> str:
+    """Rows of silver, as a relation: those of the files that may hold one of `keys`, a temporary table with the columns
+    of the key. What another engine wrote may hold every key, whatever its footer tells: it may have come from one of ours."""
+    own = [file for file in scan.files if is_own_file(file.path)]
+    found = near(connection, contract, own, scan.columns, keys)
+    others = [file for file in scan.files if not is_own_file(file.path)]
+    return f"({read_scan([*found, *others], scan.columns)})"
 
 
 def _personal_read(project: Project, gold: Mapping[str, frozenset[str]], sql: str) -> frozenset[str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import sqlglot
 from sqlglot import exp
 
 
+@lru_cache(maxsize=1024)
 def tables_of(sql: str) -> tuple[str, ...]:
     """Every table with its schema, by name; what has none is of the statement itself.
 
