@@ -28,10 +28,10 @@ from penstock.spec.endpoint import Endpoint, Ordering
 from penstock.spec.live_endpoint import LiveEndpoint
 from penstock.sql.connection import connect
 from penstock.store.collection import collections, version_of
+from penstock.store.files import FileStore
 from penstock.store.live_shape import LiveShape
 from penstock.store.live_table import LiveTable
 from penstock.store.manifest import Manifest
-from penstock.store.sqlite import SqliteStore
 from penstock.world import real_world
 
 MEMBERS, LOANS = 10_000, 100_000
@@ -171,7 +171,7 @@ def refresh(store: Path, members: int, loans: int, *, release: int) -> float:
         began = time.perf_counter()
         wanted = [replace(one, version=version_of(one, release)) for one in fitted(collections(ENDPOINTS), tables)]
         manifest = Manifest("library", "", release, "2024-01-01T00:00:00Z", ENDPOINTS, tuple(wanted))
-        SqliteStore(store, real_world()).refresh(manifest, lambda collection: slices(connection, collection))
+        FileStore(store, real_world()).refresh(manifest, lambda collection: slices(connection, collection))
         return time.perf_counter() - began
 
 

@@ -17,7 +17,7 @@ from penstock.serve.app import make_app
 from penstock.serve.metrics import metric_routes
 from penstock.serve.numbers import ReleasedNumbers
 from penstock.serve.site import Current
-from penstock.store.sqlite import SqliteStore
+from penstock.store.files import FileStore
 from penstock.world import real_world
 from tests.cli.test_help import imported, packages
 from tests.flows.command import ROOT, Done, call
@@ -99,7 +99,7 @@ def test_an_older_release_is_asked_by_its_own_metrics_and_rows(shop: Retail) -> 
 
 def api(shop: Retail) -> Client:
     """What a worker of `penstock serve` answers from this data directory."""
-    current = Current(SqliteStore(shop.data / "store"))
+    current = Current(FileStore(shop.data / "store"))
     numbers = ReleasedNumbers(shop.data, real_world())
     return Client(make_app(current, shop.data, routers=[metric_routes(current, numbers)]))
 

@@ -20,8 +20,8 @@ from penstock.serve.site import Current
 from penstock.spec.endpoint import Endpoint, Ordering
 from penstock.sql.connection import connect
 from penstock.store.collection import collections, version_of
+from penstock.store.files import FileStore
 from penstock.store.manifest import Manifest
-from penstock.store.sqlite import SqliteStore
 from penstock.testing.world import manual_world
 from tests.serve.asgi_client import Client
 
@@ -121,8 +121,8 @@ class Library:
         return self.store.refresh(manifest, lambda collection: slices(self.connection, collection))
 
     @property
-    def store(self) -> SqliteStore:
-        return SqliteStore(self.folder, manual_world(seed=f"library {self.number}"))
+    def store(self) -> FileStore:
+        return FileStore(self.folder, manual_world(seed=f"library {self.number}"))
 
     def at(self, served: Manifest, release: int | None) -> Numbers:
         """The numbers of gold as it is now, whichever release is asked for."""

@@ -19,9 +19,9 @@ from penstock.serve.feed import column_types, slices
 from penstock.spec.endpoint import Endpoint, Ordering
 from penstock.sql.connection import connect
 from penstock.store.collection import Collection, collections, version_of
+from penstock.store.files import FileStore
 from penstock.store.manifest import Manifest
 from penstock.store.protocol import Compare, Condition, Row, Slice
-from penstock.store.sqlite import SqliteStore
 from penstock.testing.world import manual_world
 
 DAYS = st.none() | st.dates(date(2023, 12, 20), date(2024, 2, 10))
@@ -173,7 +173,7 @@ def test_rows_put_into_a_former_file_are_those_of_a_new_one(
     refresh = partial(_refresh, sliced_from=1 if cut else 1000)
     with TemporaryDirectory() as folder, visits([date(2024, 1, 1 + visit // 3) for visit in range(40)]) as connection:
         _set_desks(connection, dict(enumerate(desks)))
-        grown = SqliteStore(Path(folder) / "grown", manual_world())
+        grown = FileStore(Path(folder) / "grown", manual_world())
         refresh(grown, connection, 1)
         for release, (changed, moved, gone) in enumerate(steps, start=2):
             _set_desks(connection, changed)
@@ -181,7 +181,7 @@ def test_rows_put_into_a_former_file_are_those_of_a_new_one(
                 connection.execute("DELETE FROM gold.visits WHERE visit = $1", [visit])
                 connection.execute("INSERT INTO gold.visits VALUES ($1, $2, 'moved')", [visit, date(2024, 1, day)])
             connection.execute("DELETE FROM gold.visits WHERE list_contains($1, visit)", [sorted(gone)])
-            fresh = SqliteStore(Path(folder) / f"fresh {release}", manual_world())
+            fresh = FileStore(Path(folder) / f"fresh {release}", manual_world())
 
             refresh(grown, connection, release)
             refresh(fresh, connection, release)
@@ -195,13 +195,13 @@ def _set_desks(connection: duckdb.DuckDBPyConnection, desks: dict[int, str | Non
         connection.execute("UPDATE gold.visits SET desk = $1 WHERE visit = $2", [desk, visit])
 
 
-def _refresh(store: SqliteStore, connection: duckdb.DuckDBPyConnection, release: int, *, sliced_from: int) -> None:
+def _refresh(store: FileStore, connection: duckdb.DuckDBPyConnection, release: int, *, sliced_from: int) -> None:
     wanted = replace(collection(connection), version=str(release))
     manifest = Manifest("desks", "", release, f"2024-02-{release:02}T00:00:00Z", (_ENDPOINT,), (wanted,))
     store.refresh(manifest, lambda one: slices(connection, one, sliced_from=sliced_from))
 
 
-def _answers(store: SqliteStore) -> list[object]:
+def _answers(store: FileStore) -> list[object]:
     view = store.open()
     (wanted,) = view.manifest.collections
     chosen = [(), *((Condition("desk", Compare.EQUAL, desk),) for desk in ("north", "south", "east"))]

@@ -72,7 +72,7 @@ class MemoryView:
         return [
             row
             for row in self.stored[collection.version]
-            if all(_meets(row[2 + collection.place_of(one.column)], one) for one in conditions)
+            if all(meets(row[2 + collection.place_of(one.column)], one) for one in conditions)
         ]
 
 
@@ -119,7 +119,7 @@ def _bytes(row: Row) -> bytes:
     return str(row[1]).encode()
 
 
-def _meets(value: Any, condition: Condition) -> bool:
+def meets(value: Any, condition: Condition) -> bool:
     if value is None:
         return False
     if condition.compare is Compare.EQUAL:

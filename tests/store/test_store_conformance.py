@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from penstock.errors import StorageError
 from penstock.store.collection import collections
+from penstock.store.files import FileStore
 from penstock.store.protocol import Compare, Condition, Store, View
-from penstock.store.sqlite import SqliteStore
 from penstock.testing.world import manual_world
 from tests.store.shelf import BOOKS, Book, MemoryStore, document, manifest, no_rows, rows
 
 MakeStore: TypeAlias = Callable[[Path], Store]
 STORES: dict[str, MakeStore] = {
     "memory": lambda _: MemoryStore(),
-    "sqlite": lambda folder: SqliteStore(folder, manual_world(seed="store")),
+    "files": lambda folder: FileStore(folder, manual_world(seed="store")),
 }
 SHELVED: list[Book] = [("a", "north", 10), ("b", "south", None), ("c", "north", 30), ("d", None, 40), ("e", "north", 5)]
 
@@ -147,7 +147,7 @@ def test_all_pages_together_are_every_row_that_was_chosen_once_and_in_order(
     oracle = MemoryStore()
     oracle.refresh(manifest(), rows(shelved))
     with tempfile.TemporaryDirectory() as folder:
-        store = SqliteStore(Path(folder), manual_world(seed="store"))
+        store = FileStore(Path(folder), manual_world(seed="store"))
         store.refresh(manifest(), rows(shelved, cuts=[cut for cut in cuts if cut <= len(shelved)]))
         view, collection = store.open(), store.open().manifest.collections[0]
 

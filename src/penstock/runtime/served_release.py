@@ -8,8 +8,8 @@ from penstock.errors import StorageError
 from penstock.release.record import Release, latest_release
 from penstock.runtime.installation import Installation
 from penstock.serve.kind import instant
+from penstock.store.files import FileStore
 from penstock.store.manifest import Manifest
-from penstock.store.sqlite import SqliteStore
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Served:
     paths: tuple[str, ...]
 
 
-def serving_store(installation: Installation) -> SqliteStore:
+def serving_store(installation: Installation) -> FileStore:
     """The store of the data directory."""
-    return SqliteStore(installation.place.root / "store", installation.world)
+    return FileStore(installation.place.root / "store", installation.world)
 
 
 def is_behind(installation: Installation) -> bool:

@@ -19,7 +19,7 @@ from penstock.serve.metrics import metric_routes
 from penstock.serve.numbers import ReleasedNumbers
 from penstock.serve.site import Current
 from penstock.serve.traffic import Counting, Traffic
-from penstock.store.sqlite import SqliteStore
+from penstock.store.files import FileStore
 from penstock.world import World
 
 VARIABLE = "PENSTOCK_SERVING"
@@ -41,7 +41,7 @@ def make(
     counted in `traffic`."""
     outlive_nobody()
     given = json.loads(os.environ[VARIABLE])
-    current, root = Current(SqliteStore(Path(given["store"]))), Path(given["root"])
+    current, root = Current(FileStore(Path(given["store"]))), Path(given["root"])
     numbers = ReleasedNumbers(root, world)
     live = live_routes(root / "live", LiveDoor.of_record(given["live"]), lambda: streaming(root))
     routers = [live, metric_routes(current, numbers)]

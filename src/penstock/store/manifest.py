@@ -14,7 +14,7 @@ from penstock.errors import StorageError
 from penstock.spec.endpoint import Endpoint, Ordering
 from penstock.store.collection import Collection, Field, Part, collection_name
 
-_FORMAT = 3  # of it and of the files that it names: with another number all are made anew
+_FORMAT = 4  # of it and of the files that it names: with another number all are made anew
 
 
 @dataclass(frozen=True)

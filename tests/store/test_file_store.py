@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 import threading
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -17,10 +16,11 @@ from zlib import crc32
 import pytest
 
 from penstock.errors import StorageError
-from penstock.store import sqlite_rows
+from penstock.store import parts
 from penstock.store.collection import Collection
+from penstock.store.files import MANIFEST, FileStore
 from penstock.store.protocol import Compare, Condition, Row, Rows, Slice, TakesLong
-from penstock.store.sqlite import MANIFEST, SqliteStore
+from penstock.store.row_file import write_rows
 from penstock.testing.disk import DeadDisk, FaultyDisk, FullDisk, Mode, Point, Stopped
 from penstock.testing.world import manual_world
 from tests.store.shelf import BOOKS, Book, document, manifest, no_rows, rows
@@ -43,17 +43,17 @@ def _unreadable() -> None:
     raise ValueError("unreadable")
 
 
-def sqlite(folder: Path) -> SqliteStore:
-    return SqliteStore(folder, manual_world(seed=str(folder)))
+def stored(folder: Path) -> FileStore:
+    return FileStore(folder, manual_world(seed=str(folder)))
 
 
-def keys(store: SqliteStore) -> list[bytes]:
+def keys(store: FileStore) -> list[bytes]:
     view = store.open()
     return view.page(view.manifest.collections[0], (), skip=0, limit=1000)
 
 
 def test_former_rows_are_gone_from_the_disk(tmp_path: Path) -> None:
-    store = sqlite(tmp_path)
+    store = stored(tmp_path)
     store.refresh(manifest(1), rows([("secret", "north", 1)]))
 
     store.refresh(manifest(2), rows(SHELVED))
@@ -64,9 +64,9 @@ def test_former_rows_are_gone_from_the_disk(tmp_path: Path) -> None:
 
 def points(folder: Path) -> list[Point]:
     """Every place where a second refresh may stop."""
-    sqlite(folder).refresh(manifest(1), rows(SHELVED))
+    stored(folder).refresh(manifest(1), rows(SHELVED))
     seen: list[Point] = []
-    SqliteStore(folder, manual_world(disk=FaultyDisk(seen=seen.append))).refresh(manifest(2), rows(SHELVED[:1]))
+    FileStore(folder, manual_world(disk=FaultyDisk(seen=seen.append))).refresh(manifest(2), rows(SHELVED[:1]))
     return seen
 
 
@@ -76,12 +76,12 @@ def test_a_refresh_that_is_stopped_anywhere_left_all_or_nothing_and_the_next_one
 ) -> None:
     for point in points(tmp_path / "points"):
         folder = tmp_path / str(point.number)
-        sqlite(folder).refresh(manifest(1), rows(SHELVED))
+        stored(folder).refresh(manifest(1), rows(SHELVED))
         dying = DeadDisk(stop_at=point.number, mode=mode)
         with pytest.raises(Stopped):
-            SqliteStore(folder, manual_world(disk=dying)).refresh(manifest(2), rows(SHELVED[:1]))
+            FileStore(folder, manual_world(disk=dying)).refresh(manifest(2), rows(SHELVED[:1]))
 
-        after = SqliteStore(folder, manual_world(seed="after"))
+        after = FileStore(folder, manual_world(seed="after"))
         assert (after.open().manifest.release, len(keys(after))) in ((1, 4), (2, 1)), point
 
         after.refresh(manifest(3), rows(SHELVED[:2]))
@@ -90,8 +90,8 @@ def test_a_refresh_that_is_stopped_anywhere_left_all_or_nothing_and_the_next_one
 
 
 def test_a_full_disk_leaves_what_was_served(tmp_path: Path) -> None:
-    sqlite(tmp_path).refresh(manifest(1), rows(SHELVED))
-    full = SqliteStore(tmp_path, manual_world(seed="full", disk=FullDisk(room=100)))
+    stored(tmp_path).refresh(manifest(1), rows(SHELVED))
+    full = FileStore(tmp_path, manual_world(seed="full", disk=FullDisk(room=100)))
 
     with pytest.raises(StorageError, match="cannot be written"):
         full.refresh(manifest(2), rows(SHELVED[:1]))
@@ -102,7 +102,7 @@ def test_a_full_disk_leaves_what_was_served(tmp_path: Path) -> None:
 
 def test_slices_are_written_side_by_side_and_stand_in_their_order(tmp_path: Path) -> None:
     both = threading.Barrier(2, timeout=PATIENCE)
-    store = SqliteStore(tmp_path, replace(manual_world(), at_a_time=2))
+    store = FileStore(tmp_path, replace(manual_world(), at_a_time=2))
 
     store.refresh(manifest(1), _each(SHELVED[:2], before=both.wait))
 
@@ -114,7 +114,7 @@ def test_slices_are_written_side_by_side_and_stand_in_their_order(tmp_path: Path
 
 def test_a_slice_that_fails_beside_another_leaves_nothing(tmp_path: Path) -> None:
     both = threading.Barrier(2, timeout=PATIENCE)
-    store = SqliteStore(tmp_path, replace(manual_world(), at_a_time=2))
+    store = FileStore(tmp_path, replace(manual_world(), at_a_time=2))
 
     with pytest.raises(ValueError, match="unreadable"):
         store.refresh(manifest(1), _each(SHELVED[:2], before=lambda: both.wait() and _unreadable()))
@@ -127,7 +127,7 @@ def test_a_reader_never_meets_two_releases_while_they_are_replaced(tmp_path: Pat
     other = (BOOKS, replace(BOOKS, path="/names", columns=("isbn",), filters=(), ranges=()))
 
     def wanted(release: int) -> None:
-        SqliteStore(tmp_path, manual_world(seed=str(release))).refresh(
+        FileStore(tmp_path, manual_world(seed=str(release))).refresh(
             manifest(release, endpoints=other),
             lambda collection: [Slice(str(release), lambda: [_rows(collection, release)])],
         )
@@ -136,7 +136,7 @@ def test_a_reader_never_meets_two_releases_while_they_are_replaced(tmp_path: Pat
     reading, seen, errors = threading.Event(), set[int](), list[str]()
 
     def read() -> None:
-        store = SqliteStore(tmp_path)
+        store = FileStore(tmp_path)
         while not reading.is_set():
             view = store.open()
             books, names = view.manifest.collections
@@ -170,7 +170,7 @@ def _rows(collection: Collection, release: int) -> list[tuple[str | int, ...]]:
 
 
 def test_two_processes_refresh_one_after_the_other(tmp_path: Path) -> None:
-    first, second = sqlite(tmp_path), sqlite(tmp_path)
+    first, second = stored(tmp_path), stored(tmp_path)
     waiting, order = threading.Event(), list[str]()
 
     def later() -> None:
@@ -189,9 +189,9 @@ def test_two_processes_refresh_one_after_the_other(tmp_path: Path) -> None:
 
 
 def test_a_damaged_manifest_is_named_and_made_anew(tmp_path: Path) -> None:
-    store = sqlite(tmp_path)
+    store = stored(tmp_path)
     store.refresh(manifest(1), rows(SHELVED))
-    (tmp_path / MANIFEST).write_text('{"format": 3}')
+    (tmp_path / MANIFEST).write_text('{"format": 4}')
 
     with pytest.raises(StorageError, match=r"current\.json: The manifest of the serving store cannot be read"):
         store.manifest()
@@ -201,21 +201,20 @@ def test_a_damaged_manifest_is_named_and_made_anew(tmp_path: Path) -> None:
 
 
 def test_a_manifest_of_another_version_counts_as_none(tmp_path: Path) -> None:
-    store = sqlite(tmp_path)
+    store = stored(tmp_path)
     store.refresh(manifest(1), rows(SHELVED))
     (tmp_path / MANIFEST).write_text('{"format": 0}')
 
     assert store.manifest() is None
 
 
-def test_rows_that_do_not_mark_their_positions_are_made_anew_for_the_same_release(tmp_path: Path) -> None:
-    """As versions before wrote them, whose manifest had the format 2."""
-    store = sqlite(tmp_path)
+def test_files_of_another_format_are_made_anew_for_the_same_release(tmp_path: Path) -> None:
+    """As versions before wrote them, whose manifest had the format 3 and whose files were of SQLite."""
+    store = stored(tmp_path)
     done = store.refresh(manifest(1), rows(SHELVED))
-    with closing(sqlite3.connect(tmp_path / done.collections[0].parts[0].file)) as db, db:
-        db.execute("DROP TABLE marks")
+    (tmp_path / done.collections[0].parts[0].file).write_bytes(b"SQLite format 3\x00")
     current = tmp_path / MANIFEST
-    current.write_bytes(re.sub(rb'"format": \d+', b'"format": 2', current.read_bytes()))
+    current.write_bytes(re.sub(rb'"format": \d+', b'"format": 3', current.read_bytes()))
     assert store.manifest() is None  # so the release is not served yet
 
     store.refresh(manifest(1), rows(SHELVED))
@@ -224,7 +223,7 @@ def test_rows_that_do_not_mark_their_positions_are_made_anew_for_the_same_releas
 
 
 def test_only_slices_in_which_something_changed_are_written(tmp_path: Path) -> None:
-    store = sqlite(tmp_path)
+    store = stored(tmp_path)
     store.refresh(manifest(1), rows(SHELVED, cuts=[1, 3]))
     before = {path.name for path in tmp_path.glob("*.rows")}
 
@@ -236,23 +235,24 @@ def test_only_slices_in_which_something_changed_are_written(tmp_path: Path) -> N
     assert len(keys(store)) == 4
 
 
-def test_several_files_have_a_moment_together(tmp_path: Path) -> None:
-    store = sqlite(tmp_path)
-    many = [[(f"{part}.{n}", "{}", "north", n) for n in range(6_000)] for part in range(10)]
+def test_several_files_have_a_moment_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "_MOMENT", 6_000)
+    store = stored(tmp_path)
+    many = [[(f"{part}.{n}", "{}", "north", n) for n in range(600)] for part in range(11)]
     store.refresh(manifest(), lambda _: [Slice(str(part[0]), partial(iter, [part])) for part in many])
     view = store.open()
     books = view.manifest.collections[0]
     few, all_ = Condition("pages", Compare.EQUAL, 7), Condition("pages", Compare.AT_LEAST, 0)
 
     for _ in range(200):
-        assert len(view.page(books, [few], skip=5, limit=100, at_once=True)) == 5
+        assert len(view.page(books, [few], skip=5, limit=5, at_once=True)) == 5
     with pytest.raises(TakesLong):
         view.count(books, [all_], at_once=True)
-    assert view.count(books, [all_]) == 60_000
+    assert view.count(books, [all_]) == 6_600
 
 
 def test_a_file_that_is_gone_is_made_anew(tmp_path: Path) -> None:
-    store = sqlite(tmp_path)
+    store = stored(tmp_path)
     store.refresh(manifest(1), rows(SHELVED))
     for path in tmp_path.glob("*.rows"):
         path.unlink()
@@ -263,7 +263,7 @@ def test_a_file_that_is_gone_is_made_anew(tmp_path: Path) -> None:
 
     assert len(keys(store)) == 4
     with pytest.raises(AssertionError):
-        SqliteStore(tmp_path / "new", manual_world()).refresh(manifest(1), no_rows)
+        FileStore(tmp_path / "new", manual_world()).refresh(manifest(1), no_rows)
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_a_file_that_is_gone_is_made_anew(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_came_to_harm_is_named(harm: Callable[[Path], None], said: str, tmp_path: Path) -> None:
-    store = sqlite(tmp_path)
+    store = stored(tmp_path)
     store.refresh(manifest(1), rows(SHELVED))
     assert store.faults() == ()
     (path,) = tmp_path.glob("*.rows")
@@ -289,13 +289,15 @@ def test_a_file_that_came_to_harm_is_named(harm: Callable[[Path], None], said: s
 
 
 def lose_a_row(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as db:
-        db.execute("DELETE FROM rows WHERE position = (SELECT max(position) FROM rows)")
-        db.commit()
+    books = rows(SHELVED[:3])(manifest().collections[0])
+    write_rows(path, manifest().collections[0], next(iter(books)).rows(), None)
 
 
-def test_an_answer_that_takes_long_is_given_up_and_given_when_there_is_time(tmp_path: Path) -> None:
-    store = sqlite(tmp_path)
+def test_an_answer_that_takes_long_is_given_up_and_given_when_there_is_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "_MOMENT", 29_999)
+    store = stored(tmp_path)
     many = [(f"k{n}", "{}", "north", n) for n in range(30_000)]
     store.refresh(manifest(), lambda _: [Slice("", lambda: [many])])
     view = store.open()
@@ -313,7 +315,7 @@ def test_an_answer_that_takes_long_is_given_up_and_given_when_there_is_time(tmp_
 
 
 def test_what_takes_a_moment_is_never_given_up_however_often_it_is_asked(tmp_path: Path) -> None:
-    store = sqlite(tmp_path)
+    store = stored(tmp_path)
     store.refresh(manifest(), rows(SHELVED))
     view = store.open()
     books, north = view.manifest.collections[0], [Condition("shelf", Compare.EQUAL, "north")]
@@ -324,7 +326,7 @@ def test_what_takes_a_moment_is_never_given_up_however_often_it_is_asked(tmp_pat
 
 
 def test_a_release_is_known_by_number_instant_and_endpoints(tmp_path: Path) -> None:
-    served = sqlite(tmp_path).refresh(manifest(1), rows(SHELVED))
+    served = stored(tmp_path).refresh(manifest(1), rows(SHELVED))
 
     assert served.serves(1, served.committed_at, served.endpoints)
     assert not served.serves(2, served.committed_at, served.endpoints)
@@ -366,7 +368,7 @@ MANY: list[Book] = [(f"b{number:02}", "unmistakable" if number == 7 else "north"
 
 
 def test_a_row_that_changed_is_put_in_its_place_and_what_it_said_is_gone(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path, manual_world())
+    store = FileStore(tmp_path, manual_world())
     store.refresh(manifest(1), ToldBooks(MANY))
     told = ToldBooks([(isbn, "north", pages) for isbn, _, pages in MANY])
 
@@ -390,10 +392,9 @@ def test_a_row_that_changed_is_put_in_its_place_and_what_it_said_is_gone(tmp_pat
     ids=["first went", "last went", "some came before", "some came between and after", "came, went and moved"],
 )
 def test_rows_that_came_stand_between_their_neighbours_and_the_others_are_not_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: list[Book]
+    tmp_path: Path, after: list[Book]
 ) -> None:
-    monkeypatch.setattr(sqlite_rows, "_MARK", 4)
-    store = SqliteStore(tmp_path, manual_world())
+    store = FileStore(tmp_path, manual_world())
     store.refresh(manifest(1), ToldBooks(MANY))
     told = ToldBooks(after)
 
@@ -408,8 +409,8 @@ def test_rows_that_came_stand_between_their_neighbours_and_the_others_are_not_re
     assert [view.document(done.collections[0], book[0]) for book in after] == wanted
 
 
-def test_rows_are_written_anew_where_their_neighbours_leave_no_room(tmp_path: Path) -> None:
-    store, books = SqliteStore(tmp_path, manual_world()), list(MANY)
+def test_between_two_rows_there_is_room_for_as_many_as_come(tmp_path: Path) -> None:
+    store, books = FileStore(tmp_path, manual_world()), list(MANY)
     store.refresh(manifest(1), ToldBooks(books))
     read = []
     for number in range(40):
@@ -421,12 +422,12 @@ def test_rows_are_written_anew_where_their_neighbours_leave_no_room(tmp_path: Pa
             str(row[1]).encode() for row in told.at([1, 2, 3])
         ]
 
-    assert (read[:8], sum(read)) == ([0] * 8, 2)
+    assert read == [0] * 40
 
 
 def test_nothing_that_rows_said_is_left_however_their_lengths_change(tmp_path: Path) -> None:
-    """With these lengths rows move to other pages, and SQLite deletes securely only where they are now."""
-    store, random = SqliteStore(tmp_path, manual_world()), Random(21)
+    """Documents of all lengths go and come."""
+    store, random = FileStore(tmp_path, manual_world()), Random(21)
     books: list[Book] = [(f"b{number:02}", f"said{number};", number) for number in range(50)]
     store.refresh(manifest(1), ToldBooks(books))
     gone = []
@@ -444,7 +445,7 @@ def test_nothing_that_rows_said_is_left_however_their_lengths_change(tmp_path: P
 
 
 def test_a_table_that_is_still_empty_is_served_as_empty(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path, manual_world())
+    store = FileStore(tmp_path, manual_world())
     told = ToldBooks([])
 
     for release in (1, 2):
@@ -454,22 +455,10 @@ def test_a_table_that_is_still_empty_is_served_as_empty(tmp_path: Path) -> None:
     assert (done.collections[0].rows, store.faults()) == (0, ())
 
 
-def test_a_copy_that_a_killed_process_left_goes_with_the_next_release(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path, manual_world())
-    done = store.refresh(manifest(1), ToldBooks(MANY))
-    left = tmp_path / f"{done.collections[0].parts[0].file}.former"
-    left.write_bytes(b"half a copy")
-
-    store.refresh(manifest(2), ToldBooks([*MANY[:-1], ("b29", "south", 29)]))
-
-    assert not left.exists()
-
-
 def test_a_former_file_that_is_damaged_is_written_anew(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path, manual_world())
+    store = FileStore(tmp_path, manual_world())
     done = store.refresh(manifest(1), ToldBooks(MANY))
-    with closing(sqlite3.connect(tmp_path / done.collections[0].parts[0].file)) as db, db:
-        db.execute("DROP TABLE rows")
+    (tmp_path / done.collections[0].parts[0].file).write_bytes(b"torn")
     told = ToldBooks([(isbn, "north", pages) for isbn, _, pages in MANY])
 
     store.refresh(manifest(2), told)
@@ -483,7 +472,7 @@ def test_a_former_file_that_is_damaged_is_written_anew(tmp_path: Path) -> None:
     ids=["digests do not tell that one stands elsewhere", "most changed", "many went", "all went"],
 )
 def test_rows_are_all_read_where_more_than_few_changed(tmp_path: Path, after: list[Book]) -> None:
-    store = SqliteStore(tmp_path, manual_world())
+    store = FileStore(tmp_path, manual_world())
     store.refresh(manifest(1), ToldBooks(MANY))
     told = ToldBooks(after)
 

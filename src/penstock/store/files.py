@@ -1,4 +1,4 @@
-"""The embedded keyed store: a folder with SQLite files for each collection, and the manifest that names them.
+"""The embedded keyed store: a folder with files of rows for each collection, and the manifest that names them.
 
 A release writes the files that changed, syncs them, and renames the manifest over the former one: that rename
 is the commit. A reader opens what one manifest names and stays there. Files never change, so readers take no
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,10 +18,10 @@ from penstock.errors import StorageError
 from penstock.side_by_side import side_by_side
 from penstock.store.collection import Collection, Part, version_of
 from penstock.store.manifest import Manifest, read_manifest
+from penstock.store.parts import RowFiles
 from penstock.store.protocol import Condition, Rows, Slice
-from penstock.store.sqlite_parts import RowFiles
-from penstock.store.sqlite_patch import keep_digests, patch_rows
-from penstock.store.sqlite_rows import RowFile, fault, write_rows
+from penstock.store.row_file import RowFile, fault, write_rows
+from penstock.store.row_patch import digests_of, patch_rows
 from penstock.world import World
 
 MANIFEST = "current.json"
@@ -30,7 +29,7 @@ _ENDING = ".rows"
 _ATTEMPTS = 100
 
 
-class SqliteStore:
+class FileStore:
     """A store in a folder. Only `refresh` needs the world."""
 
     def __init__(self, folder: Path, world: World | None = None) -> None:
@@ -87,7 +86,7 @@ class SqliteStore:
         self._remove_others({part.file for collection in collections for part in collection.parts}, world)
         return done
 
-    def open(self) -> SqliteView:
+    def open(self) -> FileView:
         for _ in range(_ATTEMPTS):
             manifest = self.manifest()
             if manifest is None:
@@ -95,7 +94,7 @@ class SqliteStore:
                     "The serving store is empty", where=str(self.folder), remedy="Run `penstock run` first."
                 )
             try:
-                return SqliteView(self.folder, manifest)
+                return FileView(self.folder, manifest)
             except FileNotFoundError:
                 continue  # it was refreshed between the two: read the newer manifest
         raise StorageError(
@@ -129,7 +128,7 @@ class SqliteStore:
         name = f"{collection.name}-{release}-{world.ids.new()[:8]}{_ENDING}"
         path = str(self.folder / name)
         made.append(path)
-        world.disk.create(path).close()  # so that the seam knows of it; SQLite writes into it
+        world.disk.create(path).close()  # so that the seam knows of it
         count = self._write(name, collection, wanted, there.by_place.get(place))
         world.disk.sync(path)
         return Part(version, count, name, place)
@@ -137,14 +136,12 @@ class SqliteStore:
     def _write(self, name: str, collection: Collection, wanted: Slice, former: Part | None) -> int:
         """Write a slice: from the file of its place as far as the same rows stand there."""
         path, told = self.folder / name, wanted.told
-        if told is not None and former is not None:
-            patched = patch_rows(self.folder / former.file, path, collection, told)
+        digests = None if told is None else digests_of(told)
+        if told is not None and digests is not None and former is not None:
+            patched = patch_rows(self.folder / former.file, path, collection, told, digests)
             if patched is not None:
                 return patched
-        count = write_rows(path, collection, wanted.rows())
-        if told is not None:
-            keep_digests(path, told)
-        return count
+        return write_rows(path, collection, wanted.rows(), digests)
 
     def _known(self) -> dict[str, Collection]:
         """What is there already, by version; a damaged store is made anew."""
@@ -182,7 +179,7 @@ class _Parts:
         self.by_place = {part.place: part for part in parts if part.place}
 
 
-class SqliteView:
+class FileView:
     """All collections of one manifest, open."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
@@ -202,32 +199,19 @@ class SqliteView:
         return self._manifest
 
     def document(self, collection: Collection, key: str) -> bytes | None:
-        with _errors(collection):
-            return self._files[collection.name].document(key)
+        return self._files[collection.name].document(key)
 
     def page(
         self, collection: Collection, conditions: Sequence[Condition], *, skip: int, limit: int, at_once: bool = False
     ) -> list[bytes]:
-        with _errors(collection):
-            return self._files[collection.name].page(conditions, skip=skip, limit=limit, at_once=at_once)
+        return self._files[collection.name].page(conditions, skip=skip, limit=limit, at_once=at_once)
 
     def count(self, collection: Collection, conditions: Sequence[Condition], *, at_once: bool = False) -> int:
-        with _errors(collection):
-            return self._files[collection.name].count(conditions, at_once=at_once)
+        return self._files[collection.name].count(conditions, at_once=at_once)
 
     def close(self) -> None:
         for file in self._files.values():
             file.close()
-
-
-@contextmanager
-def _errors(collection: Collection) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        raise StorageError(
-            "A file of the serving store cannot be read", where=collection.name, found=str(error)
-        ) from error
 
 
 def _unreadable(path: Path, error: OSError) -> StorageError:

@@ -1,0 +1,133 @@
+"""What a file of rows looks like: the documents one after the other, then an Arrow file that tells of them, then where
+that begins.
+
+The Arrow file has one batch of as many rows, in their order: the `key`, where its document `end`s, its `digest` (0 where
+none is told), and the columns that rows are chosen by as dictionaries whose values are sorted (the first is null, for
+rows without). Beside them stand the `hash`es of all keys in order, and the `row` of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from penstock.errors import StorageError
+from penstock.store.ranked import Ranked
+
+_ALIGNED = 64  # bytes, as Arrow has it
+_PLACE = 8  # bytes that tell where the Arrow file begins
+_BUFFERED = 1 << 20
+Digests = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What is told of rows in their order. `ends` are those of their documents, the first of which begins at 0."""
+
+    keys: pa.Array
+    hashes: npt.NDArray[np.uint32]  # of the keys, ascending
+    rows: npt.NDArray[np.uint32]  # of the hashes
+    ends: npt.NDArray[np.int64]
+    digests: Digests | None
+    columns: Sequence[Ranked]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+class Documents:
+    """A file that is not finished: documents are added to it, then what is told of them."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._size = 0
+
+    def add(self, documents: Iterable[bytes | memoryview]) -> None:
+        for document in documents:
+            self._size += self._file.write(document)
+
+    def finish(self, rows: Rows) -> None:
+        self._size += self._file.write(bytes(-self._size % _ALIGNED))
+        batch = _batch(rows)
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_file(sink, batch.schema) as writer:
+            writer.write_batch(batch)
+        self._file.write(sink.getvalue())
+        self._file.write(self._size.to_bytes(_PLACE, "little"))
+
+
+def unfinished(path: Path) -> BinaryIO:
+    return open(path, "wb", buffering=_BUFFERED)
+
+
+def read_rows(path: Path) -> tuple[Rows, memoryview]:
+    """What a file tells of its rows, and their documents: read where they are wanted, also when the file is removed
+    meanwhile. FileNotFoundError, or StorageError where it is damaged."""
+    try:
+        with pa.memory_map(str(path)) as file:
+            content = file.read_buffer()
+        begin = int.from_bytes(content[-_PLACE:], "little")
+        with pa.ipc.open_file(pa.BufferReader(content[begin:-_PLACE])) as told:
+            batch = told.get_batch(0)
+        batch.validate()
+        return _rows(batch), memoryview(content[:begin])
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, LookupError) as error:
+        raise StorageError("A file of the serving store cannot be read", where=str(path), found=str(error)) from error
+
+
+def indexed(keys: pa.Array) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+    """The hashes of keys, ascending, and the row of each."""
+    hashes = np.fromiter((hash_of(key) for key in keys.to_pylist()), np.uint32, len(keys))
+    rows = np.argsort(hashes, kind="stable").astype(np.uint32)
+    return hashes[rows], rows
+
+
+def looked_up(numbers: npt.NDArray[np.uint32]) -> memoryview:
+    """Numbers to be looked up one by one, which arrays are slow for."""
+    return memoryview(numbers)  # type: ignore[arg-type]
+
+
+def hash_of(key: str) -> int:
+    return crc32(key.encode("utf-8", "surrogatepass"))
+
+
+def _batch(rows: Rows) -> pa.RecordBatch:
+    arrays = {
+        "key": rows.keys,
+        "hash": pa.array(rows.hashes),
+        "row": pa.array(rows.rows),
+        "end": pa.array(rows.ends),
+        **({} if rows.digests is None else {"digest": pa.array(rows.digests)}),
+        **{f"c{place}": _dictionary(column) for place, column in enumerate(rows.columns)},
+    }
+    return pa.RecordBatch.from_pydict(arrays)
+
+
+def _dictionary(column: Ranked) -> pa.DictionaryArray:
+    values = pa.concat_arrays([pa.nulls(1, column.values.type), column.values])
+    return pa.DictionaryArray.from_arrays(pa.array(column.ranks), values)
+
+
+def _rows(batch: pa.RecordBatch) -> Rows:
+    def numbers(name: str) -> npt.NDArray[Any]:
+        return batch.column(name).to_numpy()  # type: ignore[no-any-return]
+
+    names = batch.schema.names
+    columns = [batch.column(f"c{place}") for place in range(sum(name.startswith("c") for name in names))]
+    return Rows(
+        keys=batch.column("key"),
+        hashes=numbers("hash"),
+        rows=numbers("row"),
+        ends=numbers("end"),
+        digests=numbers("digest") if "digest" in names else None,
+        columns=[Ranked(one.dictionary[1:], one.indices.to_numpy()) for one in columns],
+    )
