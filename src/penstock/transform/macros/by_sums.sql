@@ -45,8 +45,9 @@
 {%- endmacro %}
 
 {#
-    The rows of `relation` to be summed beside `columns` of the rows of `other` that agree in the columns `on`: what came
-    and went beside what is there, and what was there beside what came and went.
+    The rows of `relation` to be summed beside `columns` of the row of `other` that agrees in the columns `on`: what came
+    and went beside what is there, and what was there beside what came and went. Of each row there has to be just one of
+    `other`, so what was there is read only where one went.
 #}
 {% macro penstock_moves_beside(relation, other, on, columns) -%}
     {%- set alike = [] -%}
@@ -70,8 +71,9 @@
         inner join (
             select {{ says }}, cast(sum(_sign) as integer) as _sign
             from {{ penstock_moves(other) }}
-            group by all
+            group by {{ says }}
             having sum(_sign) <> 0
+            qualify min(sum(_sign)) over (partition by {{ on | join(', ') }}) < 0
         ) as beside on {{ alike | join(' and ') }}
         {%- endif %}
     )
