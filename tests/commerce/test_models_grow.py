@@ -50,10 +50,18 @@ def test_files_in_any_order_over_several_releases_make_the_gold_of_one(
     assert contents(grown) == contents(whole)
 
 
+def whole(grown: Shop, folder: Path, compiled: Path) -> Mapping[str, Content]:
+    """The contents that one build of all that was delivered gives."""
+    shop = Shop.at(folder, compiled)
+    shutil.copytree(grown.inbox, shop.inbox)
+    shop.run()
+    return contents(shop)
+
+
 def test_payments_and_sessions_follow_what_comes_goes_and_changes_of_them_and_of_their_orders(
     tmp_path: Path, compiled: Path
 ) -> None:
-    grown, whole = Shop.at(tmp_path / "grown", compiled), Shop.at(tmp_path / "whole", compiled)
+    grown = Shop.at(tmp_path / "grown", compiled)
     grown.deliver_all()
     late, early = ROWS["orders"][-1], ROWS["orders"][:-1]
     grown.deliver("orders", *early)
@@ -79,6 +87,44 @@ def test_payments_and_sessions_follow_what_comes_goes_and_changes_of_them_and_of
     grown.deliver("fx_rates", "2024-03-11,GBP,EUR,1.20000000", name="more")
     grown.run()
 
-    shutil.copytree(grown.inbox, whole.inbox)
-    whole.run()
-    assert contents(grown) == contents(whole)
+    assert contents(grown) == whole(grown, tmp_path / "whole", compiled)
+
+
+def test_months_of_persons_follow_the_last_day_and_what_comes_late(tmp_path: Path, compiled: Path) -> None:
+    grown = Shop.at(tmp_path / "grown", compiled)
+
+    def day(moment: str) -> tuple[str, str, None, str, str, bool, bool]:
+        return "berlin", moment, None, moment, moment, False, False
+
+    def order(id: str, customer: str, placed_at: str) -> None:
+        text = f"berlin,{id},{placed_at},{customer},{placed_at},placed,web,EUR"
+        grown.deliver("orders", f"{text},false,DE", name=id)
+        grown.deliver("order_items", f"berlin,{id},1,v1,p1,1,10.00", name=id)
+
+    # The last day is the end of March in UTC; in Berlin a refund and a cancellation lie in April by then.
+    grown.deliver_text(*ROWS)
+    order("o5", "c2", "2024-02-10T10:00:00Z")
+    grown.deliver("order_events", "berlin,e9,o5,,cancelled,,2024-03-31T22:30:00Z", name="o5")
+    grown.run()
+    assert grown.rows("SELECT max(as_of_date) FROM gold.customer_snapshots") == [("2024-03-31",)]
+
+    # April begins, and then an order of a day that is still to come.
+    grown.deliver_sessions(day("2024-04-01T10:00:00Z"))
+    grown.run()
+    order("o6", "c3", "2024-04-02T22:30:00Z")
+    grown.run()
+    assert grown.rows("SELECT count(*) FROM gold.customer_snapshots WHERE person_id = 'c3'") == [(0,)]
+    grown.deliver_sessions(day("2024-04-03T10:00:00Z"), version=2)
+    grown.run()
+    assert grown.rows("SELECT count(*) FROM gold.customer_snapshots WHERE person_id = 'c3'") == [(1,)]
+    assert contents(grown) == whole(grown, tmp_path / "in April", compiled)
+
+    # The last day falls back, an order of February comes, another turns out a test, and a person has another account.
+    grown.deliver_sessions(day("2024-04-01T10:00:00Z"), version=3)
+    order("o7", "c3", "2024-02-20T10:00:00Z")
+    grown.deliver(
+        "orders", "newyork,o2,2024-03-11T00:00:00Z,c9,2024-03-10T07:30:00Z,paid,store,USD,true,US", name="test"
+    )
+    grown.deliver("identity_edges", "berlin,customer,c3,2024-03-01T00:00:00Z,someone,,2024-03-01T00:00:00Z", name="c3")
+    grown.run()
+    assert contents(grown) == whole(grown, tmp_path / "back", compiled)

@@ -1,24 +1,13 @@
-with ends as (
-
-    select distinct last_day(dates.date_key) as as_of_date
-    from {{ ref('dim_date') }} as dates
-    cross join {{ ref('int_horizon') }} as horizon
-    where last_day(dates.date_key) <= horizon.last_day
-
-),
-
-persons as (
+with persons as (
 
     select
-        orders.store_id,
-        ends.as_of_date,
-        orders.person_id,
-        min(orders.date_key) < ends.as_of_date - 180 as was_active,
-        max(orders.date_key) >= ends.as_of_date - 180 as is_active
-    from {{ ref('fact_orders') }} as orders
-    inner join ends on orders.date_key >= ends.as_of_date - 365 and orders.date_key < ends.as_of_date
-    where orders.person_id is not null and not orders.is_test and not orders.is_wholly_cancelled
-    group by orders.store_id, ends.as_of_date, orders.person_id
+        months.store_id,
+        months.month_end as as_of_date,
+        months.was_active,
+        months.is_active
+    from {{ ref('int_person_months') }} as months
+    cross join {{ ref('int_horizon') }} as horizon
+    where months.month_end <= horizon.last_day and (months.was_active or months.is_active)
 
 )
 

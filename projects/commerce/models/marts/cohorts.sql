@@ -1,19 +1,11 @@
-with orders as (
+with persons as (
 
     select
         store_id,
-        order_id,
         person_id,
-        cast(date_trunc('month', date_key) as date) as month,
-        order_number
+        cast(date_trunc('month', date_key) as date) as cohort_month
     from {{ ref('fact_orders') }}
-    where person_id is not null and not is_test
-
-),
-
-persons as (
-
-    select store_id, person_id, month as cohort_month from orders where order_number = 1
+    where order_number = 1
 
 ),
 
@@ -49,29 +41,17 @@ cells as (
 
 ),
 
-ordered as (
+moved as (
 
     select
-        orders.store_id,
+        persons.store_id,
         persons.cohort_month,
-        orders.month,
-        count(distinct orders.person_id) as active_persons,
-        count(*) as orders
-    from orders
-    inner join persons on orders.store_id = persons.store_id and orders.person_id = persons.person_id
-    group by orders.store_id, persons.cohort_month, orders.month
-
-),
-
-spent as (
-
-    select
-        days.store_id,
-        persons.cohort_month,
-        cast(date_trunc('month', days.business_date) as date) as month,
-        {{ total('days.net_sales') }} as net_sales
-    from {{ ref('int_person_days') }} as days
-    inner join persons on days.store_id = persons.store_id and days.person_id = persons.person_id
+        cast(date_trunc('month', months.month_end) as date) as month,
+        count(*) filter (where months.orders_of_month > 0) as active_persons,
+        cast(sum(months.orders_of_month) as bigint) as orders,
+        {{ total('months.net_sales_of_month') }} as net_sales
+    from {{ ref('int_person_months') }} as months
+    inner join persons on months.store_id = persons.store_id and months.person_id = persons.person_id
     group by 1, 2, 3
 
 )
@@ -83,15 +63,11 @@ select
     cells.activity_month,
     cells.cohort_size,
     cells.is_complete,
-    case when cells.is_complete then coalesce(ordered.active_persons, 0) end as active_persons,
-    case when cells.is_complete then coalesce(ordered.orders, 0) end as orders,
-    case when cells.is_complete then coalesce(spent.net_sales, 0) end as net_sales
+    case when cells.is_complete then coalesce(moved.active_persons, 0) end as active_persons,
+    case when cells.is_complete then coalesce(moved.orders, 0) end as orders,
+    case when cells.is_complete then coalesce(moved.net_sales, 0) end as net_sales
 from cells
-left join ordered
-    on cells.store_id = ordered.store_id
-    and cells.cohort_month = ordered.cohort_month
-    and cells.activity_month = ordered.month
-left join spent
-    on cells.store_id = spent.store_id
-    and cells.cohort_month = spent.cohort_month
-    and cells.activity_month = spent.month
+left join moved
+    on cells.store_id = moved.store_id
+    and cells.cohort_month = moved.cohort_month
+    and cells.activity_month = moved.month
