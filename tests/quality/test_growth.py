@@ -13,7 +13,7 @@ from quality_shapes import BOOKS, LOANS, StoppedClock, check, library, project
 
 from penstock.quality.checks import run_checks
 from penstock.quality.each_row import of_rows_that_came
-from penstock.quality.growth import Growth
+from penstock.quality.growth import Growth, all_earlier
 from penstock.quality.result import CheckResult
 from penstock.spec.project import CheckKind
 
@@ -117,25 +117,25 @@ def test_rows_that_went_let_no_other_row_of_their_own_dataset_fail(before, books
 @settings(max_examples=40, deadline=None)
 @given(before=rows, books=keys, came=rows, new_books=keys)
 def test_rows_are_looked_for_where_their_keys_may_be(before, books, came, new_books):
-    def near(_: duckdb.DuckDBPyConnection, dataset: str, asked: str) -> str:
+    def earlier(connection: duckdb.DuckDBPyConnection, dataset: str, keys: str | None) -> str:
         """What else a file may hold beside the keys does not matter: nothing else is in this one."""
         (key,) = LIBRARY.contracts[dataset].key
-        return f"(SELECT held.* FROM silver.{dataset} AS held SEMI JOIN {asked} USING ({key}))"
+        return f"(SELECT held.* FROM {all_earlier(connection, dataset, None)} AS held SEMI JOIN {keys} USING ({key}))"
 
     growth = since(records(before, books))
     connection = grown([*before, *came], [*books, *new_books], loans_before=len(before), books_before=len(books))
-    narrow, whole = results(connection, replace(growth, near=near)), results(connection, growth)
+    narrow, whole = results(connection, replace(growth, earlier=earlier)), results(connection, growth)
     assert {name: (one.status, one.sample, one.waiting) for name, one in narrow.items()} == {
         name: (one.status, one.sample, one.waiting) for name, one in whole.items()
     }
 
 
 def test_no_other_file_is_read_where_each_row_that_came_refers_to_another_that_did():
-    def nowhere(*_: object) -> str:
+    def nowhere(*_: object, **__: object) -> str:
         raise AssertionError
 
     connection = grown([(1, 10, None), (2, 11, None)], [10, 11], loans_before=1, books_before=1)
-    growth = replace(since(records([(1, 10, None)], [10])), near=nowhere)
+    growth = replace(since(records([(1, 10, None)], [10])), earlier=nowhere)
     with pytest.raises(AssertionError):
         results(connection, growth)
     loans = replace(LOANS, key=())

@@ -13,6 +13,7 @@ from penstock.lake.table import DataFile, Scan
 from penstock.load import near
 from penstock.runtime.judging import rows_near
 from penstock.sql.connection import connect
+from penstock.sql.scan import read_scan
 from tests.load.test_near import BY_TITLE, COLUMNS, KEYS, rows_of, written
 
 
@@ -29,8 +30,8 @@ def found(files: list[DataFile], keys: list[tuple[str, str]]) -> list[tuple[str,
     with connect(threads=1) as connection:
         connection.register("listed", rows_of(keys))
         connection.execute("CREATE TEMP TABLE keys AS FROM listed")
-        rows = rows_near(connection, BY_TITLE, Scan("silver.loans", 1, tuple(files), COLUMNS), "keys")
-        return connection.execute(f"SELECT title, loan FROM {rows} ORDER BY ALL").fetchall()
+        scan = rows_near(connection, BY_TITLE, Scan("silver.loans", 1, tuple(files), COLUMNS), "keys")
+        return connection.execute(f"{read_scan(scan.files, scan.columns)} ORDER BY ALL").fetchall()
 
 
 @settings(max_examples=60, deadline=None)

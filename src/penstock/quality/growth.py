@@ -14,9 +14,9 @@ from penstock.sql.names import quote
 CAME = "came"  # a schema with the rows that came since the release, by dataset
 KEYS = "keys_asked_for"  # a temporary table
 
-Near: TypeAlias = "Callable[[duckdb.DuckDBPyConnection, str, str], str]"
-"""Of a dataset the rows, as a relation to select from, that may have the key of a row in a temporary table, which has
-the first two columns of the dataset's key."""
+Earlier: TypeAlias = "Callable[[duckdb.DuckDBPyConnection, str, str | None], str]"
+"""Of a dataset the rows that did not come, as a relation: at least those that have the key of a row in a temporary table,
+which has the first two columns of the dataset's key; all where no table is named."""
 
 
 def silver(dataset: str) -> str:
@@ -29,20 +29,20 @@ def came_to(dataset: str) -> str:
     return f"{CAME}.{quote(dataset)}"
 
 
-def every_row(_: duckdb.DuckDBPyConnection, dataset: str, __: str) -> str:
-    """All rows of a dataset."""
-    return silver(dataset)
+def all_earlier(_: duckdb.DuckDBPyConnection, dataset: str, __: str | None) -> str:
+    """All rows of a dataset that did not come."""
+    return f"(FROM {silver(dataset)} ANTI JOIN {came_to(dataset)} USING (_file_id, _line))"
 
 
 @dataclass(frozen=True)
 class Growth:
     """The datasets of which the rows are known that came since a release, those of them that lost none, the records
-    of that release's checks, and where rows are looked for by their keys."""
+    of that release's checks, and where rows that did not come are looked for."""
 
     came: frozenset[str] = frozenset()
     whole: frozenset[str] = frozenset()
     found: Sequence[Mapping[str, object]] = ()
-    near: Near = every_row
+    earlier: Earlier = all_earlier
 
     def holds_for_the_others(
         self, name: str, fingerprint: str, *, of: Collection[str], needs: Collection[str] = ()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import duckdb
 
 from penstock.errors import counted
-from penstock.quality.growth import KEYS, Growth, Near, came_to, every_row, silver
+from penstock.quality.growth import KEYS, Growth, came_to, silver
 from penstock.quality.query import sample
 from penstock.quality.references import reference_rule
 from penstock.quality.result import SAMPLE_ROWS, Kind, Status
@@ -53,9 +52,7 @@ def _rules(
     there = frozenset(name for name in project.contracts if f"silver.{name}" in known)
     personal = frozenset(name.lower() for name in personal_of_dataset(project, contract.dataset))
     for reference in contract.references:
-        to = project.contracts.get(reference.dataset)
-        near = growth.near if to is not None and {*to.identity[:2]} <= {*reference.to} else every_row
-        yield reference_rule(contract, reference, there, personal, replace(growth, near=near))
+        yield reference_rule(project, contract, reference, there, personal, growth)
     if contract.identity:
         yield _uniqueness_rule(contract, there, personal, growth)
     if contract.freshness is not None:
@@ -69,7 +66,10 @@ def _uniqueness_rule(contract: Contract, there: frozenset[str], personal: frozen
     name, fingerprint = f"uniqueness.{contract.dataset}", fingerprint_of(contract, Kind.UNIQUENESS, key)
     others_hold = growth.holds_for_the_others(name, fingerprint, of={contract.dataset})
     filled = all(contract.column(one).required for one in contract.identity[:2])
-    near = growth.near if filled else every_row
+
+    def earlier(connection: duckdb.DuckDBPyConnection) -> str:
+        return growth.earlier(connection, contract.dataset, KEYS if filled else None)
+
     return Rule(
         name=name,
         kind=Kind.UNIQUENESS,
@@ -78,7 +78,7 @@ def _uniqueness_rule(contract: Contract, there: frozenset[str], personal: frozen
         fingerprint=fingerprint,
         where=str(contract.path),
         description=f"{key} names one row of {contract.dataset}, over all time",
-        run=lambda connection: _doubled(connection, contract, there, personal, near if others_hold else None),
+        run=lambda connection: _doubled(connection, contract, there, personal, earlier if others_hold else None),
     )
 
 
@@ -87,18 +87,15 @@ def _doubled(
     contract: Contract,
     there: frozenset[str],
     personal: frozenset[str],
-    near: Near | None,
+    earlier: Callable[[duckdb.DuckDBPyConnection], str] | None,
 ) -> Outcome:
-    """`near`: the rows that came alone may have the key of another."""
+    """`earlier`: the rows that did not come, where a key that names two of them is out of the question."""
     if contract.dataset not in there:
         return Outcome(Status.PASS, "0", "there are no rows yet")
     key = ", ".join(quote(column) for column in contract.identity)
     twice = f"FROM {silver(contract.dataset)} GROUP BY {key} HAVING count(*) > 1"
-    asked = twice
-    if near is not None:
-        rows = _of_keys_thatcame_to(connection, contract, near)
-        asked = f"FROM {rows} GROUP BY {key} HAVING count(*) > 1"
-    if not connection.execute(f"SELECT 1 {asked} LIMIT 1").fetchall():  # to list the places of every key is dear
+    asked = [twice] if earlier is None else _doubled_by_what_came(connection, contract, earlier)
+    if not any(connection.execute(f"SELECT 1 {one} LIMIT 1").fetchall() for one in asked):  # to list places is dear
         return Outcome(Status.PASS, "0", "every key names one row")
     places = "list(_file || ':' || _line ORDER BY _file, _line)[1:3]"
     sql = f"SELECT {key}, count(*) AS _rows, {places} AS _places {twice} ORDER BY {key}"
@@ -164,15 +161,16 @@ def _versions_rule(contract: Contract, conflicting: Conflicting) -> Iterator[Rul
         )
 
 
-def _of_keys_thatcame_to(connection: duckdb.DuckDBPyConnection, contract: Contract, near: Near) -> str:
-    """All rows that share the key of one that came. Where nothing is null, an equality bounds what is read."""
-    keys = ", ".join(map(quote, contract.identity))
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {KEYS} AS SELECT DISTINCT {keys} FROM {came_to(contract.dataset)}"
-    )
-    rows = near(connection, contract.dataset, KEYS)
+def _doubled_by_what_came(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, earlier: Callable[[duckdb.DuckDBPyConnection], str]
+) -> Iterator[str]:
+    """FROM clauses that have a row where a row that came has the key of another that did, or of one that was there.
+    Where nothing is null, an equality bounds what is read."""
+    keys, came = ", ".join(map(quote, contract.identity)), came_to(contract.dataset)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {KEYS} AS SELECT DISTINCT {keys} FROM {came}")
+    yield f"FROM temp.{KEYS} HAVING count(*) < (SELECT count(*) FROM {came})"
     same = " AND ".join(_same(f"held.{quote(one)}", f"came.{quote(one)}", contract, one) for one in contract.identity)
-    return f"(SELECT held.* FROM {rows} AS held SEMI JOIN temp.{KEYS} AS came ON {same})"
+    yield f"FROM {earlier(connection)} AS held SEMI JOIN temp.{KEYS} AS came ON {same}"
 
 
 def _same(held: str, came: str, contract: Contract, column: str) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import duckdb
 
-from penstock.quality.growth import KEYS, Growth, Near, came_to, silver
+from penstock.quality.growth import KEYS, Growth, came_to, silver
 from penstock.quality.query import sample
 from penstock.quality.result import Kind, Places, Status
 from penstock.quality.rule import Outcome, Rule, fingerprint_of
 from penstock.spec.contract import Contract, Reference
-from penstock.spec.project import Severity
+from penstock.spec.project import Project, Severity
 from penstock.sql.names import literal, quote
 
 _FOUND = "rows_that_wait"
@@ -19,12 +19,23 @@ _REMEMBERED = 500  # rows that wait, at most
 
 
 def reference_rule(
-    contract: Contract, reference: Reference, there: frozenset[str], personal: frozenset[str], growth: Growth
+    project: Project,
+    contract: Contract,
+    reference: Reference,
+    there: frozenset[str],
+    personal: frozenset[str],
+    growth: Growth,
 ) -> Rule:
     columns, target = ", ".join(reference.columns), f"{reference.dataset} ({', '.join(reference.to)})"
     name = f"references.{contract.dataset}.{'_'.join(reference.columns)}"
     fingerprint = fingerprint_of(contract, Kind.REFERENCES, columns)
     waited = growth.waited(name, fingerprint, of={contract.dataset}, needs={reference.dataset})
+    to = project.contracts.get(reference.dataset)
+    by_key = to is not None and {*to.identity[:2]} <= {*reference.to}
+
+    def earlier(connection: duckdb.DuckDBPyConnection) -> str:
+        return growth.earlier(connection, reference.dataset, KEYS if by_key else None)
+
     known = there | {came_to(one) for one in growth.came}
     return Rule(
         name=name,
@@ -34,7 +45,7 @@ def reference_rule(
         fingerprint=fingerprint,
         where=str(contract.path),
         description=f"{columns} of {contract.dataset} names a row of {target}",
-        run=lambda connection: _waiting(connection, contract, reference, known, personal, waited, growth.near),
+        run=lambda connection: _waiting(connection, contract, reference, known, personal, waited, earlier),
     )
 
 
@@ -45,13 +56,13 @@ def _waiting(
     known: frozenset[str],
     personal: frozenset[str],
     waited: Places | None,
-    near: Near,
+    earlier: Callable[[duckdb.DuckDBPyConnection], str],
 ) -> Outcome:
     """Rows whose reference has not arrived: pending for as long as it takes, never wrong. A null refers to nothing."""
     if contract.dataset not in known:
         return Outcome(Status.PASS, "0", "there are no rows yet")
     shown = [*reference.columns, "_file", "_line", "_ingested_at"]
-    if not _found_waiting(connection, contract, reference, known, waited, near, shown):
+    if not _found_waiting(connection, contract, reference, known, waited, earlier, shown):
         return Outcome(Status.PASS, "0", "every reference has arrived")
     listed = f"SELECT {', '.join(map(quote, shown))} FROM temp.{_FOUND} ORDER BY _ingested_at, _file, _line"
     found = sample(connection, listed, lambda: personal)
@@ -66,7 +77,7 @@ def _found_waiting(
     reference: Reference,
     known: frozenset[str],
     waited: Places | None,
-    near: Near,
+    earlier: Callable[[duckdb.DuckDBPyConnection], str],
     shown: Sequence[str],
 ) -> bool:
     """Keep the rows that wait, and tell whether there are any. Most that came refer to others of the same day; for the
@@ -82,8 +93,7 @@ def _found_waiting(
     pairs = zip(reference.columns, reference.to, strict=True)
     keys = ", ".join(f"{quote(column)} AS {quote(to)}" for column, to in pairs)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {KEYS} AS SELECT DISTINCT {keys} FROM temp.{_FOUND}")
-    target = near(connection, reference.dataset, KEYS)
-    return _find(connection, reference, f"temp.{_FOUND}", [target], shown)
+    return _find(connection, reference, f"temp.{_FOUND}", [earlier(connection)], shown)
 
 
 def _find(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
@@ -161,22 +161,30 @@ def _grown(project: Project, pinned: Pinned) -> tuple[Mapping[str, Scan], Growth
     came = {name: given.added for name, given in inputs.items() if given.added is not None}
     came |= {name: given.scan for name, given in inputs.items() if not given.scan.files}
     whole = [name for name in came if not inputs[name].gone and (inputs[name].added or inputs[name].since is None)]
-    return came, Growth(frozenset(came), frozenset(whole), last.checks, partial(_rows_near, project, inputs))
+    return came, Growth(frozenset(came), frozenset(whole), last.checks, partial(_earlier, project, inputs))
 
 
-def _rows_near(
-    project: Project, inputs: Mapping[str, ModelInput], connection: duckdb.DuckDBPyConnection, dataset: str, keys: str
+def _earlier(
+    project: Project,
+    inputs: Mapping[str, ModelInput],
+    connection: duckdb.DuckDBPyConnection,
+    dataset: str,
+    keys: str | None,
 ) -> str:
-    return rows_near(connection, project.contracts[dataset], inputs[dataset].scan, keys)
+    given = inputs[dataset]
+    came = set() if given.added is None else {file.path for file in given.added.files}
+    stood = replace(given.scan, files=tuple(file for file in given.scan.files if file.path not in came))
+    rows = stood if keys is None else rows_near(connection, project.contracts[dataset], stood, keys)
+    return f"({read_scan(rows.files, rows.columns)})"
 
 
-def rows_near(connection: duckdb.DuckDBPyConnection, contract: Contract, scan: Scan, keys: str) -> str:
-    """Rows of silver, as a relation: those of the files that may hold one of `keys`, a temporary table with the columns
-    of the key. What another engine wrote may hold every key, whatever its footer tells: it may have come from one of ours."""
+def rows_near(connection: duckdb.DuckDBPyConnection, contract: Contract, scan: Scan, keys: str) -> Scan:
+    """Of the files of silver those that may hold one of `keys`, a temporary table with the columns of the key. What another
+    engine wrote may hold every key, whatever its footer tells: it may have come from one of ours."""
     own = [file for file in scan.files if is_own_file(file.path)]
     found = near(connection, contract, own, scan.columns, keys)
     others = [file for file in scan.files if not is_own_file(file.path)]
-    return f"({read_scan([*found, *others], scan.columns)})"
+    return replace(scan, files=(*found, *others))
 
 
 def _personal_read(project: Project, gold: Mapping[str, frozenset[str]], sql: str) -> frozenset[str]:
