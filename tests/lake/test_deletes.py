@@ -29,9 +29,9 @@ from penstock.sql.connection import connect
 from penstock.sql.scan import read_scan
 
 
-def places_in(lake: Lake, *numbers: int) -> pa.Table:
-    """Where these loans stand among the returns."""
-    scan = lake.scan(RETURNS.name)
+def places_in(lake: Lake, *numbers: int, table: str = RETURNS.name) -> pa.Table:
+    """Where these loans stand among the returns, or in another table."""
+    scan = lake.scan(table)
     with connect() as connection:
         stored = read_scan(scan.files, scan.columns, origin="file_path", place="pos")
         wanted = ", ".join(map(str, numbers))
@@ -54,16 +54,16 @@ def take_out(lake: Lake, lease: Lease, numbers: Sequence[int], *, added: Sequenc
     return moved
 
 
-def stock_rows(root: Path, snapshot: int | None = None) -> list[int]:
-    with stock(root) as table:
+def stock_rows(root: Path, snapshot: int | None = None, *, name: str = RETURNS.name) -> list[int]:
+    with stock(root, name) as table:
         return sorted(table.scan(snapshot_id=snapshot).to_arrow()["loan"].to_pylist())
 
 
 @contextmanager
-def stock(root: Path) -> Iterator[Table]:
-    """The returns as stock PyIceberg opens them."""
+def stock(root: Path, name: str = RETURNS.name) -> Iterator[Table]:
+    """A table, by default the returns, as stock PyIceberg opens it."""
     catalog = SqlCatalog("penstock", uri=f"sqlite:///{root / 'catalog.db'}")
-    yield catalog.load_table(RETURNS.name)
+    yield catalog.load_table(name)
     catalog.engine.dispose()
 
 
@@ -128,13 +128,38 @@ def read_loans(path: str) -> list[int]:
     return pq.read_table(path)["loan"].to_pylist()
 
 
-def test_a_file_of_which_rows_were_taken_out_is_not_the_file_it_was(tmp_path: Path) -> None:
+def test_of_a_file_that_stays_those_rows_went_that_were_taken_out_since(tmp_path: Path) -> None:
     with writing(tmp_path) as (lake, lease):
-        before = append(lake, lease, lake.ensure(RETURNS, lease=lease), returns(1, 2), "1")
-        take_out(lake, lease, [1])
+        append(lake, lease, lake.ensure(RETURNS, lease=lease), returns(1, 2, 3, 4), "1")
+        before = take_out(lake, lease, [1])
+        take_out(lake, lease, [2], added=[5])
+        take_out(lake, lease, [3], added=[6])
         changes = lake.changes(RETURNS.name, before.snapshot_id)
         assert changes.removed
-        assert read(changes.added) == [(2, "note 2")]
+        assert sorted(row[0] for row in read(changes.gone)) == [2, 3]
+        assert sorted(row[0] for row in read(changes.added)) == [5, 6]
+
+
+def test_what_went_is_told_of_files_that_stay_and_of_those_that_went(tmp_path: Path) -> None:
+    with writing(tmp_path) as (lake, lease):
+        head = append(lake, lease, lake.ensure(RETURNS, lease=lease), returns(1, 2), "1")
+        before = append(lake, lease, head, returns(3, 4), "2")
+        newest, _ = (read_loans(file.path) for file in lake.scan(RETURNS.name).files)
+        assert newest == [3, 4]
+        take_out(lake, lease, [1], whole=1)
+        assert sorted(row[0] for row in read(lake.changes(RETURNS.name, before.snapshot_id).gone)) == [1, 3, 4]
+
+
+def test_rows_that_a_table_has_again_when_it_went_back_are_told_as_rows_that_came(tmp_path: Path) -> None:
+    with writing(tmp_path) as (lake, lease):
+        then = append(lake, lease, lake.ensure(RETURNS, lease=lease), returns(1, 2, 3), "1")
+        since = take_out(lake, lease, [1, 2])
+        with stock(tmp_path) as table:
+            table.manage_snapshots().rollback_to_snapshot(then.snapshot_id or 0).commit()
+        take_out(lake, lease, [2, 3])
+        changes = lake.changes(RETURNS.name, since.snapshot_id)
+        came, went = ([row[0] for row in read(scan)] for scan in (changes.added, changes.gone))
+        assert (came, went) == ([1], [3])
 
 
 def test_what_was_taken_out_stays_out_when_the_directory_moves(tmp_path: Path) -> None:
@@ -169,20 +194,58 @@ def test_files_with_deletes_go_with_the_last_snapshot_that_needs_them(tmp_path: 
         assert [row[0] for row in read(lake.scan(RETURNS.name))] == [5, 6, 7, 8]
 
 
-def test_no_row_is_taken_out_twice_and_none_of_a_table_with_partitions(tmp_path: Path) -> None:
+def test_no_row_is_taken_out_twice(tmp_path: Path) -> None:
     with writing(tmp_path) as (lake, lease):
         head = append(lake, lease, lake.ensure(RETURNS, lease=lease), returns(1, 2), "1")
         place = places_in(lake, 1)
-        parted = append(lake, lease, lake.ensure(LOANS, lease=lease), loans(1), "1")
         with lake.stage(lease=lease, token="x") as commit:
             commit.table(head).take_out(pa.concat_tables([place, place]))
             with pytest.raises(ValueError, match="twice"):
                 commit.apply()
-        with lake.stage(lease=lease, token="x") as commit:
-            commit.table(parted).take_out(pa.table({"file_path": [lake.scan(LOANS.name).files[0].path], "pos": [0]}))
-            with pytest.raises(ValueError, match="without partitions"):
-                commit.apply()
         assert len(read(lake.scan(RETURNS.name))) == 2
+
+
+def test_of_a_table_with_partitions_each_names_its_own_rows_and_a_change_writes_those_that_it_concerns(
+    tmp_path: Path,
+) -> None:
+    with writing(tmp_path) as (lake, lease):
+        head = lake.ensure(LOANS, lease=lease)
+        for month in (1, 2, 3):
+            head = append(lake, lease, head, loans(*range(10 * month, 10 * month + 4), month=month), f"{month}")
+        head = lend_no_more(lake, lease, head, [11, 21])
+        early = lake.scan(LOANS.name).deletes
+        head = lend_no_more(lake, lease, head, [12, 33])
+        scan = lake.scan(LOANS.name)
+        assert (len(early), len(scan.deletes), len({*early} & {*scan.deletes})) == (2, 3, 1)
+        assert all(len(file.deletes) == 1 for file in scan.files)
+        expected = [10, 13, 20, 22, 23, 30, 31, 32]
+        assert sorted(row[0] for row in read(scan)) == expected
+        assert (scan.rows, read_table_summary(head.metadata_location).rows) == (8, 8)
+        changes = lake.changes(LOANS.name, lake.metadata(head).snapshots[-2].snapshot_id)
+        assert sorted(row[0] for row in read(changes.gone)) == [12, 33]
+    assert sorted(row["loan"] for row in read_tables(tmp_path)[LOANS.name].rows) == expected
+    assert stock_rows(tmp_path, name=LOANS.name) == expected
+
+
+def test_rows_taken_out_of_partitions_stay_out_when_the_directory_moves(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new place"
+    with writing(old) as (lake, lease):
+        head = append(lake, lease, lake.ensure(LOANS, lease=lease), loans(1, 2, 3), "1")
+        head = append(lake, lease, head, loans(4, 5, 6, month=2), "2")
+        lend_no_more(lake, lease, head, [1, 4])
+    old.rename(new)
+    relocate(new, still_world(), holder="a test")
+    with writing(new) as (lake, lease):
+        assert sorted(row[0] for row in read(lake.scan(LOANS.name))) == [2, 3, 5, 6]
+        head = lake.heads()[LOANS.name]
+        lend_no_more(lake, lease, head, [2, 5])
+    assert stock_rows(new, name=LOANS.name) == [3, 6]
+
+
+def lend_no_more(lake: Lake, lease: Lease, head: Head, numbers: Sequence[int]) -> Head:
+    with lake.stage(lease=lease, token=f"{head.snapshot_id}") as commit:
+        commit.table(head).take_out(places_in(lake, *numbers, table=LOANS.name))
+        return commit.apply()[LOANS.name]
 
 
 @pytest.mark.parametrize("left", [0, 2])

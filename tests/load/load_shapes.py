@@ -12,11 +12,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from penstock.errors import SourceError
 from penstock.ingest.discovery import Discovery, discover
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
 from penstock.lake.records import read_records, read_table_summary
+from penstock.load import leaving
 from penstock.load.bronze import Ambiguous, Refused, Taken, take
 from penstock.load.ledger import known_files
 from penstock.load.replay import Reread, reread
@@ -41,6 +44,15 @@ Row = dict[str, Any]
 
 def column(name: str, type: LogicalType = LogicalType.STRING, **facts: Any) -> Column:
     return Column(id=facts.pop("id", f"id_{name}"), name=name, type=type, **facts)
+
+
+@contextmanager
+def staying(files_stay: bool = True) -> Iterator[None]:
+    """Whether files of silver, however small, stay when rows leave them, which are named then."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(leaving, "SMALL", 0 if files_stay else 1_000_000)
+        patch.setattr(leaving, "_NAMED", 1)
+        yield
 
 
 COLUMNS = (

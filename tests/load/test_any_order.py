@@ -11,9 +11,9 @@ from pathlib import Path
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from penstock.spec.contract import Contract
+from penstock.spec.contract import Contract, PartitionField
 from penstock.spec.source import Delivery
-from tests.load.load_shapes import BY_COLUMN, BY_NAME, HEADER, Road, contract, road
+from tests.load.load_shapes import BY_COLUMN, BY_NAME, HEADER, Road, contract, road, staying
 from tests.load.road_oracle import Delivered, Rules, judge
 
 DAYS = [f"2024-01-{day:02}" for day in range(1, 6)]
@@ -68,11 +68,14 @@ def delivered(draw: st.DrawFn, declared: Rules) -> Delivered:
     return Delivered(f"{folder}/{name}_v{version}.csv", tuple(content), HEADER)
 
 
-@settings(max_examples=30, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
-@given(histories())
-def test_what_was_delivered_decides_whatever_the_order_and_the_runs(history: tuple[Rules, list[Step]]) -> None:
+@settings(max_examples=40, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
+@given(histories(), st.booleans(), st.booleans())
+def test_what_was_delivered_decides_whatever_the_order_and_the_runs(
+    history: tuple[Rules, list[Step]], files_stay: bool, by_day: bool
+) -> None:
     declared, steps = history
-    with tempfile.TemporaryDirectory() as folder, road(Path(folder), _contract(declared), _source(declared)) as way:
+    place, loans = tempfile.TemporaryDirectory(), _contract(declared, by_day=by_day)
+    with place as folder, staying(files_stay), road(Path(folder), loans, _source(declared)) as way:
         _walk(way, steps)
         expected = judge(declared, [step.file for step in steps])
         assert _silver(way, declared) == expected.rows
@@ -98,9 +101,11 @@ def _walk(way: Road, steps: list[Step]) -> None:
     way.run()
 
 
-def _contract(declared: Rules) -> Contract:
+def _contract(declared: Rules, *, by_day: bool) -> Contract:
     key = ("loan",) if declared.key else ()
-    return contract(key=key, order_by="at" if declared.key else None, horizon=declared.horizon)
+    order = "at" if declared.key else None
+    partitions = (PartitionField("at", "day"),) if by_day else ()
+    return contract(key=key, order_by=order, horizon=declared.horizon, partitions=partitions)
 
 
 def _source(declared: Rules) -> dict[str, object]:

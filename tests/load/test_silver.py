@@ -9,7 +9,8 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from penstock.load import silver
+from penstock.load import leaving, silver
+from penstock.spec.contract import PartitionField
 from tests.load.load_shapes import DAY, OPEN_FOR_A_DAY, Road, contract, parsed, road
 
 
@@ -105,6 +106,31 @@ def test_rows_of_other_keys_survive_the_rewriting_of_their_file(keyed: Road) -> 
     keyed.deliver("b.csv", "7,Emma,,2024-01-02")
     keyed.run()
     assert keyed.titles() == {str(number): "Dune" for number in range(100)} | {"7": "Emma"}
+
+
+@pytest.mark.parametrize("partitions", [(), (PartitionField("at", "day"),)])
+def test_of_a_file_that_loses_few_of_many_rows_these_are_named(
+    tmp_path: Path, partitions: tuple[PartitionField, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leaving, "SMALL", 100)
+    with road(tmp_path, contract(key=("loan",), order_by="at", partitions=partitions)) as way:
+        way.deliver("a.csv", *(f"{number:03},Dune,,2024-01-01" for number in range(100)))
+        way.run()
+        (first,) = way.lake.scan("silver.loans").files
+        way.deliver("b.csv", *(f"{number:03},Emma,,2024-01-05" for number in range(12)))
+        way.run()
+        way.deliver("c.csv", *(f"{number:03},Ulysses,,2024-01-06" for number in range(20)))
+        way.run()
+        scan = way.lake.scan("silver.loans")
+        titles = {number: "Ulysses" if int(number) < 20 else "Dune" for number in way.titles()}
+        assert (way.titles(), len(titles)) == (titles, 100)
+        assert first.path in [file.path for file in scan.files]
+        assert (scan.rows, sum(one.rows for one in scan.deletes)) == (100, 20)
+        way.deliver("d.csv", *(f"{number:03},Persuasion,,2024-01-07" for number in range(20, 27)))
+        way.run()
+        assert first.path not in [file.path for file in way.lake.scan("silver.loans").files]
+        assert (way.lake.scan("silver.loans").rows, way.lake.scan("silver.loans").deletes) == (100, ())
+        way.assert_conserved()
 
 
 def test_a_version_beyond_the_horizon_is_filtered(tmp_path: Path) -> None:

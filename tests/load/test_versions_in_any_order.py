@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from penstock.spec.contract import LogicalType
 from penstock.spec.source import Delivery, DeliveryMode
-from tests.load.load_shapes import COLUMNS, HEADER, Road, column, contract, road
+from tests.load.load_shapes import COLUMNS, HEADER, Road, column, contract, road, staying
 from tests.sql.canonical_oracle import row_hash
 
 LOANS = replace(contract(*COLUMNS, column("listed", LogicalType.DATE, required=True), key=("loan",)), history="listed")
@@ -95,13 +95,13 @@ def histories(draw: st.DrawFn) -> tuple[DeliveryMode, list[tuple[File, int]]]:
 
 
 @settings(max_examples=20, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
-@given(histories())
+@given(histories(), st.booleans())
 def test_what_was_delivered_decides_versions_and_sightings(
-    history: tuple[DeliveryMode, list[tuple[File, int]]],
+    history: tuple[DeliveryMode, list[tuple[File, int]]], files_stay: bool
 ) -> None:
     mode, steps = history
     facts = {"glob": "**/*.csv", "delivery": SNAPSHOT if mode is DeliveryMode.SNAPSHOT else UPSERT}
-    with tempfile.TemporaryDirectory() as folder, road(Path(folder), LOANS, facts) as way:
+    with tempfile.TemporaryDirectory() as folder, staying(files_stay), road(Path(folder), LOANS, facts) as way:
         walk(way, mode, steps)
         versions, sightings = expected({file for file, _ in steps})
         found = way.values("silver.loans", "listed", "loan", "title")

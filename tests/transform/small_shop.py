@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from penstock.lake.table import DataFile, FieldColumn, Scan
+from penstock.lake.table import DataFile, DeleteFile, FieldColumn, Scan
 from penstock.spec.project import Project, Retention
 from penstock.transform import warehouse
 from penstock.transform.build import Look, build
@@ -85,7 +85,8 @@ class TickingClock:
 
 @dataclass
 class Silver:
-    """silver.order_lines: every `add` is one data file and one snapshot; `take_back` removes a file."""
+    """silver.order_lines: every `add` is one data file and one snapshot; `take_back` removes a file, `thin` the first rows
+    of one that stays."""
 
     folder: Path
     files: list[DataFile] = field(default_factory=list)
@@ -106,6 +107,13 @@ class Silver:
         self.snapshot += 1
         self.files.remove(file)
 
+    def thin(self, file: DataFile, rows: int) -> None:
+        self.snapshot += 1
+        path = self.folder / f"{self.snapshot}-deletes.parquet"
+        pq.write_table(pa.table({"file_path": [file.path] * rows, "pos": range(rows)}), path)
+        deletes = DeleteFile(str(path), rows, path.stat().st_size)
+        self.files[self.files.index(file)] = replace(file, deletes=(deletes,))
+
     def scan(self, files: Sequence[DataFile] | None = None) -> Scan:
         return Scan("silver.order_lines", self.snapshot, tuple(self.files if files is None else files), FIELDS)
 
@@ -117,8 +125,13 @@ class Silver:
 
     def moved_since(self, snapshot: int, before: Sequence[DataFile]) -> dict[str, ModelInput]:
         """With what came and went since there were the files `before`."""
-        added = [file for file in self.files if file not in before]
-        removed = [file for file in before if file not in self.files]
+        held, paths = {file.path: file for file in self.files}, [file.path for file in before]
+        added = [file for file in self.files if file.path not in paths]
+        removed = [
+            replace(file, only=held[file.path].deletes) if file.path in held else file
+            for file in before
+            if file not in self.files
+        ]
         return {"order_lines": ModelInput(self.scan(), self.scan(added), self.scan(removed), snapshot)}
 
 
@@ -206,10 +219,12 @@ def check_grows_as_made_whole(
     chance.shuffle(waiting)
     silver.add(waiting[:20])
     base = site.release(site.build(silver.everything(), models=models))
-    for step in range(6):
+    for step in range(8):
         since, before = silver.snapshot, list(silver.files)
-        if step % 3 == 2:
+        if step % 4 == 2:
             silver.take_back(chance.choice(silver.files))
+        elif step % 4 == 3:
+            silver.thin(max(silver.files, key=lambda file: file.rows), 4 + step)
         else:
             silver.add(waiting[apart * step + 20 : apart * step + chance.choice([25, most])])
         grown = site.build(silver.moved_since(since, before), base=base, models=models)

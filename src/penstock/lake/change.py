@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyiceberg.io import FileIO
 from pyiceberg.manifest import DataFile as IcebergFile
 from pyiceberg.table.metadata import TableMetadata
@@ -28,7 +29,17 @@ from pyiceberg.table.update import (
 
 from penstock.errors import CommitConflict
 from penstock.lake.datafile import DataFileWriter, EncodedFile
-from penstock.lake.deletes import data_files_of, deletes_of, is_own, of_files, read_places, write_places
+from penstock.lake.deletes import (
+    PLACES,
+    Partition,
+    data_files_of,
+    deletes_of,
+    is_own,
+    of_files,
+    partition_of,
+    read_places,
+    write_places,
+)
 from penstock.lake.manifests import ManifestChange, ManifestReader, ManifestWriting
 from penstock.lake.records import TOKEN, rows_of
 from penstock.lake.spans import Pair
@@ -87,7 +98,7 @@ class TableChange:
 
     def take_out(self, places: pa.Table) -> None:
         """Rows at these places (`file_path`, and `pos` in it from 0), of data files that stay, are not in the table any
-        more. Of a table without partitions alone; no row may be taken out twice."""
+        more; no row may be taken out twice."""
         self._taken_out.append(places)
 
     def position(self, source: str, value: str) -> None:
@@ -160,24 +171,34 @@ class TableChange:
         )
 
     def _deletes(self) -> tuple[set[str], list[IcebergFile]]:
-        """The paths of files with deletes that go, and the one that comes in their place, if any. Rows of files that are not
-        in the table any more need no name: other engines leave these behind where they write files anew."""
+        """The paths of files with deletes that go, and those that come in their place. Rows of files that are not in the
+        table any more need no name: other engines leave these behind where they write files anew."""
         current = self.base.current_snapshot()
-        held = {file.file_path for file in deletes_of(self.manifests, current) if is_own(file)}
+        held = [file for file in deletes_of(self.manifests, current) if is_own(file)]
         if not held and not self._taken_out:
             return set(), []
-        stay = data_files_of(self.manifests, current) - self._removed
-        before = read_places(held)
-        still = of_files(before, stay)
-        places = pa.concat_tables([still, *(one.cast(still.schema) for one in self._taken_out)])
-        if of_files(places, stay).num_rows < places.num_rows:
+        files = data_files_of(self.manifests, current)
+        stay = {path: partition for path, partition in files.items() if path not in self._removed}
+        taken_out = pa.concat_tables([PLACES.empty_table(), *(one.cast(PLACES) for one in self._taken_out)])
+        if of_files(taken_out, stay).num_rows < taken_out.num_rows:
             raise ValueError("rows are taken out of files that stay alone")
-        if places.num_rows == before.num_rows == still.num_rows:
-            return set(), []
-        if places.num_rows == 0:
-            return held, []
-        disk = self.staging.world.disk
-        return held, [write_places(places, self.base, disk, self.staging.file_name, self.staging.wrote)]
+        thinned = (stay[path] for path in pc.unique(taken_out["file_path"]).to_pylist())
+        gone: set[str] = set()
+        written = []
+        for partition in dict.fromkeys([*map(partition_of, held), *thinned]):
+            paths = {file.file_path for file in held if partition_of(file) == partition}
+            before, here = read_places(paths), [path for path, one in stay.items() if one == partition]
+            still, new = of_files(before, here), of_files(taken_out, here)
+            if new.num_rows == 0 and still.num_rows == before.num_rows:
+                continue
+            gone |= paths
+            if still.num_rows + new.num_rows:
+                written.append(self._write_places(pa.concat_tables([still, new]), partition))
+        return gone, written
+
+    def _write_places(self, places: pa.Table, partition: Partition) -> IcebergFile:
+        staging = self.staging
+        return write_places(places, partition, self.base, staging.world.disk, staging.file_name, staging.wrote)
 
     def _check_removed(self, removed: list[IcebergFile]) -> None:
         if missing := self._removed - {file.file_path for file in removed}:

@@ -1,7 +1,8 @@
 """Position deletes of Iceberg: a file that names rows of data files which do not count any more.
 
-A table has at most one. A change that takes single rows out, or data files of which some rows were taken out, writes it
-anew: so it names no row twice and none of a file that went, and what it names can be counted.
+A partition has at most one (a table without partitions is one). A change that takes single rows out, or data files of
+which some rows were taken out, writes it anew: so it names no row twice and none of a file that went, and what it names can
+be counted.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ PLACES = pa.schema(
         pa.field("pos", pa.int64(), nullable=False, metadata=field_id_metadata(POS_ID)),
     ]
 )
+Partition = tuple[object, ...]
+"""Its values, in Iceberg's form."""
 _OWN_FILE = re.compile(r"[0-9a-f]{32}-\d{5}-deletes\.parquet")
 
 
@@ -44,11 +47,17 @@ def deletes_of(reader: ManifestReader, snapshot: Snapshot | None) -> Iterator[Ic
             yield from (entry.data_file for entry in reader.entries(manifest))
 
 
-def data_files_of(reader: ManifestReader, snapshot: Snapshot | None) -> set[str]:
-    """The paths of a snapshot's data files."""
+def data_files_of(reader: ManifestReader, snapshot: Snapshot | None) -> dict[str, Partition]:
+    """The paths of a snapshot's data files, each with its partition."""
     manifests = () if snapshot is None else reader.manifests(snapshot)
     entries = (reader.entries(one) for one in manifests if one.content == ManifestContent.DATA)
-    return {local_path(entry.data_file.file_path) for live in entries for entry in live}
+    files = (entry.data_file for live in entries for entry in live)
+    return {local_path(file.file_path): partition_of(file) for file in files}
+
+
+def partition_of(file: IcebergFile) -> Partition:
+    """The values of its partition."""
+    return tuple(file.partition[place] for place in range(len(file.partition)))
 
 
 def named_rows(snapshot: Mapping[str, Any]) -> int:
@@ -79,11 +88,14 @@ def of_files(places: pa.Table, paths: Collection[str]) -> pa.Table:
 
 
 def write_places(
-    places: pa.Table, metadata: TableMetadata, disk: Disk, new_name: Callable[[], str], created: Callable[[str], object]
+    places: pa.Table,
+    partition: Partition,
+    metadata: TableMetadata,
+    disk: Disk,
+    new_name: Callable[[], str],
+    created: Callable[[str], object],
 ) -> IcebergFile:
-    """Write the file of a table without partitions; the commit makes it durable."""
-    if metadata.spec().fields:
-        raise ValueError("rows are taken out of tables without partitions alone")
+    """Write the file of a partition; the commit makes it durable."""
     ordered = places.cast(PLACES).sort_by([("file_path", "ascending"), ("pos", "ascending")])
     if ordered.group_by(PLACES.names).aggregate([]).num_rows < ordered.num_rows:
         raise ValueError("a row is taken out twice")
@@ -97,7 +109,7 @@ def write_places(
         content=DataFileContent.POSITION_DELETES,
         file_path=path,
         file_format=FileFormat.PARQUET,
-        partition=Record(),
+        partition=Record(*partition),
         record_count=ordered.num_rows,
         file_size_in_bytes=stream.size,
         sort_order_id=None,

@@ -25,7 +25,7 @@ from pyiceberg.table.snapshots import Snapshot
 from penstock.lake.avro import CODEC, ManifestListWriter, manifest_writer, read_entries, read_manifests
 from penstock.lake.catalog import recorded_home
 from penstock.lake.commit import Move
-from penstock.lake.deletes import PLACES, read_places, write_places
+from penstock.lake.deletes import PLACES, partition_of, read_places, write_places
 from penstock.lake.io import DiskInputFile, DiskIO, local_path
 from penstock.lake.lake import Lake
 from penstock.lake.staging import Staging
@@ -150,8 +150,9 @@ class _Moving:
             places = read_places([path])
             paths = pa.array([moved(one) for one in places["file_path"].to_pylist()], pa.string())
             anew = places.set_column(0, PLACES.field(0), paths)
-            staging = self.staging
-            self._deletes[path] = write_places(anew, metadata, staging.world.disk, staging.file_name, staging.wrote)
+            staging, partition = self.staging, partition_of(entry.data_file)
+            disk, name, wrote = staging.world.disk, staging.file_name, staging.wrote
+            self._deletes[path] = write_places(anew, partition, metadata, disk, name, wrote)
             self.replaced.append(path)
         return ManifestEntry.from_args(
             status=entry.status,

@@ -13,7 +13,7 @@ from pyiceberg.manifest import DataFile as IcebergFile
 from pyiceberg.manifest import FileFormat, ManifestContent
 from pyiceberg.schema import Schema
 from pyiceberg.table.metadata import TableMetadata
-from pyiceberg.table.snapshots import Snapshot
+from pyiceberg.table.snapshots import Snapshot, ancestors_of
 from pyiceberg.types import PrimitiveType, StringType
 
 from penstock.errors import StorageError, UsageError
@@ -67,21 +67,25 @@ class Planner:
         return Scan(name, None if snapshot is None else snapshot.snapshot_id, files, columns)
 
     def changes(self, name: str, metadata: TableMetadata, since: int | None, until: int | None) -> Changes:
-        """What is in `until` and was not in `since`; everything when `since` is None or expired. A file of which rows were
-        taken out is another."""
+        """What is in `until` and was not in `since`, and what went; everything came when `since` is None or expired."""
         target = snapshot_of(name, metadata, until)
         schema = _schema_of(metadata, target)
         after = {} if target is None else self._files(name, target, schema)
         base = None if since is None else metadata.snapshot_by_id(since)
         before = {} if base is None else self._files(name, base, schema)
-        added = tuple(file for path, file in after.items() if not _holds(before, path, file))
+        moved = {path for path, file in after.items() if path in before and before[path].deletes != file.deletes}
+        line = ancestors_of(target, metadata) if moved else []
+        again = set() if any(one.snapshot_id == since for one in line) else moved  # on its line no row comes back
+        added = tuple(file for path, file in after.items() if path not in before or path in again)
+        gone = tuple(file for path, file in before.items() if path not in after or path in again)
+        thinned = tuple(replace(before[path], only=after[path].deletes) for path in sorted(moved - again))
         reached = None if target is None else target.snapshot_id
         return Changes(
             table=name,
             since=since,
             until=reached,
             added=Scan(name, reached, added, _columns_of(schema, metadata, added)),
-            removed=any(not _holds(after, path, file) for path, file in before.items()),
+            gone=Scan(name, since, gone + thinned, _columns_of(schema, metadata, gone + thinned)),
             expired=since is not None and base is None,
         )
 
@@ -108,10 +112,6 @@ def _note_deletes(files: dict[str, DataFile], deletes: IcebergFile) -> None:
     for path, file in files.items():
         if first <= path <= last:
             files[path] = replace(file, deletes=(*file.deletes, known))
-
-
-def _holds(files: Mapping[str, DataFile], path: str, file: DataFile) -> bool:
-    return path in files and files[path].deletes == file.deletes
 
 
 def snapshot_of(name: str, metadata: TableMetadata, snapshot_id: int | None) -> Snapshot | None:

@@ -55,7 +55,8 @@ class DeleteFile:
 @dataclass(frozen=True)
 class DataFile:
     """One data file of a snapshot. `path` is a plain absolute path or object URL that DuckDB can open. `rows` are those
-    that were written; `deletes` may name some of them, which do not count any more."""
+    that were written; `deletes` may name some of them, which do not count any more, and `only` those that are meant where
+    not all are."""
 
     path: str
     rows: int
@@ -64,6 +65,7 @@ class DataFile:
         default_factory=dict
     )  # column name -> (lower, upper), where kept
     deletes: tuple[DeleteFile, ...] = ()
+    only: tuple[DeleteFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,18 +104,23 @@ class Scan:
 
 @dataclass(frozen=True)
 class Changes:
-    """What came between two snapshots of a table, `since` excluded and `until` included.
+    """What came between two snapshots of a table, `since` excluded and `until` included, and what went.
 
-    When files were removed, or `since` has expired, the added files alone do not lead from one to
-    the other: read all of `until` instead.
+    Files that were written anew are in both, and hold rows that neither came nor went. Of a file that stays `gone` has
+    `only` the rows that were taken out of it. When `since` has expired, all of `until` is `added`.
     """
 
     table: str
     since: int | None
     until: int | None
     added: Scan
-    removed: bool
+    gone: Scan
     expired: bool
+
+    @property
+    def removed(self) -> bool:
+        """Whether rows went, so that the added files alone do not lead from one snapshot to the other."""
+        return bool(self.gone.files)
 
 
 @dataclass(frozen=True)

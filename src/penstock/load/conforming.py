@@ -17,6 +17,7 @@ from penstock.conform.counts import Counts
 from penstock.conform.dedupe import Merged, merge, recompute
 from penstock.conform.fates import count_fates
 from penstock.lake.table import DataFile, Scan
+from penstock.load.leaving import PLACES, placed
 from penstock.load.near import near
 from penstock.load.outcome import Outcome, union
 from penstock.load.snapshots import Snapshots
@@ -67,7 +68,7 @@ class Conforming:
         discarded = _sum(one.discarded for one in checked)
         if self.contract.identity:
             return self._merged(waiting, counts, discarded)
-        self._make("leaving", f"SELECT _file_id, _line, _path FROM ({self._losers})")
+        self._make("leaving", f"SELECT {PLACES} FROM ({self._losers})")
         return self._outcome(waiting, counts, ("accepted",), discarded)
 
     def _note_replaced(self, waiting: Sequence[Waiting]) -> None:
@@ -198,8 +199,7 @@ class Conforming:
     @property
     def _losers(self) -> str:
         """SELECT of silver's rows of files that a higher version has replaced since silver took them."""
-        stored = read_scan(self._files, self.silver.columns, origin="_path")
-        return f"SELECT * FROM ({stored}) SEMI JOIN {_NEWLY_REPLACED}"
+        return f"SELECT * FROM ({placed(self._files, self.silver.columns)}) SEMI JOIN {_NEWLY_REPLACED}"
 
     def _stored_with(self, keys: str) -> str:
         """SELECT of silver's rows that have one of the `keys`, with the data file of each: the footers of files tell
@@ -210,7 +210,7 @@ class Conforming:
         places = f"SELECT DISTINCT _path FROM ({read_scan(files, of_key, origin='_path')}) {same}"
         paths = {path for (path,) in self.connection.execute(places).fetchall()}
         files = [file for file in files if file.path in paths]
-        return f"SELECT * FROM ({read_scan(files, self.silver.columns, origin='_path')}) {same}"
+        return f"SELECT * FROM ({placed(files, self.silver.columns)}) {same}"
 
     @property
     def _files(self) -> Sequence[DataFile]:
@@ -229,7 +229,7 @@ class Conforming:
 
 def _places(stored: str, goes: str) -> str:
     """SELECT of where the rows of `stored` are that `goes` names."""
-    return f"SELECT _file_id, _line, _path FROM {quote(stored)} SEMI JOIN {quote(goes)} USING (_file_id, _line)"
+    return f"SELECT {PLACES} FROM {quote(stored)} SEMI JOIN {quote(goes)} USING (_file_id, _line)"
 
 
 def _sum(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -15,6 +15,7 @@ from penstock.lake.change import TableChange
 from penstock.lake.records import SETTLED
 from penstock.lake.table import DataFile, Scan
 from penstock.load.conflicts import Contradiction
+from penstock.load.leaving import Losing, losing
 from penstock.load.near import spanned
 from penstock.load.waiting import Waiting
 from penstock.spec.contract import Contract
@@ -67,16 +68,20 @@ class Outcome:
         return tuple(Contradiction(*row) for row in found)
 
     def write(self, change: TableChange) -> int:
-        """Append what enters silver and rewrite the data files that lose rows; gives the rows that entered."""
+        """Append what enters silver and take out what leaves it; gives the rows that entered."""
         columns = ", ".join(quote(column.name) for column in self.silver.columns)
         spans = spanned(self.contract, self.silver.columns)
         written = change.append(self._reader(f"SELECT {self._entering} FROM ({union(self.inserted)})"), spans=spans)
         losing = self._losing()
-        if losing and not self.rebuild:
-            kept = read_scan(losing, self.silver.columns)
+        if losing.anew and not self.rebuild:
+            kept = read_scan(losing.anew, self.silver.columns)
             stay = f"SELECT {columns} FROM ({kept}) ANTI JOIN leaving USING (_file_id, _line)"
             change.append(self._reader(stay), spans=spans)
-        change.remove(losing)
+        change.remove(losing.anew)
+        if losing.thinned:
+            paths = _texts(file.path for file in losing.thinned)
+            places = f"SELECT _path AS file_path, _pos AS pos FROM leaving WHERE _path IN {paths}"
+            change.take_out(self.connection.sql(places).to_arrow_table())
         return written
 
     @property
@@ -140,12 +145,11 @@ class Outcome:
         """All counts: what was written by the writers' own count, the rest as decided."""
         return self.decided + Counts(accepted=accepted - self.revived, quarantined=quarantined)
 
-    def _losing(self) -> list[DataFile]:
+    def _losing(self) -> Losing:
         """Data files of silver with a row that leaves."""
         if self.rebuild:
-            return list(self.silver.files)
-        paths = {row[0] for row in self.connection.execute("SELECT DISTINCT _path FROM leaving").fetchall()}
-        return [file for file in self.silver.files if file.path in paths]
+            return Losing(anew=self.silver.files)
+        return losing(self.connection, self.silver.files, self.silver.columns, "leaving")
 
     def _number(self, query: str) -> int:
         return int(self.connection.execute(query).fetchall()[0][0])

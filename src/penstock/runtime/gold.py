@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -154,12 +154,8 @@ def _pin(installation: Installation, lake: Lake, lease: Lease, last: Release | N
 
 
 def _input(lake: Lake, scan: Scan, since: int | None) -> ModelInput:
-    """A silver table with the files that came and those that went since a snapshot, if that can be told."""
+    """A silver table with what came and what went since a snapshot, if that can be told."""
     changes = None if since is None else lake.changes(scan.table, since, scan.snapshot_id)
     if changes is None or changes.expired:
         return ModelInput(scan, since=since)
-    if not changes.removed:
-        return ModelInput(scan, changes.added, since=since)
-    here = {file.path for file in scan.files}
-    gone = tuple(file for file in lake.scan(scan.table, snapshot_id=since).files if file.path not in here)
-    return ModelInput(scan, changes.added, replace(scan, files=gone), since)
+    return ModelInput(scan, changes.added, changes.gone if changes.removed else None, since)

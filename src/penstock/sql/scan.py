@@ -30,7 +30,8 @@ class Deletes(Protocol):
 
 
 class File(Protocol):
-    """A data file, how many rows were written to it, and what names some of them as gone."""
+    """A data file, how many rows were written to it, what names some of them as gone, and what names those that are meant
+    where not all are."""
 
     @property
     def path(self) -> str: ...
@@ -38,6 +39,8 @@ class File(Protocol):
     def rows(self) -> int: ...
     @property
     def deletes(self) -> Sequence[Deletes]: ...
+    @property
+    def only(self) -> Sequence[Deletes]: ...
 
 
 PLACE = "file_row_number"  # DuckDB's own name for the place of a row in its file; it gives it no other
@@ -50,7 +53,8 @@ def read_scan(
     """A SELECT over Parquet files that finds columns by field id, so a rename or an added column cannot mislead it.
 
     Columns come in the order given; a column a file does not have is NULL there. No files: an
-    empty relation of the same names and types. Files must carry field ids. Rows that a file's deletes name are left out.
+    empty relation of the same names and types. Files must carry field ids. Rows that a file's deletes name are left out,
+    and of a file that has `only` some, all others.
     `origin` names a further column that holds the path of each row's file, `place` one for its number there, from 0.
     Columns that are in every file under their name are read by name: DuckDB then leaves out groups of rows, and
     columns of rows, that a filter or a join has no use for, which it does not where it maps ids.
@@ -60,6 +64,9 @@ def read_scan(
     'SELECT CAST(NULL AS BIGINT) AS "a" WHERE FALSE'
     """
     given = list(files)
+    parts = [[file for file in given if bool(file.only) is some] for some in (False, True)]
+    if all(parts):
+        return " UNION ALL ".join(read_scan(part, columns, origin=origin, place=place) for part in parts)
     paths = _paths(given)
     if not paths:
         nulls = ", ".join(f"CAST(NULL AS {column.duckdb_type}) AS {quote(column.name)}" for column in columns)
@@ -67,33 +74,34 @@ def read_scan(
         nulls += "" if place is None else f", CAST(NULL AS BIGINT) AS {quote(place)}"
         return f"SELECT {nulls} WHERE FALSE"
     deletes = sorted({one.path for file in given for one in file.deletes})
+    only = sorted({one.path for file in given for one in file.only})
     listed = ", ".join(map(literal, paths))
     names = [column.name for column in columns]
     path = origin or unused(_PATH, names)
     shown = ("" if origin is None else f", {quote(origin)}") + ("" if place is None else f", {PLACE} AS {quote(place)}")
-    options = f", filename = {literal(path)}" if origin or deletes else ""
-    options += f", {PLACE} = true" if place or deletes else ""
-    gone = _without(deletes, path, names) if deletes else ""
+    options = f", filename = {literal(path)}" if origin or deletes or only else ""
+    options += f", {PLACE} = true" if place or deletes or only else ""
+    joined = _joined("SEMI", only, path, names) + _joined("ANTI", deletes, path, names)
     if all(column.everywhere for column in columns):
         typed = (f"CAST({quote(column.name)} AS {column.duckdb_type}) AS {quote(column.name)}" for column in columns)
-        return (
-            f"SELECT {', '.join(typed)}{shown} FROM read_parquet([{listed}], hive_partitioning = false{options}){gone}"
-        )
+        return f"SELECT {', '.join(typed)}{shown} FROM read_parquet([{listed}], hive_partitioning = false{options}){joined}"
     fields = ", ".join(
         f"{column.field_id}: {{name: {literal(column.name)}, type: {literal(column.duckdb_type)}, default_value: NULL}}"
         for column in columns
     )
-    return f"SELECT {', '.join(map(quote, names))}{shown} FROM read_parquet([{listed}], schema = MAP {{{fields}}}{options}){gone}"
+    return f"SELECT {', '.join(map(quote, names))}{shown} FROM read_parquet([{listed}], schema = MAP {{{fields}}}{options}){joined}"
 
 
-def _without(deletes: Sequence[str], path: str, names: Sequence[str]) -> str:
-    """An anti join with the places that the deletes name: few, so that its table is small."""
+def _joined(kind: str, deletes: Sequence[str], path: str, names: Sequence[str]) -> str:
+    """A join with the places that the deletes name: few, so that its table is small."""
+    if not deletes:
+        return ""
     listed = ", ".join(map(literal, deletes))
     gone_path, gone_pos = quote(unused("_gone_path", names)), quote(unused("_gone_pos", names))
     places = (
         f"SELECT file_path AS {gone_path}, pos AS {gone_pos} FROM read_parquet([{listed}], hive_partitioning = false)"
     )
-    return f" ANTI JOIN ({places}) ON {quote(path)} = {gone_path} AND {PLACE} = {gone_pos}"
+    return f" {kind} JOIN ({places}) ON {quote(path)} = {gone_path} AND {PLACE} = {gone_pos}"
 
 
 def _paths(files: Iterable[File]) -> list[str]:
