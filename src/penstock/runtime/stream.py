@@ -12,6 +12,7 @@ from functools import partial
 from penstock.checkpoint import stand_back
 from penstock.log.protocol import Log
 from penstock.runtime.event_log import open_log
+from penstock.runtime.freed_memory import keep_freed_memory
 from penstock.runtime.full_disk import waiting_for_room
 from penstock.runtime.installation import Installation
 from penstock.runtime.selection import chosen
@@ -43,6 +44,7 @@ def stream(
     itself when there is room, and `note` is told. Raises UsageError for a name that is not declared,
     LeaseHeld while another process runs one of them, StateMismatch when one was declared otherwise before.
     """
+    keep_freed_memory()
     installation.place.prepare()
     chosen = chosen_graphs(graphs(installation), names)
 

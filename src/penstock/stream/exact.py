@@ -29,7 +29,7 @@ class Wide:
         low = self.low + ones + ((halves & _HALF) << 30)
         return Wide(self.high + wholes + (halves >> 30) + (low >> 60), low & _WHOLE)
 
-    def at(self, places: Rows) -> Wide:
+    def at(self, places: Rows | slice) -> Wide:
         return Wide(self.high[places], self.low[places])
 
     def as_double(self) -> Double:
@@ -87,11 +87,10 @@ def with_own_square(numbers: Ints, before: Wide) -> Wide:
     return before.plus(low * low, 2 * high * low, high * high)
 
 
-def spread(count: Ints, sums: Wide, squares: Wide) -> Floats:
+def spread(count: Ints, sums: Double, squares: Double) -> Floats:
     """count * squares - sums^2: the variance times count (count - 1). It hardly loses a digit to cancellation."""
     counted = Double(count.astype(np.float64), np.zeros(len(count)))
-    total = sums.as_double()
-    return counted.times(squares.as_double()).minus(total.times(total))
+    return counted.times(squares).minus(sums.times(sums))
 
 
 def _fits(numbers: Ints, power: int = 1) -> bool:

@@ -10,7 +10,6 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from penstock.spec.stream import Running
 from penstock.stream import exact
@@ -24,6 +23,7 @@ from penstock.stream.word_index import Ints
 
 _LARGEST_FLOAT = 1e150  # its square is a number still
 _MANY = 64  # rows of one key in a batch
+_BLOCK = 8192
 
 
 @dataclass(frozen=True)
@@ -88,30 +88,40 @@ class RunningStage:
         return len(self._state)
 
     def _added(self, rows: pa.Table, places: Ints, counts: Flags, earlier: Earlier) -> pa.Table:
-        known = earlier.count > 0
         spread = (earlier.count > 1) & (earlier.deviation > 0)
         scored = spread & counts[places] & (earlier.count >= self.running.minimum)
         with np.errstate(divide="ignore", invalid="ignore"):
             score = earlier.distance / earlier.deviation
-        length = rows.num_rows
         columns = (
-            (self.running.count, _column(length, places, earlier.count, np.ones(len(places), dtype=bool))),
-            (self.running.mean, _column(length, places, earlier.mean, known)),
-            (self.running.deviation, _column(length, places, np.maximum(earlier.deviation, 0.0), earlier.count > 1)),
-            (self.running.score, _column(length, places, score, scored)),
-            (self.running.flag, pc.fill_null(_column(length, places, score > self._threshold, scored), False)),
+            (self.running.count, earlier.count, None),
+            (self.running.mean, earlier.mean, earlier.count > 0),
+            (self.running.deviation, np.maximum(earlier.deviation, 0.0), earlier.count > 1),
+            (self.running.score, score, scored),
         )
-        made = {name: column for name, column in columns if name is not None}
+        count = rows.num_rows
+        made = {name: _column(count, places, values, there) for name, values, there in columns if name is not None}
+        if self.running.flag is not None:
+            made[self.running.flag] = pa.array(_spread_out(count, places, scored & (score > self._threshold)))
         for field in running_fields(self.running):
             rows = rows.append_column(field, made[field.name])
         return rows
 
 
-def _column(length: int, places: Ints, values: np.ndarray, there: Flags) -> pa.Array:
-    """`values` at `places` of `length` rows, where they are `there`; null elsewhere."""
-    whole, missing = np.zeros(length, dtype=values.dtype), np.ones(length, dtype=bool)
-    whole[places], missing[places] = values, ~there
-    return pa.array(whole, mask=missing)
+def _column(length: int, places: Ints, values: np.ndarray, there: Flags | None) -> pa.Array:
+    """`values` at `places` of `length` rows, where they are `there` (None: everywhere); null elsewhere."""
+    whole = _spread_out(length, places, values)
+    if there is None:
+        if len(places) == length:
+            return pa.array(whole)
+        there = np.ones(len(places), dtype=bool)
+    return pa.array(whole, mask=~_spread_out(length, places, there))
+
+
+def _spread_out(length: int, places: Ints, values: np.ndarray) -> np.ndarray:
+    """`values` at `places`, zero elsewhere."""
+    whole = np.zeros(length, dtype=values.dtype)
+    whole[places] = values
+    return whole
 
 
 def _arithmetic(kind: pa.DataType) -> Arithmetic:
@@ -151,14 +161,20 @@ class ExactArithmetic:
         state["sum_high"][keys], state["sum_low"][keys] = after.high, after.low
         after = exact.with_own_square(own, squares.at(ends))
         state["square_high"][keys], state["square_low"][keys] = after.high, after.low
-        average = sums.as_double().value / count
-        variance = exact.spread(count, sums, squares) / (count * (count - 1.0))
-        return Earlier(
-            count,
-            (base + average) / self._unit,
-            np.sqrt(np.maximum(variance, 0.0)) / self._unit,
-            ((numbers - base) - average) / self._unit,
-        )
+        return self._earlier(count, base, numbers, sums, squares)
+
+    def _earlier(self, count: Ints, base: Ints, numbers: Ints, sums: Wide, squares: Wide) -> Earlier:
+        """So many rows at a time as a cache holds with all that is computed of them."""
+        mean, deviation, distance = (np.empty(len(count)) for _ in range(3))
+        for begin in range(0, len(count), _BLOCK):
+            here = slice(begin, begin + _BLOCK)
+            total, many = sums.at(here).as_double(), count[here]
+            average = total.value / many
+            variance = exact.spread(many, total, squares.at(here).as_double()) / (many * (many - 1.0))
+            mean[here] = (base[here] + average) / self._unit
+            deviation[here] = np.sqrt(np.maximum(variance, 0.0)) / self._unit
+            distance[here] = ((numbers[here] - base[here]) - average) / self._unit
+        return Earlier(count, mean, deviation, distance)
 
 
 class FloatArithmetic:
