@@ -164,26 +164,28 @@ STEP = st.tuples(
 )
 
 
-@settings(max_examples=20, deadline=None)
-@given(DESKS, st.lists(STEP, min_size=1, max_size=4), st.booleans())
+@settings(max_examples=40, deadline=None)
+@given(DESKS, st.lists(STEP, min_size=1, max_size=4), st.booleans(), st.booleans())
 def test_rows_put_into_a_former_file_are_those_of_a_new_one(
-    desks: list[str | None], steps: list[tuple[dict[int, str], dict[int, int], set[int]]], cut: bool
+    desks: list[str | None], steps: list[tuple[dict[int, str], dict[int, int], set[int]]], cut: bool, by_changes: bool
 ) -> None:
-    """Rows change, move, come and go, in a table of slices and in one of one slice."""
+    """Rows change, move, come and go, in a table of slices and in one of one slice, told by themselves or by changes."""
     refresh = partial(_refresh, sliced_from=1 if cut else 1000)
     with TemporaryDirectory() as folder, visits([date(2024, 1, 1 + visit // 3) for visit in range(40)]) as connection:
         _set_desks(connection, dict(enumerate(desks)))
         grown = FileStore(Path(folder) / "grown", manual_world())
         refresh(grown, connection, 1)
         for release, (changed, moved, gone) in enumerate(steps, start=2):
+            connection.execute("CREATE OR REPLACE TABLE before AS FROM gold.visits")
             _set_desks(connection, changed)
             for visit, day in moved.items():
                 connection.execute("DELETE FROM gold.visits WHERE visit = $1", [visit])
                 connection.execute("INSERT INTO gold.visits VALUES ($1, $2, 'moved')", [visit, date(2024, 1, day)])
             connection.execute("DELETE FROM gold.visits WHERE list_contains($1, visit)", [sorted(gone)])
+            _tell_changes(connection)
             fresh = FileStore(Path(folder) / f"fresh {release}", manual_world())
 
-            refresh(grown, connection, release)
+            refresh(grown, connection, release, by_changes=by_changes)
             refresh(fresh, connection, release)
 
             assert _answers(grown) == _answers(fresh)
@@ -195,10 +197,41 @@ def _set_desks(connection: duckdb.DuckDBPyConnection, desks: dict[int, str | Non
         connection.execute("UPDATE gold.visits SET desk = $1 WHERE visit = $2", [desk, visit])
 
 
-def _refresh(store: FileStore, connection: duckdb.DuckDBPyConnection, release: int, *, sliced_from: int) -> None:
+def _tell_changes(connection: duckdb.DuckDBPyConnection) -> None:
+    """What differs between the tables `before` and `gold.visits`."""
+    connection.execute("CREATE SCHEMA IF NOT EXISTS changes")
+    connection.execute(
+        "CREATE OR REPLACE TABLE changes.visits AS SELECT *, true AS _came FROM (FROM gold.visits EXCEPT ALL FROM before)"
+        " UNION ALL SELECT *, false FROM (FROM before EXCEPT ALL FROM gold.visits)"
+    )
+
+
+def test_of_known_changes_only_the_slices_are_told_that_hold_them(tmp_path: Path) -> None:
+    store, weeks = FileStore(tmp_path, manual_world()), [date(2024, 1, 1) + timedelta(weeks=week) for week in range(9)]
+    with visits(weeks) as connection:
+        _refresh(store, connection, 1, sliced_from=1)
+        connection.execute("CREATE TABLE before AS FROM gold.visits")
+        connection.execute("UPDATE gold.visits SET desk = 'south' WHERE visit = 3")
+        connection.execute("DELETE FROM gold.visits WHERE visit = 5")
+        connection.execute("INSERT INTO gold.visits VALUES (9, '2024-01-10 13:00:00+00', 'east'), (10, NULL, 'east')")
+        _tell_changes(connection)
+        wanted = replace(collection(connection), version="2")
+
+        cut = list(slices(connection, wanted, sliced_from=1, by_changes=True))
+
+        assert [rows([one])[0][0] for one in cut if not one.stayed] == ["3", "9", "10"]
+        before = {path.name for path in tmp_path.glob("*.rows")}
+        _refresh(store, connection, 2, sliced_from=1, by_changes=True)
+        after = {path.name for path in tmp_path.glob("*.rows")}
+        assert (len(after), len(before & after)) == (9, 6)
+
+
+def _refresh(
+    store: FileStore, connection: duckdb.DuckDBPyConnection, release: int, *, sliced_from: int, by_changes: bool = False
+) -> None:
     wanted = replace(collection(connection), version=str(release))
     manifest = Manifest("desks", "", release, f"2024-02-{release:02}T00:00:00Z", (_ENDPOINT,), (wanted,))
-    store.refresh(manifest, lambda one: slices(connection, one, sliced_from=sliced_from))
+    store.refresh(manifest, lambda one: slices(connection, one, sliced_from=sliced_from, by_changes=by_changes))
 
 
 def _answers(store: FileStore) -> list[object]:

@@ -14,6 +14,8 @@ from penstock.sql.connection import connect
 from penstock.sql.names import literal, quote
 from penstock.world import World
 
+CHANGES = "changes"
+CAME = "_came"
 _NAME = "warehouse"  # views inside the file know it by this name
 
 
@@ -23,8 +25,9 @@ def open_gold(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that reads `gold.<table>` at a release.
 
-    The warehouse of a release equals it, opens at once and needs no catalogue; older releases have none. What was
-    opened stays readable, whatever is released or expired meanwhile. UsageError for a release that cannot be read.
+    The warehouse of a release equals it, opens at once and needs no catalogue; older releases have none. Of tables that
+    moved it also tells, as `changes.<table>`, the rows that came and those that went since the release before (see `has_changes`).
+    What was opened stays readable, whatever is released or expired meanwhile. UsageError for a release that cannot be read.
     """
     with ExitStack() as opened:
         path = warehouse_of(root, release)
@@ -56,9 +59,21 @@ def _warehouse(path: Path, opened: ExitStack, memory_limit: str) -> duckdb.DuckD
     return connection
 
 
+def has_changes(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Whether `changes.<table>` has the rows that came to a gold table since the release before (`_came` is true) and those
+    that went (it is false)."""
+    sql = "SELECT 1 FROM duckdb_views() WHERE schema_name = ? AND view_name = ?"
+    return bool(connection.execute(sql, [CHANGES, table]).fetchall())
+
+
 def _define_gold(connection: duckdb.DuckDBPyConnection) -> None:
     """`gold.<table>` for every cursor; a `USE` would be of one only."""
     connection.execute("CREATE SCHEMA gold")
     sql = "SELECT table_name FROM information_schema.tables WHERE table_catalog = ? AND table_schema = 'gold' ORDER BY ALL"
     for (name,) in connection.execute(sql, [_NAME]).fetchall():
         connection.execute(f"CREATE VIEW gold.{quote(name)} AS SELECT * FROM {quote(_NAME)}.gold.{quote(name)}")
+    connection.execute(f"CREATE SCHEMA {CHANGES}")
+    sql = sql.replace("= 'gold'", f"= '{CHANGES}' AND table_name LIKE 'gold.%'")
+    for (name,) in connection.execute(sql, [_NAME]).fetchall():
+        view = f"{CHANGES}.{quote(name.removeprefix('gold.'))}"
+        connection.execute(f"CREATE VIEW {view} AS SELECT * FROM {quote(_NAME)}.{CHANGES}.{quote(name)}")

@@ -13,8 +13,8 @@ from penstock.errors import DeclarationError, UsageError
 from penstock.lake.lake import Lake
 from penstock.quality.masking import personal_columns
 from penstock.quality.result import CheckResult, Kind, Status
-from penstock.release.gold import open_gold
-from penstock.release.record import Release, latest_release
+from penstock.release.gold import has_changes, open_gold
+from penstock.release.record import Release, find_release, latest_release
 from penstock.release.shape import Personal
 from penstock.runtime.installation import Installation
 from penstock.runtime.served_release import Served, is_served, served, serving_store
@@ -49,7 +49,7 @@ def serve_latest(installation: Installation) -> Manifest | None:
         manifest = served(installation)
         if manifest is not None and is_served(manifest, release, installation):
             return manifest
-        return _refresh(installation, release)
+        return _refresh(installation, release, manifest)
 
 
 def serve(installation: Installation, *, host: str, port: int, workers: int, ready: Callable[[Served], None]) -> None:
@@ -175,7 +175,7 @@ def _personal_of(node: Node, names: frozenset[str]) -> Callable[[str], bool]:
     return is_personal
 
 
-def _refresh(installation: Installation, release: Release) -> Manifest:
+def _refresh(installation: Installation, release: Release, former: Manifest | None) -> Manifest:
     project = installation.project
     tables = _released(installation, release)
     judge(project.endpoints, tables)
@@ -191,6 +191,7 @@ def _refresh(installation: Installation, release: Release) -> Manifest:
         endpoints=project.endpoints,
         collections=wanted,
     )
+    follow = following(installation, release, former)
     with ExitStack() as stack:
         gold: list[duckdb.DuckDBPyConnection] = []
 
@@ -198,9 +199,26 @@ def _refresh(installation: Installation, release: Release) -> Manifest:
             if not gold:  # a release that changed nothing of what is served is not read
                 opened = open_gold(installation.place.root, installation.world, release=release.number)
                 gold.append(stack.enter_context(opened))
-            return slices(gold[0], collection)
+            by_changes = collection.name in follow and has_changes(gold[0], collection.table)
+            return slices(gold[0], collection, by_changes=by_changes)
 
         return serving_store(installation).refresh(manifest, read)
+
+
+def following(installation: Installation, release: Release, former: Manifest | None) -> frozenset[str]:
+    """The names of the collections that the store has as the release before had them."""
+    if former is None or former.release != release.number - 1:
+        return frozenset()
+    try:
+        before = find_release(installation.place.root, former.release)
+    except UsageError:
+        return frozenset()
+    released = {one.name: before.gold.get(f"{GOLD}.{one.table}") for one in former.collections}
+    return frozenset(
+        one.name
+        for one in former.collections
+        if (table := released[one.name]) is not None and one.version == version_of(one, table.snapshot)
+    )
 
 
 def _released(installation: Installation, release: Release) -> Tables:

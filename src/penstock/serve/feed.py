@@ -9,6 +9,7 @@ from functools import partial
 
 import duckdb
 
+from penstock.release.gold import CAME, CHANGES
 from penstock.release.text import json_object, value_text
 from penstock.serve.kind import kind_named
 from penstock.serve.period import Period, digest, periods
@@ -21,27 +22,34 @@ _SLICED_FROM = 50_000  # rows; fewer are written in half a second
 
 
 def slices(
-    connection: duckdb.DuckDBPyConnection, collection: Collection, *, sliced_from: int = _SLICED_FROM
+    connection: duckdb.DuckDBPyConnection,
+    collection: Collection,
+    *,
+    sliced_from: int = _SLICED_FROM,
+    by_changes: bool = False,
 ) -> Iterator[Slice]:
     """All rows of a collection in its order. The connection has a schema `gold` at one release.
+
+    `by_changes`: what is in the store is the release before, and the connection has the changes of the table since.
 
     A large table that is ordered by time first is cut into weeks, or longer periods, so that the store writes only
     those in which a row changed; any other is one slice.
     """
-    cut = periods(connection, collection, sliced_from=sliced_from)
-    for period in [Period(collection.version, "true")] if cut is None else cut:
+    cut = periods(connection, collection, sliced_from=sliced_from, by_changes=by_changes)
+    for period in [Period(collection.version, "true", "all")] if cut is None else cut:
         rows = partial(_rows, connection, collection, period.where)
-        place = f"{duckdb.__version__} {period.where}"
-        yield Slice(period.version, rows, place, RowsOf(connection, collection, period.where))
+        told = RowsOf(connection, collection, period.where, by_changes)
+        yield Slice(period.version, rows, f"{duckdb.__version__} {period.place}", told, period.stayed)
 
 
 @dataclass(frozen=True)
 class RowsOf:
-    """The rows of a collection that meet a condition, told one by one."""
+    """The rows of a collection that meet a condition, told one by one; `by_changes` as of slices."""
 
     connection: duckdb.DuckDBPyConnection
     collection: Collection
     where: str
+    by_changes: bool = False
 
     def digests(self) -> array[int]:
         sql = f"SELECT {digest(self.collection)} FROM {self._ordered}"
@@ -50,9 +58,14 @@ class RowsOf:
         return array("Q", numbers.tobytes())
 
     def having(self, digests: Sequence[int]) -> Sequence[Row]:
-        wanted = f"{digest(self.collection)} IN (SELECT unnest(CAST($1 AS UBIGINT[])))"
+        wanted = f"{self.where} AND {digest(self.collection)} IN (SELECT unnest(CAST($1 AS UBIGINT[])))"
         with self.connection.cursor() as cursor:
-            return cursor.execute(select(cursor, self.collection, f"{self.where} AND {wanted}"), [digests]).fetchall()
+            if self.by_changes:
+                came = f"{CHANGES}.{quote(self.collection.table)}"
+                sql = select(cursor, self.collection, f"{CAME} AND {wanted}", rows=came)
+            else:
+                sql = select(cursor, self.collection, wanted)
+            return cursor.execute(sql, [digests]).fetchall()
 
     @property
     def _ordered(self) -> str:
@@ -69,18 +82,17 @@ def _rows(connection: duckdb.DuckDBPyConnection, collection: Collection, where: 
         cursor.close()
 
 
-def select(connection: duckdb.DuckDBPyConnection, collection: Collection, where: str = "true") -> str:
-    """The query of a collection: key, document, then the value of every indexed column."""
-    rows = f"gold.{quote(collection.table)}"
-    return f"{_select(connection, collection, rows)} WHERE {where} ORDER BY {_order(collection)}"
-
-
-def _select(connection: duckdb.DuckDBPyConnection, collection: Collection, rows: str) -> str:
+def select(
+    connection: duckdb.DuckDBPyConnection, collection: Collection, where: str = "true", *, rows: str | None = None
+) -> str:
+    """The query of a collection: key, document, then the value of every indexed column; from its table, or from a relation
+    with the columns of it."""
     types = column_types(connection, collection.table)
     key = value_text(collection.key, types[collection.key]).text
     document = json_object([(name, types[name]) for name in collection.columns])
     values = [kind_named(collection.field(name).kind).sql(name) for name in collection.indexed]
-    return f"SELECT {', '.join([key, document, *values])} FROM {rows}"
+    source = f"gold.{quote(collection.table)}" if rows is None else rows
+    return f"SELECT {', '.join([key, document, *values])} FROM {source} WHERE {where} ORDER BY {_order(collection)}"
 
 
 def column_types(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:

@@ -125,6 +125,8 @@ class FileStore:
         if version in there.by_version:
             return there.by_version[version]
         place = version_of(collection, wanted.place) if wanted.told is not None else ""
+        if wanted.stayed and place in there.by_place:
+            return there.by_place[place]
         name = f"{collection.name}-{release}-{world.ids.new()[:8]}{_ENDING}"
         path = str(self.folder / name)
         made.append(path)

@@ -30,12 +30,13 @@ class Told(Protocol):
 class Slice:
     """Rows that follow one another: in order, in batches, read when they are wanted. Equal versions of a collection
     hold equal rows, so that those of the former release need not be read; of a slice with the same `place`, which it
-    has where its rows are `told`, only those that came."""
+    has where its rows are `told`, only those that came; and none where it is known that its rows `stayed`."""
 
     version: str
     rows: Callable[[], Iterable[Sequence[Row]]]
     place: str = ""
     told: Told | None = None
+    stayed: bool = False
 
 
 Rows: TypeAlias = Callable[[Collection], Iterable[Slice]]  # all rows of a collection, one slice after the other

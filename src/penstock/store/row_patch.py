@@ -22,7 +22,6 @@ from penstock.store.ranked import Places, Which, put_among
 from penstock.store.row_file import key_of, require_different_keys
 
 _FEW = 2  # one row in so many; with more of them that came or went, all are asked for
-_IN_PLACE = 16  # one row in so many; where fewer are others than those in the same place, none is looked for elsewhere
 
 
 @dataclass(frozen=True)
@@ -75,12 +74,13 @@ def _patch(before: Digests, after: Digests) -> _Patch | None:
 
 
 def _both_have(before: Digests, after: Digests) -> tuple[Which, Which]:
-    """Which of each are in the other. Where few differ from those in the same place, the others are enough."""
-    if len(before) == len(after):
-        same = before == after
-        if np.count_nonzero(~same) * _IN_PLACE < len(after):
-            return same, same
-    return np.isin(before, after), np.isin(after, before)
+    """Which of each are in the other. Those that stand in the same place need not be looked for."""
+    if len(before) != len(after):
+        return np.isin(before, after), np.isin(after, before)
+    stayed = before == after
+    stay, others = stayed.copy(), ~stayed
+    stayed[others], stay[others] = np.isin(before[others], after[others]), np.isin(after[others], before[others])
+    return stayed, stay
 
 
 def _after(
