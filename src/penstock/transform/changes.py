@@ -7,11 +7,14 @@ false for one that went; a row that changed is two.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import duckdb
 
 from penstock.lake.table import DataFile, FieldColumn
+from penstock.side_by_side import side_by_side
+from penstock.sql.beside import on_own
 from penstock.sql.names import quote
 from penstock.sql.scan import read_scan
 from penstock.transform import warehouse
@@ -52,10 +55,14 @@ def define_source_changes(
     """Make the changes of the silver tables among `tables`; none where one cannot tell (what reads it is built anew)."""
     forget(connection)
     warehouse.make_schema(connection, SCHEMA)
-    for table in tables:
-        schema, dataset = table.split(".", 1)
-        if schema == "silver":
-            connection.execute(f"CREATE TABLE {named(table)} AS {_of_source(inputs[dataset], kinds[dataset])}")
+
+    def make(own: duckdb.DuckDBPyConnection, dataset: str) -> None:
+        name = named(f"silver.{dataset}")
+        own.execute(f"CREATE TABLE {name} AS {_of_source(inputs[dataset], kinds[dataset])}")
+
+    split = [table.split(".", 1) for table in tables]
+    datasets = [name for schema, name in split if schema == "silver"]
+    deque(side_by_side(on_own(connection, make), datasets), maxlen=0)
 
 
 def no_changes(connection: duckdb.DuckDBPyConnection, table: str) -> None:

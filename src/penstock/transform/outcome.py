@@ -9,6 +9,8 @@ from functools import partial
 
 import duckdb
 
+from penstock.side_by_side import side_by_side
+from penstock.sql.beside import on_own
 from penstock.sql.names import quote
 from penstock.transform import warehouse
 from penstock.transform.changes import CAME, counts, named
@@ -48,10 +50,12 @@ class Outcome:
 def model_results(connection: duckdb.DuckDBPyConnection, outcome: Outcome) -> tuple[ModelResult, ...]:
     """A result for every model, in the order of their names; those that did not run included."""
     columns = warehouse.columns(connection)
-    return tuple(
-        _model(connection, node, outcome, columns[node.table])
-        for node in sorted(outcome.graph.models, key=lambda node: node.table)
-    )
+
+    def result(own: duckdb.DuckDBPyConnection, node: Node) -> ModelResult:
+        return _model(own, node, outcome, columns[node.table])
+
+    models = sorted(outcome.graph.models, key=lambda node: node.table)
+    return tuple(side_by_side(on_own(connection, result), models))
 
 
 def _model(connection: duckdb.DuckDBPyConnection, node: Node, outcome: Outcome, columns: Columns) -> ModelResult:
