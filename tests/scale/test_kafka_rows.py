@@ -11,7 +11,7 @@ import pytest
 from scale_place import Cluster
 
 from penstock.log.kafka import kafka_reader
-from penstock.log.protocol import SYSTEM, TopicSpec, beginning
+from penstock.log.protocol import SYSTEM, LogStorageError, TopicSpec, beginning
 from penstock.testing.log_suite import NOON, PAYLOAD, numbered, rows
 
 Fresh = Callable[[str], str]
@@ -40,6 +40,31 @@ def test_who_is_behind_waits_for_few_rows_first_and_then_gets_ever_more_up_to_wh
     with closing(log.reader(beginning(log, topic))) as reader:
         polls = [reader.poll(25, 10.0) for _ in range(4)]
     assert [sum(chunk.records.num_rows for chunk in chunks) for chunks in polls] == [10, 20, 25, 15]
+
+
+def test_what_was_fetched_ahead_is_fetched_again_after_a_failure(
+    place: Cluster, fresh: Fresh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_reader, "_FIRST", 10)
+    log = place.open()
+    topic = log.ensure(TopicSpec(fresh("failed"), 1, PAYLOAD)).spec.name
+    log.producer("writer", topic).append(numbered(0, 90), sequence=0)
+    found: list[int] = []
+    with closing(log.reader(beginning(log, topic))) as reader:
+        for turn in range(7):
+            with monkeypatch.context() as broken:
+                if turn == 1:
+                    broken.setattr(kafka_reader.KafkaReader, "_check_incarnations", _fail)
+                    with pytest.raises(LogStorageError):
+                        reader.poll(20, 10.0)
+                    continue
+                chunks = reader.poll(20, 10.0)
+            found += [number for one in chunks for number in one.records.column("id").to_pylist()]
+    assert found == list(range(90))
+
+
+def _fail(*_: object) -> None:
+    raise LogStorageError("The cluster does not answer")
 
 
 def test_rows_of_a_job_have_a_time_or_none(place: Cluster, fresh: Fresh) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from itertools import groupby
@@ -19,7 +20,8 @@ from penstock.world import Clock
 _ON_ITS_WAY = 10.0  # seconds that a fetch may take
 _PATIENT = 0.05  # seconds that nobody waits for
 _FIRST = 100_000  # rows at most that are waited for while nobody works on others
-_GROWTH = 2  # times as many rows are fetched ahead as came before: about so many come while those are worked on
+_GROWTH = 2  # times as many rows are fetched ahead as before them: about so many come while those are worked on
+_DEPTH = 2  # fetches ahead at most: when one is there before it is wanted, the next goes on meanwhile
 _BACKOFF = 10  # milliseconds until it fetches again after it had enough; a second, unless told otherwise
 
 _Read: TypeAlias = "tuple[list[Chunk], set[str]]"  # rows, and the topics of which anything was heard
@@ -30,7 +32,7 @@ class KafkaReader:
 
     It is asked after rows were fetched and before they are given away: a topic that was made anew under its old name
     cannot slip in between. Who got as many rows as it asked for, or many at first, is behind: the next are fetched while
-    it works on them.
+    it works on them, and those after them. After a failure it begins anew from where it was.
     """
 
     def __init__(
@@ -49,8 +51,7 @@ class KafkaReader:
         self._identify = identify
         self._clock = clock
         self._bare = bare
-        self._ahead: Future[_Read] | None = None
-        self._asked = 0  # how many rows are fetched ahead at most
+        self._ahead: deque[tuple[int, Future[_Read]]] = deque()  # how many rows at most, and those
         self._thread: ThreadPoolExecutor | None = None
         self._decoding: ThreadPoolExecutor | None = None  # of what is fetched ahead
         self._fetching = False
@@ -75,9 +76,10 @@ class KafkaReader:
             self._fetching = False
 
     def _forget_ahead(self) -> None:
-        if self._ahead is not None:
-            wait([self._ahead])
-            self._ahead = None
+        for _, rows in self._ahead:
+            rows.cancel()
+        wait([rows for _, rows in self._ahead])
+        self._ahead.clear()
 
     def poll(self, max_rows: int, timeout: float) -> list[Chunk]:
         """Longer than `timeout` it waits for rows that the cluster has and that are still on their way."""
@@ -88,12 +90,17 @@ class KafkaReader:
             with kafka_errors("reader"):
                 self._begin()
         first = min(max_rows, _FIRST)
-        chunks = self._fetched_ahead(max_rows) or self._fetched(first, timeout)
+        try:
+            chunks = self._fetched_ahead(max_rows) or self._fetched(first, timeout)
+        except BaseException:  # what came with it was not given away
+            self._forget_ahead()
+            self._fetching = False
+            raise
         for chunk in chunks:
             part = (chunk.topic, chunk.partition)
             self._positions[part] = Position(chunk.next, self._positions[part].incarnation)
         if (came := sum(map(_count, chunks))) >= first:
-            self._fetch_ahead(min(max_rows, _GROWTH * came))
+            self._fetch_ahead(came, max_rows)
         return chunks
 
     def _fetched(self, max_rows: int, timeout: float) -> list[Chunk]:
@@ -107,11 +114,13 @@ class KafkaReader:
             if chunks or left <= 0:
                 return chunks
 
-    def _fetch_ahead(self, max_rows: int) -> None:
+    def _fetch_ahead(self, came: int, max_rows: int) -> None:
         if self._thread is None:
             self._thread, self._decoding = ThreadPoolExecutor(1, "ahead"), ThreadPoolExecutor(1, "decode")
-        self._asked = max_rows
-        self._ahead = self._thread.submit(self._next, max_rows)
+        while len(self._ahead) < _DEPTH:
+            before = self._ahead[-1][0] if self._ahead else came
+            asked = min(max_rows, _GROWTH * before)
+            self._ahead.append((asked, self._thread.submit(self._next, asked)))
 
     def _next(self, max_rows: int) -> _Read:
         with kafka_errors("reader"):
@@ -119,19 +128,20 @@ class KafkaReader:
 
     def _fetched_ahead(self, max_rows: int) -> list[Chunk]:
         """What was fetched meanwhile; if it may be too much, it is fetched again."""
-        if self._ahead is None:
-            return []
-        if self._asked > max_rows:
+        if any(asked > max_rows for asked, _ in self._ahead):
             self._forget_ahead()
             with kafka_errors("reader"):
                 self._begin()
-            return []
-        ahead, self._ahead = self._ahead, None
-        return self._checked(*ahead.result())
+        chunks: list[Chunk] = []
+        while self._ahead and not chunks:
+            chunks = self._checked(*self._ahead[0][1].result())
+            self._ahead.popleft()
+        return chunks
 
     def _checked(self, chunks: list[Chunk], topics: set[str]) -> list[Chunk]:
+        """Those that go on from where the reader is."""
         self._check_incarnations(topics)
-        return chunks
+        return [one for one in chunks if one.next > self._positions[one.topic, one.partition].offset]
 
     def _read(self, came: Iterable[list[Message]], decoding: Executor | None = None) -> _Read:
         received: dict[Part, Received] = {}
@@ -170,10 +180,7 @@ class KafkaReader:
             found += rows.chunks()
             if part in ends:
                 found[-1] = _up_to(found[-1], ends.pop(part))
-        for part, end in ends.items():
-            if end > self._positions[part].offset:
-                found.append(_up_to(self._empty(part), end))
-        return found
+        return [*found, *(_up_to(self._empty(part), end) for part, end in ends.items())]
 
     def _empty(self, part: Part) -> Chunk:
         schema = self._topics[part[0]].topic.spec.read_schema
@@ -187,6 +194,7 @@ class KafkaReader:
                     raise reset(part, position, f"incarnation {position.incarnation}", f"incarnation {found}")
 
     def close(self) -> None:
+        self._forget_ahead()
         for thread in (self._thread, self._decoding):
             if thread is not None:
                 thread.shutdown()

@@ -31,7 +31,7 @@ from penstock.log.protocol import OFFSET, POISON, RAW, SYSTEM, Chunk, LogStorage
 MICROS = "penstock.us"
 _NO_TIME = b"none"
 _EPOCH = datetime.fromtimestamp(0, UTC)
-_PIECE = 30_000  # messages that become rows at once
+_PIECE = 10_000  # messages that become rows at once
 
 
 class Codec(Protocol):
