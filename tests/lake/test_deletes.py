@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -103,6 +104,12 @@ def test_whatever_is_taken_out_added_and_removed_the_rows_are_those_that_stay(
             expected = sorted([*(there - gone - out), *added])
             assert sorted(row[0] for row in read(scan)) == expected
             assert (scan.rows, len(scan.deletes) <= 1) == (len(expected), True)
+            for since in lake.metadata(lake.heads()[RETURNS.name]).snapshots:
+                changes = lake.changes(RETURNS.name, since.snapshot_id)
+                rows = Counter(read(lake.scan(RETURNS.name, snapshot_id=since.snapshot_id)))
+                rows.subtract(Counter(read(changes.gone)))
+                assert min(rows.values(), default=0) >= 0
+                assert sorted((rows + Counter(read(changes.added))).elements()) == sorted(read(scan))
 
 
 def test_a_file_with_deletes_names_no_row_of_a_file_that_went(tmp_path: Path) -> None:
@@ -148,6 +155,22 @@ def test_what_went_is_told_of_files_that_stay_and_of_those_that_went(tmp_path: P
         assert newest == [3, 4]
         take_out(lake, lease, [1], whole=1)
         assert sorted(row[0] for row in read(lake.changes(RETURNS.name, before.snapshot_id).gone)) == [1, 3, 4]
+
+
+def test_of_a_file_whose_neighbours_alone_lost_rows_nothing_went_when_these_go(tmp_path: Path) -> None:
+    with writing(tmp_path) as (lake, lease):
+        head = lake.ensure(RETURNS, lease=lease)
+        for numbers in ((1, 2), (3, 4), (5, 6)):
+            head = append(lake, lease, head, returns(*numbers), f"{numbers}")
+        files = sorted(lake.scan(RETURNS.name).files, key=lambda file: file.path)
+        first, between, last = (read_loans(file.path) for file in files)
+        before = take_out(lake, lease, [first[0], last[0]])
+        assert all(file.deletes for file in lake.scan(RETURNS.name).files)
+        with lake.stage(lease=lease, token="x") as commit:
+            commit.table(before).remove(files[2:])
+            commit.apply()
+        assert {row[0] for row in read(lake.scan(RETURNS.name))} == {first[1], *between}
+        assert [row[0] for row in read(lake.changes(RETURNS.name, before.snapshot_id).gone)] == [last[1]]
 
 
 def test_rows_that_a_table_has_again_when_it_went_back_are_told_as_rows_that_came(tmp_path: Path) -> None:

@@ -74,11 +74,12 @@ class Planner:
         base = None if since is None else metadata.snapshot_by_id(since)
         before = {} if base is None else self._files(name, base, schema)
         moved = {path for path, file in after.items() if path in before and before[path].deletes != file.deletes}
+        named = {path for path in moved if after[path].deletes}  # another was only between files that were named
         line = ancestors_of(target, metadata) if moved else []
         again = set() if any(one.snapshot_id == since for one in line) else moved  # on its line no row comes back
         added = tuple(file for path, file in after.items() if path not in before or path in again)
         gone = tuple(file for path, file in before.items() if path not in after or path in again)
-        thinned = tuple(replace(before[path], only=after[path].deletes) for path in sorted(moved - again))
+        thinned = tuple(replace(before[path], only=after[path].deletes) for path in sorted(named - again))
         reached = None if target is None else target.snapshot_id
         return Changes(
             table=name,
