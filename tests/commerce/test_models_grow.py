@@ -70,26 +70,47 @@ def test_payments_and_sessions_follow_what_comes_goes_and_changes_of_them_and_of
     grown.deliver("orders", *early)
     # Paid in pounds on another day than its order is placed, whose rate is still to come.
     pounds = "berlin,t9,o1,c1,,,card,captured,3,5.00,GBP,2024-03-31T22:45:00Z"
-    grown.deliver("payments", *ROWS["payments"], pounds)
+    # The same without an order: its own day, in New York the evening before, has a rate to come.
+    at_night = "newyork,t9,,c9,,,card,captured,1,5.00,GBP,2024-03-14T02:00:00Z"
+    grown.deliver("payments", *ROWS["payments"], pounds, at_night)
     grown.run()
 
     # One payment more, one of another amount, one that is gone; a session that is no bot's, one gone and one more.
     kept = [row.replace("50.00", "55.00") for row in ROWS["payments"] if ",t7," not in row]
-    grown.deliver(
-        "payments", *kept, pounds, "berlin,t10,,c1,m1,travel,card,captured,1,1.00,EUR,2024-03-12T12:00:00Z", version=2
-    )
+    another = "berlin,t10,,c1,m1,travel,card,captured,1,1.00,EUR,2024-03-12T12:00:00Z"
+    grown.deliver("payments", *kept, pounds, at_night, another, version=2)
     mended = [(*row[:5], False, row[6]) for row in SESSIONS if row[1] != "w3"]
     new = ("berlin", "w6", "c2", "2024-03-12T09:50:00Z", "2024-03-12T10:10:00Z", False, False)
     grown.deliver_sessions(*mended, new, version=2)
     grown.run()
 
-    # An order that comes after its payments, one that turns out a test, and the rate of an order's day.
+    # An order that comes after its payments, one that turns out a test, and the rates of an order's day and a payment's.
     grown.deliver(
         "orders", late, "berlin,o2,2024-03-13T10:00:00Z,,2024-03-10T10:00:00Z,paid,app,USD,true,AT", name="more"
     )
-    grown.deliver("fx_rates", "2024-03-11,GBP,EUR,1.20000000", name="more")
+    grown.deliver("fx_rates", "2024-03-11,GBP,EUR,1.20000000", "2024-03-13,GBP,USD,1.30000000", name="more")
     grown.run()
+    assert grown.rows("SELECT count(*) FROM gold.daily_user_spend WHERE date_key = '2024-03-13'") == [(1,)]
 
+    assert contents(grown) == whole(grown, tmp_path / "whole", compiled)
+
+
+def test_products_follow_versions_that_come_late_and_say_something_else_or_the_same(
+    tmp_path: Path, compiled: Path
+) -> None:
+    grown = Shop.at(tmp_path / "grown", compiled)
+    grown.deliver_all()
+    grown.run()
+    grown.deliver(
+        "products",
+        "berlin,p1,2024-02-01T00:00:00Z,Lamp,Lighting,active,false",
+        "berlin,p1,2024-03-10T12:00:00Z,Lamp,Outdoor,active,false",
+        "newyork,p1,2024-03-10T06:00:00Z,Pen,Writing,discontinued,false",
+        "newyork,p2,2024-01-01T00:00:00Z,Ink,Writing,active,false",
+        name="more",
+    )
+    grown.run()
+    assert grown.rows("SELECT count(*) FROM gold.dim_product WHERE store_id IS NOT NULL") == [(6,)]
     assert contents(grown) == whole(grown, tmp_path / "whole", compiled)
 
 

@@ -13,6 +13,12 @@ with payments as not materialized (
 
 ),
 
+rates as (
+
+    select distinct rate_date as day from {{ penstock_changes(source('silver', 'fx_rates')) }}
+
+),
+
 -- Of an order only the day matters to its payments, that day's rates, and whether it is a test.
 orders as (
 
@@ -23,7 +29,7 @@ orders as (
     union all
     select placed.store_id, placed.order_id
     from {{ ref('int_orders') }} as placed
-    semi join {{ changed_days() }} as rates on placed.placed_date = rates.day
+    semi join rates on placed.placed_date = rates.day
 
 )
 
@@ -44,4 +50,6 @@ semi join {{ penstock_changes(ref('int_stores')) }} as stores on payments.store_
 union
 select payments.store_id, payments.payment_id
 from payments
-inner join {{ changed_days() }} as rates on {{ lies_in('payments.occurred_at', 'rates.day') }}
+inner join rates on {{ lies_in('payments.occurred_at', 'rates.day - 1', 'rates.day + 1') }}
+left join {{ ref('int_stores') }} as stores on payments.store_id = stores.store_id
+where {{ local_day("coalesce(stores.timezone, 'UTC')", 'payments.occurred_at') }} = rates.day

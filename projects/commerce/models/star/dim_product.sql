@@ -1,3 +1,5 @@
+{{ penstock_by_key(['store_id', 'product_id'], affected='changed_products') }}
+
 with delivered as (
 
     select
@@ -10,7 +12,7 @@ with delivered as (
         brand,
         status,
         is_deleted
-    from {{ ref('stg_products') }}
+    from {{ penstock_affected(ref('stg_products')) }}
 
 ),
 
@@ -35,7 +37,8 @@ versions as (
 
     select store_id, product_id, applied_at, name, category, subcategory, brand, status, is_deleted from delivered
     union all
-    select store_id, product_id, applied_at, name, category, subcategory, brand, status, is_deleted from plain
+    select store_id, product_id, applied_at, name, category, subcategory, brand, status, is_deleted
+    from {{ penstock_affected('plain') }}
 
 ),
 
