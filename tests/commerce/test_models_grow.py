@@ -95,6 +95,39 @@ def test_payments_and_sessions_follow_what_comes_goes_and_changes_of_them_and_of
     assert contents(grown) == whole(grown, tmp_path / "whole", compiled)
 
 
+def test_acquisition_follows_touches_and_sessions_whichever_comes_first(tmp_path: Path, compiled: Path) -> None:
+    grown = Shop.at(tmp_path / "grown", compiled)
+    won = "SELECT channel FROM gold.acquisition_cost WHERE store_id = 'newyork' AND new_customers > 0"
+
+    def touch(customer: str | None, channel: str, *, version: int) -> None:
+        names = ("store_id", "touch_id", "session_id", "customer_id", "occurred_at", "channel")
+        row = ("newyork", "h9", "w9", customer, "2024-03-01T10:00:00Z", channel)
+        grown.deliver_json("touches", [dict(zip(names, row, strict=True))], version=version)
+
+    def session(customer: str | None, *, version: int) -> None:
+        row = ("newyork", "w9", customer, "2024-03-01T10:00:00Z", "2024-03-01T10:10:00Z", False, False)
+        grown.deliver_sessions(*SESSIONS, row, version=version)
+
+    grown.deliver_all()
+    touch(None, "email", version=1)
+    grown.run()
+    assert grown.rows(won) == [("direct",)]
+    session("c9", version=2)
+    grown.run()
+    assert grown.rows(won) == [("email",)]
+    session("c8", version=3)
+    touch("c9", "social", version=2)
+    grown.run()
+    assert grown.rows(won) == [("social",)]
+    touch(None, "display", version=3)
+    grown.run()
+    assert grown.rows(won) == [("direct",)]
+    session("c9", version=4)
+    grown.run()
+    assert grown.rows(won) == [("display",)]
+    assert contents(grown) == whole(grown, tmp_path / "whole", compiled)
+
+
 def test_products_follow_versions_that_come_late_and_say_something_else_or_the_same(
     tmp_path: Path, compiled: Path
 ) -> None:

@@ -18,15 +18,22 @@ customers as (
 
 ),
 
-persons as (
+-- The accounts of these persons; one that placed no order is a person of its own.
+ordering as (
 
     select distinct store_id, customer_id, person_id from {{ ref('fact_orders') }} where person_id is not null
 
 ),
 
-sessions as (
+accounts as (
 
-    select store_id, session_id, customer_id from {{ ref('stg_sessions') }} where customer_id is not null
+    select ordering.customer_id, customers.*
+    from ordering
+    inner join customers on ordering.store_id = customers.store_id and ordering.person_id = customers.person_id
+    union all
+    select customers.person_id as customer_id, customers.*
+    from customers
+    anti join ordering on customers.store_id = ordering.store_id and customers.person_id = ordering.customer_id
 
 ),
 
@@ -36,28 +43,8 @@ touches as (
     from {{ ref('stg_touches') }}
     where customer_id is not null and channel <> 'direct'
     union all
-    select touches.store_id, sessions.customer_id, touches.occurred_at, touches.touch_id, touches.channel
-    from {{ ref('stg_touches') }} as touches
-    inner join sessions
-        on touches.store_id = sessions.store_id
-        and touches.session_id = sessions.session_id
-    where touches.customer_id is null and touches.channel <> 'direct'
-
-),
-
--- An account that placed no order is a person of its own.
-owned as (
-
-    select
-        touches.store_id,
-        coalesce(persons.person_id, touches.customer_id) as person_id,
-        touches.occurred_at,
-        touches.touch_id,
-        touches.channel
-    from touches
-    left join persons
-        on touches.store_id = persons.store_id
-        and touches.customer_id = persons.customer_id
+    select store_id, customer_id, occurred_at, touch_id, channel
+    from {{ ref('int_session_touches') }}
 
 ),
 
@@ -65,15 +52,15 @@ owned as (
 last_touches as (
 
     select
-        customers.store_id,
-        customers.order_id,
-        arg_max(owned.channel, row(owned.occurred_at, owned.touch_id)) as channel
-    from customers
-    inner join owned
-        on customers.store_id = owned.store_id
-        and customers.person_id = owned.person_id
-        and owned.occurred_at between customers.placed_at - interval 30 days and customers.placed_at
-    group by customers.store_id, customers.order_id
+        accounts.store_id,
+        accounts.order_id,
+        arg_max(touches.channel, row(touches.occurred_at, touches.touch_id)) as channel
+    from accounts
+    inner join touches
+        on accounts.store_id = touches.store_id
+        and accounts.customer_id = touches.customer_id
+        and touches.occurred_at between accounts.placed_at - interval 30 days and accounts.placed_at
+    group by accounts.store_id, accounts.order_id
 
 ),
 
