@@ -155,6 +155,28 @@ def test_rows_of_a_declared_rule_that_were_released_are_not_read_again():
     assert results(connection, since(failed))["overdue"].value == "1"
 
 
+@settings(max_examples=40, deadline=None)
+@given(before=rows, gone=st.sets(st.integers(0, 7)), came=rows)
+def test_a_rule_of_gold_looks_at_the_rows_that_came_where_it_held_for_the_others(before, gone, came):
+    def desks(lent: Sequence[Loan]) -> duckdb.DuckDBPyConnection:
+        connection = library(list(lent))
+        connection.execute("CREATE TABLE gold.desks AS FROM silver.loans")
+        return connection
+
+    long = project(check(CheckKind.ROWS, "SELECT loan_id FROM gold.desks WHERE loan_id > 5 ORDER BY loan_id"))
+    (found,) = run_checks(long, desks(before), clock=StoppedClock())
+    connection = desks([*before, *came])
+    for place in gone & {*range(len(before))}:
+        connection.execute("DELETE FROM gold.desks WHERE _line = ?", [place + 2])
+    connection.execute("CREATE SCHEMA came_gold")
+    connection.execute(f"CREATE VIEW came_gold.desks AS FROM gold.desks WHERE _line >= {len(before) + 2}")
+    growth = Growth(found=[found.remembered()], gold=frozenset({"desks"}))
+    narrow, whole = (run_checks(long, connection, clock=StoppedClock(), growth=one) for one in (growth, None))
+    assert [(one.status, one.value, one.sample) for one in narrow] == [
+        (one.status, one.value, one.sample) for one in whole
+    ]
+
+
 @pytest.mark.parametrize(
     "sql",
     [
@@ -165,6 +187,10 @@ def test_rows_of_a_declared_rule_that_were_released_are_not_read_again():
 )
 def test_a_query_that_judges_each_row_by_itself_is_asked_of_the_rows_that_came(sql):
     assert of_rows_that_came(sql, GREW).count("came.") == sql.count("silver.")
+    in_gold = of_rows_that_came(sql.replace("silver.", "gold."), (), GREW)
+    assert in_gold is not None
+    assert in_gold.count("came_gold.") == sql.count("silver.")
+    assert of_rows_that_came(sql.replace("silver.", "gold."), GREW) is None
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def _threshold(check: Check, connection: duckdb.DuckDBPyConnection) -> Outcome:
 def _asked(check: Check, growth: Growth) -> str:
     """The query, over the rows that came alone where that is enough."""
     held = growth.holds_for_the_others(check.name, check.fingerprint, of=())
-    narrow = of_rows_that_came(check.sql, growth.came) if held else None
+    narrow = of_rows_that_came(check.sql, growth.came, growth.gold) if held else None
     return check.sql if narrow is None else narrow
 
 

@@ -8,15 +8,15 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from penstock.quality.growth import CAME
+from penstock.quality.growth import CAME, CAME_GOLD
 from penstock.sql.expression import is_of_one_row
 
-_SILVER = "silver"
+_CAME = {"silver": CAME, "gold": CAME_GOLD}
 
 
-def of_rows_that_came(sql: str, datasets: Collection[str]) -> str | None:
-    """The query over the rows that came to `datasets`; None unless it reads these alone, and what it makes of a row
-    depends neither on other rows nor on when it is asked.
+def of_rows_that_came(sql: str, datasets: Collection[str], gold: Collection[str] = ()) -> str | None:
+    """The query over the rows that came to `datasets` and to tables of `gold`; None unless it reads these alone, and what
+    it makes of a row depends neither on other rows nor on when it is asked.
 
     >>> of_rows_that_came("SELECT fee FROM silver.loans WHERE fee < 0", {"loans"})
     'SELECT fee FROM came.loans WHERE fee < 0'
@@ -29,9 +29,9 @@ def of_rows_that_came(sql: str, datasets: Collection[str]) -> str | None:
     if not _each_row(tree):
         return None
     for table in tree.find_all(exp.Table):
-        if table.db != _SILVER or table.name not in datasets:
+        if table.name not in {"silver": datasets, "gold": gold}.get(table.db, ()):
             return None
-        table.set("db", exp.to_identifier(CAME))
+        table.set("db", exp.to_identifier(_CAME[table.db]))
     return tree.sql(dialect="duckdb")
 
 

@@ -12,6 +12,7 @@ from penstock.quality.result import Places, Status
 from penstock.sql.names import quote
 
 CAME = "came"  # a schema with the rows that came since the release, by dataset
+CAME_GOLD = "came_gold"  # the same of gold tables
 KEYS = "keys_asked_for"  # a temporary table
 
 Earlier: TypeAlias = "Callable[[duckdb.DuckDBPyConnection, str, str | None], str]"
@@ -37,12 +38,14 @@ def all_earlier(_: duckdb.DuckDBPyConnection, dataset: str, __: str | None) -> s
 @dataclass(frozen=True)
 class Growth:
     """The datasets of which the rows are known that came since a release, those of them that lost none, the records
-    of that release's checks, and where rows that did not come are looked for."""
+    of that release's checks, where rows that did not come are looked for, and the gold tables of which the rows are
+    known that came."""
 
     came: frozenset[str] = frozenset()
     whole: frozenset[str] = frozenset()
     found: Sequence[Mapping[str, object]] = ()
     earlier: Earlier = all_earlier
+    gold: frozenset[str] = frozenset()
 
     def holds_for_the_others(
         self, name: str, fingerprint: str, *, of: Collection[str], needs: Collection[str] = ()

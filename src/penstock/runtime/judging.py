@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -16,7 +16,7 @@ from penstock.lake.table import Scan
 from penstock.load.conflicts import conflicts
 from penstock.load.near import near
 from penstock.quality.checks import run_checks
-from penstock.quality.growth import Growth
+from penstock.quality.growth import CAME_GOLD, Growth
 from penstock.quality.implied import Conflicting
 from penstock.quality.masking import personal_columns, personal_read
 from penstock.quality.result import CheckResult
@@ -36,8 +36,10 @@ from penstock.serve.definitions import COUNTED
 from penstock.spec.contract import Contract
 from penstock.spec.project import Project
 from penstock.sql.beside import another
+from penstock.sql.names import quote
 from penstock.sql.scan import read_scan
-from penstock.transform.result import Build, ModelInput
+from penstock.transform.result import Build, ModelInput, ModelResult
+from penstock.transform.rows import came_since
 from penstock.transform.workspace import DATABASE
 
 Found = TypeVar("Found")
@@ -127,6 +129,7 @@ class Gate:
         came, growth = _grown(project, self.pinned)
         with another(self.connection) as own:
             define_candidate(own, scans=self.pinned.scans, models=built.gold, came=came)
+            growth = replace(growth, gold=_define_came_to_gold(own, built.gold))
             define_live(own, self.installation.place.root / "live", project.checks)
             checks = run_checks(
                 project,
@@ -136,7 +139,7 @@ class Gate:
                 personal=self._personal,
                 conflicting=_conflicting(project, self.lake),
             )
-            return (*checks, *key_checks(project.endpoints, own, clock=clock))
+            return (*checks, *key_checks(project.endpoints, own, clock=clock, growth=growth))
 
 
 def _answer(asked: Future[Found], work: Callable[[], Found]) -> None:
@@ -162,6 +165,15 @@ def _grown(project: Project, pinned: Pinned) -> tuple[Mapping[str, Scan], Growth
     came |= {name: given.scan for name, given in inputs.items() if not given.scan.files}
     whole = [name for name in came if not inputs[name].gone and (inputs[name].added or inputs[name].since is None)]
     return came, Growth(frozenset(came), frozenset(whole), last.checks, partial(_earlier, project, inputs))
+
+
+def _define_came_to_gold(connection: duckdb.DuckDBPyConnection, models: Sequence[ModelResult]) -> frozenset[str]:
+    """Make the schema of the rows that came to gold tables; those of which they are known."""
+    connection.execute(f"CREATE SCHEMA {CAME_GOLD}")
+    known = {model.name: rows for model in models if (rows := came_since(model)) is not None}
+    for name, rows in known.items():
+        connection.execute(f"CREATE VIEW {CAME_GOLD}.{quote(name)} AS {rows}")
+    return frozenset(known)
 
 
 def _earlier(

@@ -101,11 +101,24 @@ def column_types(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str,
     return {name: str(kind) for name, kind in zip(relation.columns, relation.types, strict=True)}
 
 
-def key_faults(connection: duckdb.DuckDBPyConnection, table: str, key: str) -> tuple[int, int]:
-    """How many rows of a gold table have no key, and how many repeat the key of another."""
+def key_faults(
+    connection: duckdb.DuckDBPyConnection, table: str, key: str, *, came: str | None = None
+) -> tuple[int, int]:
+    """How many rows of a gold table have no key, and how many repeat the key of another. `came` is a schema with those of
+    its rows that alone may."""
+    if came is not None and not _is_faulty(connection, table, quote(key), f"{came}.{quote(table)}"):
+        return 0, 0
     sql = f"SELECT count(*), count({quote(key)}), count(DISTINCT {quote(key)}) FROM gold.{quote(table)}"
     ((total, present, different),) = connection.execute(sql).fetchall()
     return total - present, present - different
+
+
+def _is_faulty(connection: duckdb.DuckDBPyConnection, table: str, key: str, came: str) -> bool:
+    """Whether a row that came has no key, or that of another row."""
+    absent = f"FROM {came} WHERE {key} IS NULL"
+    alike = f"FROM gold.{quote(table)} AS row SEMI JOIN {came} AS came ON row.{key} = came.{key}"
+    asked = (absent, f"{alike} GROUP BY row.{key} HAVING count(*) > 1")
+    return any(connection.execute(f"SELECT 1 {rows} LIMIT 1").fetchall() for rows in asked)
 
 
 def _order(collection: Collection) -> str:

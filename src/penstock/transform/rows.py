@@ -17,6 +17,8 @@ from penstock.transform.places import PLACE, places_of
 from penstock.transform.result import ModelResult, ModelStatus
 from penstock.transform.warehouse import relation
 
+_BATCH_ROWS = 100_000
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -29,15 +31,10 @@ class Rows:
         """The rows in batches, while the context is open.
 
         `only_new` leaves out what the base already held; of a model that was built from nothing that is every row.
-        (In a table that only ever grows, row ids are 0, 1, 2, ... in the order of insertion.)
         """
         with another(self.connection) as own:
-            if only_new and model.status is ModelStatus.MOVED:
-                yield _select(own, model, CAME, source=named(model.table))
-            elif only_new and model.held_rows is not None:
-                yield _select(own, model, f"rowid >= {model.held_rows}")
-            else:
-                yield _select(own, model, "true")
+            new = came_since(model) if only_new else None
+            yield _select(own, model, "true") if new is None else own.sql(new).to_arrow_reader(_BATCH_ROWS)
 
     @contextmanager
     def slice(self, model: ModelResult, first: date, last: date) -> Iterator[pa.RecordBatchReader]:
@@ -63,12 +60,27 @@ class Rows:
         return dict(self.connection.execute(sql).fetchall())
 
 
-def _select(
-    connection: duckdb.DuckDBPyConnection, model: ModelResult, condition: str, *, source: str | None = None
-) -> pa.RecordBatchReader:
-    names = ", ".join(quote(column.name) for column in model.columns)
-    sql = f"SELECT {names} FROM {relation(model.table) if source is None else source} WHERE {condition}"
-    return connection.sql(sql).to_arrow_reader(100_000)
+def came_since(model: ModelResult) -> str | None:
+    """A SELECT of the rows that the base of a model did not have; None where that cannot be told. (In a table that only
+    ever grows, row ids are 0, 1, 2, ... in the order of insertion.)"""
+    names = _names(model)
+    match model.status:
+        case ModelStatus.KEPT:
+            return f"SELECT {names} FROM {relation(model.table)} LIMIT 0"
+        case ModelStatus.MOVED if model.hands_changes_to_release:
+            return f"SELECT {names} FROM {named(model.table)} WHERE {CAME}"
+        case ModelStatus.APPENDED if model.held_rows is not None:
+            return f"SELECT {names} FROM {relation(model.table)} WHERE rowid >= {model.held_rows}"
+    return None
+
+
+def _select(connection: duckdb.DuckDBPyConnection, model: ModelResult, condition: str) -> pa.RecordBatchReader:
+    sql = f"SELECT {_names(model)} FROM {relation(model.table)} WHERE {condition}"
+    return connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
+
+
+def _names(model: ModelResult) -> str:
+    return ", ".join(quote(column.name) for column in model.columns)
 
 
 def _between(model: ModelResult, first: date, last: date) -> str:
