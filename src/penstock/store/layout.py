@@ -56,11 +56,32 @@ class Documents:
     def finish(self, rows: Rows) -> None:
         self._size += self._file.write(bytes(-self._size % _ALIGNED))
         batch = _batch(rows)
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_file(sink, batch.schema) as writer:
+        with pa.PythonFile(_FromHere(self._file), "w") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
             writer.write_batch(batch)
-        self._file.write(sink.getvalue())
         self._file.write(self._size.to_bytes(_PLACE, "little"))
+
+
+class _FromHere:
+    """A file whose places are counted from where it is now; whoever opened it closes it."""
+
+    closed = False
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._size = 0
+
+    def write(self, data: bytes | memoryview) -> int:
+        self._size += len(data)
+        return self._file.write(data)
+
+    def tell(self) -> int:
+        return self._size
+
+    def flush(self) -> None:
+        return
+
+    def close(self) -> None:
+        return
 
 
 def unfinished(path: Path) -> BinaryIO:

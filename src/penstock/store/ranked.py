@@ -23,6 +23,7 @@ Places: TypeAlias = npt.NDArray[np.int64]
 Which: TypeAlias = npt.NDArray[np.bool_]
 
 _OFFSET = 4  # bytes
+_MANY = 16  # times more are made objects of Python rather than looked up where they stand
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Ranked:
         value = (
             condition.value.encode("utf-8", "surrogatepass") if isinstance(condition.value, str) else condition.value
         )
-        values = self._searched
+        values = self.searched
         first = bisect_left(values, value)
         after = first + 1 if first < len(values) and values[first] == value else first
         match condition.compare:
@@ -64,7 +65,7 @@ class Ranked:
                 return 1, after + 1
 
     @cached_property
-    def _searched(self) -> Sequence[Any]:
+    def searched(self) -> Sequence[Any]:
         """The values where they stand in the file, to be looked up one by one."""
         if pa.types.is_string(self.values.type):
             return Texts(self.values)
@@ -114,31 +115,45 @@ def put_among(former: Ranked, came: Sequence[Stored], source: Places) -> Ranked:
     [2, 1, 3]
     """
     new = ranked(came)
-    if not len(former.values) or not len(new.values):
-        values = new.values if not len(former.values) else former.values
-        return _used(values, np.concatenate([former.ranks, new.ranks])[source])
-    known, others = former.values.to_pylist(), new.values.to_pylist()
-    places = np.array([bisect_left(known, one) for one in others], np.int64)
-    is_there = np.array([place < len(known) and known[place] == one for place, one in zip(places, others, strict=True)])
-    before = places[~is_there]  # before which of the known ones those stand that are none of them
-    put = np.cumsum(np.bincount(before, minlength=len(known) + 1))  # how many of them before each, itself included
-    of_known = np.arange(1, len(known) + 1) + put[:-1]
-    of_new = np.empty(len(others), np.int64)
+    if not len(former.values):
+        return _used(new.values, np.concatenate([former.ranks, new.ranks])[source])
+    places, is_there = _looked_up(former, new)
+    before = places[~is_there]  # before which of the known values those stand that are none of them
+    put = np.cumsum(np.bincount(before, minlength=len(former.values) + 1))[
+        :-1
+    ]  # how many before each of the known ones
+    of_known = np.arange(1, len(former.values) + 1) + put
+    of_new = np.empty(len(places), np.int64)
     of_new[is_there] = of_known[places[is_there]]
     of_new[~is_there] = before + np.arange(1, len(before) + 1)
-    order = np.empty(len(known) + len(before), np.int64)
-    order[of_known - 1] = np.arange(len(known))
-    order[of_new[~is_there] - 1] = len(known) + np.flatnonzero(~is_there)
-    values = pa.concat_arrays([former.values, new.values.cast(former.values.type)]).take(order)
-    ranks = np.concatenate([np.r_[0, of_known][former.ranks], np.r_[0, of_new][new.ranks]])
-    return _used(values, ranks[source])
+    ranks = np.concatenate([np.r_[0, of_known][former.ranks], np.r_[0, of_new][new.ranks]])[source]
+    if not len(before):
+        return _used(former.values, ranks)
+    order = np.empty(len(former.values) + len(before), np.int64)
+    order[of_known - 1] = np.arange(len(former.values))
+    order[of_new[~is_there] - 1] = len(former.values) + np.flatnonzero(~is_there)
+    return _used(pa.concat_arrays([former.values, new.values.cast(former.values.type)]), ranks, order)
 
 
-def _used(values: pa.Array, ranks: npt.NDArray[np.integer[Any]]) -> Ranked:
-    """Without the values that no row has."""
-    is_used = np.bincount(ranks, minlength=len(values) + 1) > 0
+def _looked_up(former: Ranked, new: Ranked) -> tuple[Places, Which]:
+    """Where the values of one column stand among those of another, or before which of them; and whether they are there."""
+    if len(new.values) * _MANY < len(former.values):
+        known, wanted = former.searched, list(new.searched)
+    else:
+        known, wanted = former.values.to_pylist(), new.values.to_pylist()
+    places = [bisect_left(known, one) for one in wanted]
+    is_there = [place < len(known) and known[place] == one for place, one in zip(places, wanted, strict=True)]
+    return np.array(places, np.int64), np.array(is_there, np.bool_)
+
+
+def _used(values: pa.Array, ranks: npt.NDArray[np.integer[Any]], order: Places | None = None) -> Ranked:
+    """Without the values that no row has; `order` is theirs where they do not stand in it."""
+    is_used = np.bincount(ranks, minlength=(len(values) if order is None else len(order)) + 1) > 0
     is_used[0] = False
-    return _smallest(values.take(np.flatnonzero(is_used[1:])), np.cumsum(is_used)[ranks])
+    if order is None and np.count_nonzero(is_used) == len(values):
+        return _smallest(values, ranks)
+    kept = np.flatnonzero(is_used[1:])
+    return _smallest(values.take(kept if order is None else order[kept]), np.cumsum(is_used)[ranks])
 
 
 def _smallest(values: pa.Array, ranks: npt.NDArray[np.integer[Any]]) -> Ranked:

@@ -21,7 +21,8 @@ from penstock.store.protocol import Row, Told
 from penstock.store.ranked import Places, Which, put_among
 from penstock.store.row_file import key_of, require_different_keys
 
-_FEW = 2  # one row in so many; with more of them that came or went, all are asked for
+_GONE = 2  # one row in so many; where more of them went, all are asked for
+_STAYED = 4  # one row in so many; where fewer of them stayed, all are asked for
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,9 @@ def _patch(before: Digests, after: Digests) -> _Patch | None:
     order."""
     stayed, stay = _both_have(before, after)
     came, gone = np.flatnonzero(~stay), int(np.count_nonzero(~stayed))
-    if max(gone, len(came)) * _FEW >= len(after) or not np.array_equal(before[stayed], after[stay]):
+    if gone * _GONE >= len(after) or (len(after) - len(came)) * _STAYED < len(after):
+        return None
+    if not np.array_equal(before[stayed], after[stay]):
         return None
     source = np.empty(len(after), np.int64)
     source[stay] = np.flatnonzero(stayed)
@@ -75,11 +78,15 @@ def _patch(before: Digests, after: Digests) -> _Patch | None:
 
 def _both_have(before: Digests, after: Digests) -> tuple[Which, Which]:
     """Which of each are in the other. Those that stand in the same place need not be looked for."""
-    if len(before) != len(after):
-        return np.isin(before, after), np.isin(after, before)
-    stayed = before == after
-    stay, others = stayed.copy(), ~stayed
-    stayed[others], stay[others] = np.isin(before[others], after[others]), np.isin(after[others], before[others])
+    both = min(len(before), len(after))
+    stayed, stay = np.zeros(len(before), np.bool_), np.zeros(len(after), np.bool_)
+    stayed[:both] = stay[:both] = before[:both] == after[:both]
+    sought, others = np.flatnonzero(~stay), np.flatnonzero(~stayed)
+    others = others[np.argsort(before[others])]
+    if len(others):
+        places = np.minimum(np.searchsorted(before[others], after[sought]), len(others) - 1)
+        found = before[others[places]] == after[sought]
+        stay[sought[found]] = stayed[others[places[found]]] = True
     return stayed, stay
 
 
