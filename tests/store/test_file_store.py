@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from random import Random
 from zlib import crc32
@@ -455,15 +456,22 @@ def test_a_table_that_is_still_empty_is_served_as_empty(tmp_path: Path) -> None:
     assert (done.collections[0].rows, store.faults()) == (0, ())
 
 
-def test_a_former_file_that_is_damaged_is_written_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("harm", [lambda _: b"torn", lambda content: with_a_key_that_ends_nowhere(content)])
+def test_a_former_file_that_is_damaged_is_written_anew(harm: Callable[[bytes], bytes], tmp_path: Path) -> None:
     store = FileStore(tmp_path, manual_world())
     done = store.refresh(manifest(1), ToldBooks(MANY))
-    (tmp_path / done.collections[0].parts[0].file).write_bytes(b"torn")
+    path = tmp_path / done.collections[0].parts[0].file
+    path.write_bytes(harm(path.read_bytes()))
     told = ToldBooks([(isbn, "north", pages) for isbn, _, pages in MANY])
 
     store.refresh(manifest(2), told)
 
     assert (told.read, store.faults()) == (1, ())
+
+
+def with_a_key_that_ends_nowhere(content: bytes) -> bytes:
+    ends = array("i", accumulate(len(isbn) for isbn, _, _ in MANY))
+    return content.replace(ends.tobytes(), array("i", [1 << 30, *ends[1:]]).tobytes())
 
 
 @pytest.mark.parametrize(

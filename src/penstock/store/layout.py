@@ -88,20 +88,24 @@ def unfinished(path: Path) -> BinaryIO:
     return open(path, "wb", buffering=_BUFFERED)
 
 
-def read_rows(path: Path) -> tuple[Rows, memoryview]:
+def read_rows(path: Path, *, checked: bool = False) -> tuple[Rows, memoryview]:
     """What a file tells of its rows, and their documents: read where they are wanted, also when the file is removed
-    meanwhile. FileNotFoundError, or StorageError where it is damaged."""
+    meanwhile. FileNotFoundError, or StorageError where it is damaged; all that is told is `checked` first by who makes
+    other arrays of it, for Arrow does not look where it reads."""
     try:
         with pa.memory_map(str(path)) as file:
             content = file.read_buffer()
         begin = int.from_bytes(content[-_PLACE:], "little")
         with pa.ipc.open_file(pa.BufferReader(content[begin:-_PLACE])) as told:
             batch = told.get_batch(0)
-        batch.validate()
-        return _rows(batch), memoryview(content[:begin])
+        batch.validate(full=checked)
+        rows = _rows(batch)
+        if checked:
+            _check_places(rows, begin)
+        return rows, memoryview(content[:begin])
     except FileNotFoundError:
         raise
-    except (pa.ArrowException, OSError, ValueError, LookupError) as error:
+    except (pa.ArrowException, OSError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
         raise StorageError("A file of the serving store cannot be read", where=str(path), found=str(error)) from error
 
 
@@ -119,6 +123,16 @@ def looked_up(numbers: npt.NDArray[np.uint32]) -> memoryview:
 
 def hash_of(key: str) -> int:
     return crc32(key.encode("utf-8", "surrogatepass"))
+
+
+def _check_places(rows: Rows, size: int) -> None:
+    ends = np.concatenate([[0], rows.ends, [size]])
+    if np.any(ends[1:] < ends[:-1]):
+        raise ValueError("documents end where there are none")
+    if len(rows) and rows.rows.max() >= len(rows):
+        raise ValueError("keys do not tell where they stand")
+    if rows.keys.null_count or any(column.values.null_count for column in rows.columns):
+        raise ValueError("a row has a value that is not there")
 
 
 def _batch(rows: Rows) -> pa.RecordBatch:

@@ -72,29 +72,15 @@ def _no_key(collection: Collection) -> StorageError:
 def fault(path: Path, rows: int) -> str | None:
     """What is wrong with a file, read as a whole: missing, damaged, or of another number of rows."""
     try:
-        found, documents = read_rows(path)
-        problem = _problem(found, documents)
+        found, _ = read_rows(path, checked=True)
     except FileNotFoundError:
         return f"{path} is missing"
-    except (StorageError, pa.ArrowException) as error:
-        return f"{path} is damaged: {error.found if isinstance(error, StorageError) else error}"
-    if problem is not None:
-        return f"{path} is damaged: {problem}"
+    except StorageError as error:
+        return f"{path} is damaged: {error.found}"
+    hashes, places = indexed(found.keys)
+    if not np.array_equal(hashes, found.hashes) or not np.array_equal(places, found.rows):
+        return f"{path} is damaged: keys do not tell where they stand"
     return None if len(found) == rows else f"{path} holds {len(found):,} rows, not {rows:,}"
-
-
-def _problem(rows: Rows, documents: memoryview) -> str | None:
-    rows.keys.validate(full=True)
-    for column in rows.columns:
-        column.values.validate(full=True)
-    if any(len(column.ranks) and int(column.ranks.max()) > len(column.values) for column in rows.columns):
-        return "a row has a value that is not there"
-    if np.any(np.diff(rows.ends, prepend=0) < 0) or (len(rows) and rows.ends[-1] > len(documents)):
-        return "documents end where there are none"
-    hashes, places = indexed(rows.keys)
-    if not np.array_equal(hashes, rows.hashes) or not np.array_equal(places, rows.rows):
-        return "keys do not tell where they stand"
-    return None
 
 
 class RowFile:

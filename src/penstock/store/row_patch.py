@@ -42,7 +42,7 @@ def patch_rows(former: Path, path: Path, collection: Collection, told: Told, dig
     """Make the file `path` from a former one of the same place; the number of rows. None, and nothing is written,
     when many rows came or went, or the former file is damaged."""
     try:
-        before, documents = read_rows(former)
+        before, documents = read_rows(former, checked=True)
     except (FileNotFoundError, StorageError):
         return None
     patch = None if before.digests is None else _patch(before.digests, digests)
