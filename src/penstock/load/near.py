@@ -44,8 +44,8 @@ def near(
     connection.register(_LISTED, pa.Table.from_pylist(listed, schema=_SCHEMA))
     first, second = (quote(name) for name in contract.identity[:2])
     found = connection.execute(
-        f"SELECT DISTINCT s.path FROM {_LISTED} AS s ASOF JOIN {quote(keys)} AS k"
-        f" ON s.value = k.{first} AND s.lowest <= k.{second} WHERE k.{second} <= s.highest"
+        f"SELECT path FROM {_LISTED} AS s SEMI JOIN {quote(keys)} AS k"
+        f" ON s.value = k.{first} AND s.lowest <= k.{second} AND k.{second} <= s.highest"
     ).fetchall()
     connection.unregister(_LISTED)
     paths = {path for (path,) in found}
