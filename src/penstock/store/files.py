@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from penstock.errors import StorageError
 from penstock.side_by_side import side_by_side
@@ -36,6 +37,7 @@ class FileStore:
         self.folder = folder
         self._world = world
         self._manifest = str(folder / MANIFEST)
+        self._open: WeakValueDictionary[str, RowFile] = WeakValueDictionary()
 
     def manifest(self) -> Manifest | None:
         path = Path(self._manifest)
@@ -94,7 +96,7 @@ class FileStore:
                     "The serving store is empty", where=str(self.folder), remedy="Run `penstock run` first."
                 )
             try:
-                return FileView(self.folder, manifest)
+                return FileView(manifest, self._opened)
             except FileNotFoundError:
                 continue  # it was refreshed between the two: read the newer manifest
         raise StorageError(
@@ -102,6 +104,13 @@ class FileStore:
             where=str(self.folder),
             remedy="Delete the folder: it is made again from the release.",
         )
+
+    def _opened(self, collection: Collection, part: Part) -> RowFile:
+        """A file open for reading: of what a release did not change, the one that is open for the release before."""
+        file = self._open.get(part.file)
+        if file is None:
+            file = self._open[part.file] = RowFile(self.folder / part.file, collection, part.rows)
+        return file
 
     def faults(self) -> tuple[str, ...]:
         """What is wrong with the files that are served, found by reading all of them; none as a rule."""
@@ -184,14 +193,14 @@ class _Parts:
 class FileView:
     """All collections of one manifest, open."""
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
+    def __init__(self, manifest: Manifest, opened: Callable[[Collection, Part], RowFile]) -> None:
         self._manifest = manifest
         self._files: dict[str, RowFiles] = {}
         try:
             for collection in manifest.collections:
                 files = self._files[collection.name] = RowFiles()
                 for part in collection.parts:
-                    files.add(RowFile(folder / part.file, collection, part.rows))
+                    files.add(opened(collection, part))
         except BaseException:
             self.close()
             raise
