@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from penstock.store.layout import hash_of
 from penstock.store.protocol import Condition, TakesLong
 from penstock.store.row_file import RowFile
 
@@ -20,16 +21,16 @@ class RowFiles:
         self._files.append(file)
 
     def document(self, key: str) -> bytes | None:
+        text, hashed = key.encode("utf-8", "surrogatepass"), hash_of(key)
         for file in self._files:
-            found = file.document(key)
+            found = file.document(text, hashed)
             if found is not None:
                 return found
         return None
 
     def page(self, conditions: Sequence[Condition], *, skip: int, limit: int, at_once: bool) -> list[bytes]:
         found: list[bytes] = []
-        for file in self._asked(conditions, at_once=at_once):
-            there = file.count(conditions)
+        for file, there in self._counted(conditions, at_once=at_once):
             if skip >= there:
                 skip -= there
                 continue
@@ -40,16 +41,21 @@ class RowFiles:
         return found
 
     def count(self, conditions: Sequence[Condition], *, at_once: bool) -> int:
-        return sum(file.count(conditions) for file in self._asked(conditions, at_once=at_once))
+        return sum(there for _, there in self._counted(conditions, at_once=at_once))
 
     def close(self) -> None:
         self._files.clear()
 
-    def _asked(self, conditions: Sequence[Condition], *, at_once: bool) -> Iterator[RowFile]:
-        """The files one by one. With `at_once` TakesLong before one that would take too long with those before it."""
+    def _counted(self, conditions: Sequence[Condition], *, at_once: bool) -> Iterator[tuple[RowFile, int]]:
+        """The files one by one, each with how many of its rows meet the conditions. With `at_once` TakesLong before one that
+        would take too long with those before it."""
+        asked = "".join(map(repr, conditions))  # quick to look up, as conditions are not
         left = _MOMENT
         for file in self._files:
-            left -= file.to_compare(conditions)
-            if at_once and left < 0:
-                raise TakesLong
-            yield file
+            there = file.total(asked)
+            if there is None:
+                left -= file.to_compare(conditions)
+                if at_once and left < 0:
+                    raise TakesLong
+                there = file.count(conditions, asked)
+            yield file, there

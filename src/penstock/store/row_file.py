@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from penstock.errors import StorageError
 from penstock.store.collection import Collection
-from penstock.store.layout import Digests, Documents, Rows, hash_of, indexed, looked_up, read_rows, unfinished
+from penstock.store.layout import Digests, Documents, Rows, indexed, looked_up, read_rows, unfinished
 from penstock.store.protocol import Condition, Row, Stored
 from penstock.store.ranked import Texts, Which, ranked
 
@@ -93,14 +93,13 @@ class RowFile:
         self._ends = told.ends
         self._hashes, self._rows = looked_up(told.hashes), looked_up(told.rows)
         self._keys = Texts(told.keys)
-        self._totals: dict[tuple[Condition, ...], int] = {(): rows}
+        self._totals: dict[str, int] = {"": rows}
 
-    def document(self, key: str) -> bytes | None:
-        wanted, text = hash_of(key), key.encode("utf-8", "surrogatepass")
-        place = bisect_left(self._hashes, wanted)
-        while place < len(self._hashes) and self._hashes[place] == wanted:
+    def document(self, key: bytes, hashed: int) -> bytes | None:
+        place = bisect_left(self._hashes, hashed)
+        while place < len(self._hashes) and self._hashes[place] == hashed:
             row = self._rows[place]
-            if self._keys[row] == text:
+            if self._keys[row] == key:
                 return self._run(row, row + 1)[0]
             place += 1
         return None
@@ -112,21 +111,21 @@ class RowFile:
         rows = [] if chosen is None else np.flatnonzero(chosen)[skip : skip + limit].tolist()
         return [self._run(row, row + 1)[0] for row in rows]
 
-    def count(self, conditions: Sequence[Condition]) -> int:
-        wanted = tuple(conditions)
-        known = self._totals.get(wanted)
-        if known is not None:
-            return known
-        chosen = self._chosen(wanted)
+    def total(self, asked: str) -> int | None:
+        """How many rows meet conditions, where that was counted before; `asked` stands for them, and is empty for none."""
+        return self._totals.get(asked)
+
+    def count(self, conditions: Sequence[Condition], asked: str) -> int:
+        chosen = self._chosen(conditions)
         total = 0 if chosen is None else int(np.count_nonzero(chosen))
         if len(self._totals) >= _TOTALS:
-            self._totals = {(): self._totals[()]}
-        self._totals[wanted] = total
+            self._totals = {"": self._totals[""]}
+        self._totals[asked] = total
         return total
 
     def to_compare(self, conditions: Sequence[Condition]) -> int:
-        """How many ranks have to be looked at until the number of rows that meet conditions is known."""
-        return 0 if tuple(conditions) in self._totals else len(self._ends) * len(conditions)
+        """How many ranks have to be looked at to count the rows that meet conditions."""
+        return len(self._ends) * len(conditions)
 
     def _chosen(self, conditions: Sequence[Condition]) -> Which | None:
         """Which rows meet all conditions; None where none does."""
