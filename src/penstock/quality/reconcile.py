@@ -94,8 +94,10 @@ def _difference(connection: duckdb.DuckDBPyConnection, mine: str, theirs: str, h
 def _single(connection: duckdb.DuckDBPyConnection, query: str, hidden: Names) -> Sampled | None:
     """The result when it is one value, to be shown as such."""
     relation = connection.sql(query)
+    if len(relation.columns) != 1:
+        return None
     found = sample_relation(relation, hidden)
-    return found if found.rows == 1 and len(relation.columns) == 1 else None
+    return found if found.rows == 1 else None
 
 
 def _outcome(missing: Sampled, surplus: Sampled, first: Sampled | None, second: Sampled | None) -> Outcome:
