@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.commerce.hand_shop import Shop
+from tests.commerce.test_models_grow import contents
 
 
 def test_a_line_that_was_told_live_counts_until_the_line_itself_is_delivered(tmp_path: Path, compiled: Path) -> None:
@@ -34,3 +35,29 @@ def test_a_line_that_was_told_live_counts_until_the_line_itself_is_delivered(tmp
     shop.deliver("order_items", "berlin,o5,1,v1,p1,1,30.00", name="more")
     shop.run()
     assert shop.rows(ledger) == [("sale", 1, 30)]
+
+
+def test_the_vault_keeps_the_product_that_was_told_where_the_line_delivered_has_another(
+    tmp_path: Path, compiled: Path
+) -> None:
+    def told(folder: Path) -> Shop:
+        shop = Shop.at(folder, compiled)
+        shop.deliver_text("stores", "fx_rates", "orders")
+        line = (
+            '{"store_id": "berlin", "order_id": "o1", "line_no": 1, "variant_id": "v1", "product_id": "p1", "quantity": 1,'
+            ' "list_price": 30, "currency": "EUR", "is_test": false, "placed_at": "2024-03-10T23:30:00Z"}'
+        )
+        (folder / "told.ndjson").write_text(line + "\n")
+        shop.call("topics", "append", "order_lines_live", str(folder / "told.ndjson")).expect(0)
+        shop.call("land", "--until-idle").expect(0)
+        return shop
+
+    grown, whole = told(tmp_path / "grown"), told(tmp_path / "whole")
+    grown.run()
+    for shop in (grown, whole):
+        shop.deliver("order_items", "berlin,o1,1,v2,p2,1,30.00")
+        shop.run()
+    assert contents(grown) == contents(whole)
+    linked = "SELECT product_id FROM gold.link_order_product JOIN gold.hub_product USING (product_hk) ORDER BY ALL"
+    assert grown.rows(linked) == [("p1",), ("p2",)]
+    assert grown.rows("SELECT products FROM gold.vw_order_analytics WHERE order_id = 'o1' AND lines > 0") == [(1,)]

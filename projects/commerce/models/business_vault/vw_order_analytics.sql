@@ -27,18 +27,15 @@ buyers as (
 
 ),
 
-articles as (
-
-    select links.order_hk, count(*) as products
-    from {{ ref('link_order_product') }} as links
-    semi join orders on links.order_hk = orders.order_hk
-    group by links.order_hk
-
-),
-
 items as (
 
-    select store_id, order_id, count(*) as lines from {{ penstock_affected(ref('stg_order_items')) }} group by store_id, order_id
+    select
+        store_id,
+        order_id,
+        count(*) as lines,
+        count(distinct product_id) as products
+    from {{ penstock_affected(ref('stg_order_items')) }}
+    group by store_id, order_id
 
 ),
 
@@ -67,7 +64,7 @@ select
     current_versions.ship_region,
     current_versions.order_hk is not null as is_known,
     coalesce(items.lines, 0) as lines,
-    coalesce(articles.products, 0) as products,
+    coalesce(items.products, 0) as products,
     coalesce(sales.quantity, 0) as quantity,
     coalesce(sales.gross_sales, 0) as gross_sales,
     coalesce(sales.returns, 0) as returns,
@@ -76,6 +73,5 @@ select
 from orders
 left join current_versions on orders.order_hk = current_versions.order_hk
 left join buyers on orders.order_hk = buyers.order_hk
-left join articles on orders.order_hk = articles.order_hk
 left join items on orders.store_id = items.store_id and orders.order_id = items.order_id
 left join sales on orders.store_id = sales.store_id and orders.order_id = sales.order_id

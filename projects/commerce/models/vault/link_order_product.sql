@@ -1,5 +1,5 @@
 {{ vault_link(
     'order_product',
     hubs={'order': ['store_id', 'order_id'], 'product': ['store_id', 'product_id']},
-    sources=ref('stg_order_items'),
+    sources=ref('vault_order_products'),
 ) }}
