@@ -13,6 +13,8 @@ from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.manifest import ManifestContent
 
 from penstock.errors import StorageError, UsageError
+from penstock.lake.io import ReadOnlyIO
+from penstock.lake.manifests import ManifestReader
 
 
 def test_a_scan_of_a_table_without_rows_has_columns_and_no_files(tmp_path: Path) -> None:
@@ -111,3 +113,19 @@ def test_a_metadata_file_that_is_gone_is_named(tmp_path: Path) -> None:
     Path(head.metadata_location).write_text("{")
     with writing(tmp_path) as (lake, _), pytest.raises(StorageError, match="cannot be read"):
         lake.scan(RETURNS.name)
+
+
+@pytest.mark.parametrize("which", ["a list", "a manifest"])
+def test_a_metadata_file_that_is_torn_anywhere_is_named(which: str, tmp_path: Path) -> None:
+    with writing(tmp_path) as (lake, lease):
+        head = append(lake, lease, lake.ensure(RETURNS, lease=lease), returns(1), "1")
+        (listed,) = lake.metadata(head).snapshots
+        (manifest,) = lake.manifests.manifests(listed)
+    path = Path(listed.manifest_list if which == "a list" else manifest.manifest_path)
+    content = path.read_bytes()
+    for torn in [content[:size] for size in range(0, len(content), 97)] + [content[:-40] + bytes(20) + content[-20:]]:
+        path.write_bytes(torn)
+        reader = ManifestReader(ReadOnlyIO())
+        with pytest.raises(StorageError, match="cannot be read") as error:
+            reader.manifests(listed) if which == "a list" else reader.entries(manifest)
+        assert error.value.where == str(path)

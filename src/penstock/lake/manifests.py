@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import TypeVar
 
-from pyiceberg.exceptions import ValidationException
 from pyiceberg.io import FileIO
 from pyiceberg.manifest import DataFile as IcebergFile
 from pyiceberg.manifest import (
@@ -87,7 +86,7 @@ def _reading(path: str, read: Callable[[], T]) -> T:
             where=path,
             remedy="If the table moved on meanwhile, repeat the command; otherwise restore the data directory.",
         ) from error
-    except (OSError, ValueError, ValidationException) as error:
+    except Exception as error:  # whatever bytes may do to a parser
         raise StorageError("A metadata file of a table cannot be read", where=path, found=str(error)) from error
 
 
