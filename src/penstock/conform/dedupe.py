@@ -228,8 +228,8 @@ class _Merging:
         empty = f"SELECT {', '.join(self.keys)}, _file_id, _line FROM {quote(existing)} WHERE FALSE"
         self.connection.execute(f"CREATE TEMP TABLE {quote(self.replaced)} AS {empty}")
         self.connection.execute(f"CREATE TEMP TABLE {quote(self.reopen)} AS {empty}")
-        rows = self.connection.execute(f"SELECT count(*) FROM {quote(accepted)}").fetchall()[0][0]
-        return self.merged(Counts(rows_in=rows, accepted=self.number_of(self.insert)), 0)
+        rows = self.number_of(self.insert)
+        return Merged(self.insert, self.replaced, self.reopen, Counts(rows_in=rows, accepted=rows), 0, 0, 0)
 
     def merged(self, counts: Counts, reopened: int) -> Merged:
         return Merged(

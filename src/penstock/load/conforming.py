@@ -81,9 +81,7 @@ class Conforming:
                 "newly": pa.array(newly, pa.bool_()),
             }
         )
-        self.connection.register("replaced_listed", table)
-        self._make("replaced_files", "SELECT * FROM replaced_listed")
-        self.connection.unregister("replaced_listed")
+        self._list("replaced_files", "_file_id VARCHAR, newly BOOLEAN", table)
 
     def _note_versions(self, waiting: Sequence[Waiting]) -> None:
         """Make the table of the versions that files say as a whole."""
@@ -94,9 +92,7 @@ class Conforming:
                 VERSION: pa.array([file.version for file in files], pa.string()),
             }
         )
-        self.connection.register("versions_listed", table)
-        self._make(FILE_VERSIONS, "SELECT * FROM versions_listed")
-        self.connection.unregister("versions_listed")
+        self._list(FILE_VERSIONS, f"_file_id VARCHAR, {VERSION} VARCHAR", table)
 
     def _pending(self, number: int, part: Waiting) -> Conformed:
         """Conform the pending rows that no newer file has replaced."""
@@ -222,6 +218,14 @@ class Conforming:
 
     def _make(self, name: str, query: str) -> None:
         self.connection.execute(f"CREATE TEMP TABLE {quote(name)} AS {query}")
+
+    def _list(self, name: str, columns: str, rows: pa.Table) -> None:
+        """Make a table of values from Python, of which there are mostly none."""
+        self.connection.execute(f"CREATE TEMP TABLE {quote(name)} ({columns})")
+        if rows.num_rows:
+            self.connection.register("listed", rows)
+            self.connection.execute(f"INSERT INTO {quote(name)} BY NAME SELECT * FROM listed")
+            self.connection.unregister("listed")
 
     def _number(self, query: str) -> int:
         return int(self.connection.execute(query).fetchall()[0][0])

@@ -38,7 +38,7 @@ class Outcome:
     inserted: tuple[str, ...]
     discarded: Mapping[str, int]
 
-    @property
+    @cached_property
     def replaced(self) -> int:
         """Rows that leave silver for better ones."""
         if self.rebuild:
