@@ -185,3 +185,8 @@ def test_months_of_persons_follow_the_last_day_and_what_comes_late(tmp_path: Pat
     grown.deliver("identity_edges", "berlin,customer,c3,2024-03-01T00:00:00Z,someone,,2024-03-01T00:00:00Z", name="c3")
     grown.run()
     assert contents(grown) == whole(grown, tmp_path / "back", compiled)
+
+    # It falls back to another month, that of the refund.
+    grown.deliver_sessions(day("2024-03-20T10:00:00Z"), version=4)
+    grown.run()
+    assert grown.rows("SELECT max(as_of_date) FROM gold.customer_snapshots") == [("2024-03-31",)]

@@ -11,7 +11,9 @@ with months as (
         least(persons.month_end, horizon.last_day) as as_of_date
     from (
         {% if is_incremental() -%}
-        select store_id, person_id, month_end from {{ ref('changed_person_months') }}
+        select store_id, person_id, month_end
+        from {{ ref('changed_person_months') }}
+        semi join {{ ref('int_months') }} using (month_end)
         {%- else -%}
         select persons.store_id, persons.person_id, months.month_end
         from (select distinct store_id, person_id from {{ ref('fact_orders') }}) as persons
