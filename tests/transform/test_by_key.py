@@ -83,6 +83,93 @@ def test_a_model_of_the_same_keys_reads_the_rows_that_were_just_made(site: Site,
         assert rows == gold(whole)
 
 
+TOLD = """{{ config(materialized='table', schema='staging') }}
+select invoice_no from {{ penstock_changes(source('silver', 'order_lines')) }}"""
+SIZES = """{{ penstock_by_key(['invoice_no'], affected='changed_invoices') }}
+with counted as (
+    select invoice_no, cast(sum(quantity) as bigint) as quantity
+    from {{ penstock_affected(source('silver', 'order_lines'), of='told_invoices') }}
+    group by invoice_no
+    {%- if is_incremental() %}
+    union all
+    select invoice_no, quantity from {{ penstock_stood(but='told_invoices') }}
+    {%- endif %}
+), dated as (
+    select invoice_no, min(first_at) as first_at from {{ penstock_affected(ref('invoices')) }} group by invoice_no
+)
+select counted.invoice_no, counted.quantity, dated.first_at from counted inner join dated using (invoice_no)
+"""
+
+
+def test_what_cannot_have_changed_is_read_from_the_rows_that_stand(site: Site, tmp_path: Path, models: Path) -> None:
+    (models / "star" / "told_invoices.sql").write_text(TOLD)
+    (models / "star" / "sizes.sql").write_text(SIZES)
+
+    def check(grown: Build) -> None:
+        assert status(grown)["sizes"] == "moved"
+
+    silver = Silver(tmp_path / "silver")
+    check_grows_as_made_whole(site, silver, LINES, models, apart=20, most=40, check=check)
+
+
+MOVED = """{{ config(materialized='table', schema='staging') }}
+select invoice_no from {{ penstock_changed(ref('invoices'), ['invoice_no'], columns=['stock_code', 'quantity']) }}"""
+PIECES = """{{ penstock_by_key(['number'], affected='moved_numbers') }}
+select invoice_no as number, cast(sum(quantity) as bigint) as quantity
+from {{ penstock_affected(ref('invoices'), on={'number': 'invoice_no'}) }}
+group by invoice_no
+"""
+
+
+def test_a_model_of_fewer_keys_is_made_anew_where_the_columns_it_reads_changed(
+    site: Site, tmp_path: Path, models: Path
+) -> None:
+    numbers = "select invoice_no as number from {{ ref('moved_invoices') }}"
+    (models / "star" / "moved_invoices.sql").write_text(MOVED)
+    (models / "star" / "moved_numbers.sql").write_text(
+        "{{ config(materialized='table', schema='staging') }}\n" + numbers
+    )
+    (models / "star" / "pieces.sql").write_text(PIECES)
+    fewer = []
+
+    def check(grown: Build) -> None:
+        rows = {model.name: model.rows for model in grown.models}
+        fewer.append(rows["moved_invoices"] < rows["changed_invoices"])
+        assert status(grown)["pieces"] == "moved"
+
+    silver = Silver(tmp_path / "silver")
+    check_grows_as_made_whole(site, silver, LINES, models, apart=20, most=40, check=check)
+    assert any(fewer)
+
+
+GREW = """{{ config(materialized='incremental', incremental_strategy='append') }}
+select invoice_no, quantity from {{ penstock_new(source('silver', 'order_lines')) }}"""
+SUMS = """{{ penstock_by_key(['invoice_no'], affected='told_invoices') }}
+select invoice_no, cast(sum(quantity) as bigint) as quantity
+from (
+    select invoice_no, quantity from {{ penstock_came(ref('arrivals')) }}
+    {%- if is_incremental() %}
+    union all
+    select invoice_no, quantity from {{ penstock_stood() }}
+    {%- endif %}
+)
+group by invoice_no
+"""
+
+
+def test_what_came_to_a_model_that_only_grows_is_told(site: Site, tmp_path: Path, models: Path) -> None:
+    for name, sql in {"told_invoices": TOLD, "arrivals": GREW, "sums": SUMS}.items():
+        (models / "star" / f"{name}.sql").write_text(sql)
+    seen = []
+
+    def check(grown: Build) -> None:
+        seen.append((status(grown)["arrivals"], status(grown)["sums"]))
+
+    silver = Silver(tmp_path / "silver")
+    check_grows_as_made_whole(site, silver, LINES, models, apart=20, most=40, check=check)
+    assert {*seen} == {("appended", "moved"), ("built", "built")}
+
+
 def test_a_release_is_told_the_slices_that_hold_rows_that_came_or_went(
     site: Site, tmp_path: Path, models: Path
 ) -> None:

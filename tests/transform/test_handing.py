@@ -1,8 +1,11 @@
-"""What a model by key made anew is read where it is kept, by models that ask for just these rows."""
+"""What a model by key made anew is read where it is kept, by models that ask for rows of affected keys."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+
+import duckdb
 
 from penstock.transform.graph import Graph, Node, NodeType
 from penstock.transform.handing import handed_on, made, read_made
@@ -51,7 +54,28 @@ def test_rows_of_a_model_that_did_not_move_are_looked_for_in_its_table() -> None
     assert read_made(asking(), [], MODELS) == asking()
 
 
-def test_other_keys_another_list_of_keys_and_tables_not_by_key_are_read_as_asked() -> None:
-    for sql in (asking(affected="others"), asking(one="owner"), asking(name="others")):
+def test_rows_of_another_list_of_keys_are_read_where_they_are_kept_and_the_others_as_they_stand() -> None:
+    sql = asking(affected="others")
+    assert handed_on(MODELS, [sql]) == {"gold.sales"}
+    with duckdb.connect() as connection:
+        connection.execute("""
+            ATTACH ':memory:' AS warehouse;
+            CREATE SCHEMA warehouse.gold;
+            CREATE SCHEMA warehouse.changes;
+            CREATE TABLE warehouse.gold.changed AS FROM (VALUES ('a', 1), ('a', 2), (NULL, 3), ('b', 4)) AS t(shop, number);
+            CREATE TABLE warehouse.gold.others AS FROM (VALUES ('a', 2), (NULL, 3), ('b', 4), ('a', 5), ('b', NULL)) AS t(shop, number);
+            CREATE TABLE warehouse.changes."gold.sales made" AS
+                FROM (VALUES ('a', 1, 'x'), ('a', 2, 'x'), ('a', 2, 'y'), (NULL, 3, 'x')) AS t(shop, number, said);
+            CREATE TABLE warehouse.gold.sales AS FROM warehouse.changes."gold.sales made";
+            INSERT INTO warehouse.gold.sales VALUES ('a', 5, 'z'), ('b', NULL, 'z'), ('b', 6, 'z');
+        """)
+        asked = connection.execute(sql.replace("count(*)", "*")).fetchall()
+        read = connection.execute(read_made(sql, [SALES], MODELS).replace("count(*)", "*")).fetchall()
+    assert len(asked) == 5
+    assert Counter(read) == Counter(asked)
+
+
+def test_other_keys_and_tables_not_by_key_are_read_as_asked() -> None:
+    for sql in (asking(one="owner"), asking(name="others")):
         assert handed_on(MODELS, [sql]) == frozenset()
         assert read_made(sql, [SALES], MODELS) == sql

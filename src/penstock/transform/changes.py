@@ -72,6 +72,14 @@ def no_changes(connection: duckdb.DuckDBPyConnection, table: str) -> None:
     )
 
 
+def appended(connection: duckdb.DuckDBPyConnection, table: str, held: int) -> None:
+    """The rows of a table that only grows came where it held some before."""
+    connection.execute(
+        f"CREATE OR REPLACE TABLE {named(table)} AS SELECT *, true AS {CAME} FROM {warehouse.relation(table)}"
+        f" WHERE rowid >= {held}"
+    )
+
+
 def difference(connection: duckdb.DuckDBPyConnection, table: str, *, after: str, before: str) -> None:
     """Keep what two relations with the columns of a table differ in as its changes."""
     names = ", ".join(quote(name) for name, _ in warehouse.describe(connection, table))

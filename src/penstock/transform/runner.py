@@ -111,7 +111,7 @@ class Runner:
                 return compiled.more, [partial(self._add, node, compiled.more)]
             if node.moves_by_key:
                 return compiled.more, [partial(self._move, node, self._from_made(compiled.more, there, done))]
-            return compiled.more, [f"INSERT INTO {name} BY NAME (\n{compiled.more}\n)"]
+            return compiled.more, [partial(self._append, node, compiled.more)]
         if node.table in told(self.program) and node.table in there:
             return compiled.whole, [partial(self._replace, node, compiled.whole)]
         create = f"CREATE OR REPLACE TABLE {name} AS {_laid_out(node, compiled.whole)}"
@@ -124,6 +124,13 @@ class Runner:
         models, kept = self.program.graph.models, self.program.handed_on
         moved = [one for one in models if one.id in done and one.table in kept and one.table in there]
         return read_made(sql, moved, models)
+
+    def _append(self, node: Node, sql: str) -> None:
+        """Add rows, and keep them as what changed where that is asked for."""
+        name, held = warehouse.relation(node.table), warehouse.count(self.connection, node.table)
+        self.connection.execute(f"INSERT INTO {name} BY NAME (\n{sql}\n)")
+        if node.table in told(self.program):
+            changes.appended(self.connection, node.table, held)
 
     def _replace(self, node: Node, sql: str) -> None:
         """Make the table anew, and keep what differs from before."""
@@ -141,9 +148,9 @@ class Runner:
         )
         kept = node.table in self.program.handed_on
         coming = made(node.table) if kept else "coming"
+        changes.take_out(self.connection, node.table, f"{name} AS row {affected}")
         run(f"CREATE OR REPLACE {'TABLE' if kept else 'TEMP TABLE'} {coming} AS FROM {name} LIMIT 0")
         run(f"INSERT INTO {coming} BY NAME SELECT row.* FROM (\n{sql}\n) AS row {affected}")
-        changes.take_out(self.connection, node.table, f"{name} AS row {affected}")
         changes.move(self.connection, node.table, coming)
 
     def _add(self, node: Node, sql: str) -> None:

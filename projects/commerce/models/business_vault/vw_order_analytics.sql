@@ -1,4 +1,6 @@
-{{ penstock_by_key(['store_id', 'order_id'], affected='changed_orders', slice_by='placed_at') }}
+{{ penstock_by_key(['store_id', 'order_id'], affected='changed_analytics', slice_by='placed_at') }}
+
+{%- set sums = 'store_id, order_id, quantity, gross_sales, returns, net_sales' %}
 
 with orders as (
 
@@ -18,12 +20,18 @@ current_versions as (
 
 ),
 
+-- Links only ever come: those there were are in the row that stands.
 buyers as (
 
-    select links.order_hk, min(links.customer_hk) as customer_hk
-    from {{ ref('link_customer_order') }} as links
-    semi join orders on links.order_hk = orders.order_hk
-    group by links.order_hk
+    select order_hk, min(customer_hk) as customer_hk
+    from (
+        select order_hk, customer_hk from {{ penstock_came(ref('link_customer_order')) }}
+        {%- if is_incremental() %}
+        union all
+        select order_hk, customer_hk from {{ penstock_stood() }}
+        {%- endif %}
+    )
+    group by order_hk
 
 ),
 
@@ -41,12 +49,12 @@ items as (
 
 sales as (
 
-    select
-        store_id,
-        order_id,
-        {{ sales_columns() }}
-    from {{ penstock_affected(ref('sales_ledger')) }}
-    group by store_id, order_id
+    select {{ sums }}, cast(net_sales - cost as decimal(38, 12)) as gross_profit
+    from {{ penstock_affected(ref('int_order_sales'), of='changed_sales') }}
+    {%- if is_incremental() %}
+    union all
+    select {{ sums }}, gross_profit from {{ penstock_stood(but='changed_sales') }}
+    {%- endif %}
 
 )
 

@@ -1,4 +1,4 @@
-{{ penstock_by_key(['store_id', 'order_id'], affected='changed_orders', slice_by='business_date') }}
+{{ penstock_by_key(['store_id', 'order_id'], affected='changed_sales', slice_by='business_date') }}
 
 with lines as (
 

@@ -1,5 +1,5 @@
 {{ penstock_by_key(
-    {'store_id': 'store_id', 'transaction_id': 'order_id'}, affected='changed_orders', slice_by='date_key'
+    {'store_id': 'store_id', 'transaction_id': 'order_id'}, affected='changed_purchases', slice_by='date_key'
 ) }}
 
 with orders as (

@@ -1,5 +1,5 @@
 {{ config(schema='staging') }}
-{{ penstock_by_key(['store_id', 'order_id'], affected='changed_orders') }}
+{{ penstock_by_key(['store_id', 'order_id'], affected='changed_sales') }}
 
 with items as (
 
@@ -64,6 +64,9 @@ costs as (
             partition by store_id, variant_id order by valid_from
         ) as holds_to
     from {{ ref('stg_product_costs') }}
+    {%- if is_incremental() %}
+    semi join items using (store_id, variant_id)
+    {%- endif %}
 
 ),
 
@@ -119,7 +122,6 @@ select
     valued.ship_region,
     valued.customer_id,
     valued.customer_key,
-    valued.person_id,
     valued.variant_id,
     valued.product_id,
     valued.product_key,

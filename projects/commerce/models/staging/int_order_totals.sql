@@ -1,32 +1,37 @@
 {{ config(schema='staging') }}
 {{ penstock_by_key(['store_id', 'order_id'], affected='changed_orders') }}
 
+{%- set header -%}
+    store_id, order_id, placed_at, placed_date, timezone, status, channel, is_test, ship_country, ship_region,
+    customer_id, customer_key, person_id, currency, base_currency, fx_rate
+{%- endset %}
+{%- set sums -%}
+    store_id, order_id, lines, ordered_quantity, cancelled_quantity, refunded_quantity, cancelled_date, amount,
+    due_amount, refund_amount
+{%- endset %}
+
 with orders as (
 
-    select * from {{ penstock_affected(ref('int_orders')) }}
+    select {{ header }} from {{ penstock_affected(ref('int_orders'), of='changed_headers') }}
+    {%- if is_incremental() %}
+    union all
+    select {{ header }} from {{ penstock_stood(but='changed_headers') }}
+    {%- endif %}
 
 ),
 
 money as (
 
     select
-        store_id,
-        order_id,
-        count(*) filter (where entry_type = 'sale') as lines,
-        sum(units) filter (where entry_type = 'sale') as ordered,
-        sum(units) filter (where entry_type = 'cancellation') as cancelled,
-        sum(units) filter (where entry_type = 'return') as returned,
-        max(business_date) filter (where entry_type = 'cancellation') as cancelled_date,
-        {{ order_sum('amount', "entry_type in ('sale', 'discount')") }} as amount,
-        {{ order_sum('amount', "entry_type <> 'return'") }} as due_amount,
-        {{ order_sum('-amount', "entry_type = 'return'") }} as refund_amount,
-        {{ base_sum('base_amount', "entry_type in ('sale', 'discount')") }} as base_amount,
-        {{ base_sum('base_amount', 'is_net_sales') }} as net_sales,
-        {{ base_sum('base_cost') }} as cost,
-        bool_or(base_amount is null) as lacks_rate,
-        bool_or(base_cost is null) as lacks_cost
-    from {{ penstock_affected(ref('sales_ledger')) }}
-    group by store_id, order_id
+        {{ sums }},
+        case when not lacks_rate then base_amount end as base_amount,
+        case when not lacks_rate then net_sales end as net_sales,
+        case when not lacks_cost then cost end as cost
+    from {{ penstock_affected(ref('int_order_sales'), of='changed_sales') }}
+    {%- if is_incremental() %}
+    union all
+    select {{ sums }}, base_amount, net_sales, cost from {{ penstock_stood(but='changed_sales') }}
+    {%- endif %}
 
 ),
 
@@ -84,18 +89,18 @@ returned as (
 select
     orders.*,
     coalesce(money.lines, 0) as lines,
-    cast(coalesce(money.ordered, 0) as bigint) as ordered_quantity,
-    cast(coalesce(money.cancelled, 0) as bigint) as cancelled_quantity,
-    cast(coalesce(money.returned, 0) as bigint) as refunded_quantity,
+    coalesce(money.ordered_quantity, 0) as ordered_quantity,
+    coalesce(money.cancelled_quantity, 0) as cancelled_quantity,
+    coalesce(money.refunded_quantity, 0) as refunded_quantity,
     coalesce(returned.units, 0) as returned_quantity,
-    coalesce(money.ordered > 0 and money.ordered = money.cancelled, false) as is_wholly_cancelled,
+    coalesce(money.ordered_quantity > 0 and money.ordered_quantity = money.cancelled_quantity, false) as is_wholly_cancelled,
     money.cancelled_date,
     coalesce(money.amount, 0) as amount,
     coalesce(money.due_amount, 0) as due_amount,
     coalesce(money.refund_amount, 0) as refund_amount,
-    case when not coalesce(money.lacks_rate, false) then coalesce(money.base_amount, 0) end as base_amount,
-    case when not coalesce(money.lacks_rate, false) then coalesce(money.net_sales, 0) end as net_sales,
-    case when not coalesce(money.lacks_cost, false) then coalesce(money.cost, 0) end as cost,
+    case when money.order_id is not null then money.base_amount else 0 end as base_amount,
+    case when money.order_id is not null then money.net_sales else 0 end as net_sales,
+    case when money.order_id is not null then money.cost else 0 end as cost,
     coalesce(paid.captured_amount, 0) as captured_amount,
     coalesce(paid.paid_back_amount, 0) as paid_back_amount,
     coalesce(paid.other_currency_payments, 0) as other_currency_payments,

@@ -1,5 +1,5 @@
 {{ config(schema='staging') }}
-{{ penstock_by_key(['store_id', 'order_id'], affected='changed_orders') }}
+{{ penstock_by_key(['store_id', 'order_id'], affected='changed_headers') }}
 
 with delivered as (
 

@@ -1,4 +1,4 @@
-{{ penstock_by_key(['store_id', 'order_id'], affected='changed_orders', slice_by='date_key') }}
+{{ penstock_by_key(['store_id', 'order_id'], affected='changed_sales', slice_by='date_key') }}
 
 with lines as (
 

@@ -1,8 +1,30 @@
-{{ penstock_by_key(['store_id', 'order_id'], affected='changed_orders', slice_by='date_key') }}
+{{ penstock_by_key(['store_id', 'order_id'], affected='changed_purchases', slice_by='date_key') }}
 
-with lines as (
+{%- set said -%}
+    line_key, store_id, order_id, line_no, date_key, placed_at, channel, customer_key, customer_id, product_key,
+    product_id, variant_id, quantity, currency, list_price, gross_amount, discount_amount, amount, base_currency,
+    base_amount
+{%- endset %}
 
-    select * from {{ penstock_affected(ref('int_order_lines')) }} where not is_test
+with sold as (
+
+    select
+        *,
+        placed_date as date_key,
+        cast(gross_amount - discount_amount as decimal(24, 4)) as amount,
+        {{ in_base('(gross_amount - discount_amount)', 'fx_rate') }} as base_amount
+    from {{ penstock_affected(ref('int_order_lines'), of='changed_sales') }}
+    where not is_test
+
+),
+
+lines as (
+
+    select {{ said }} from sold
+    {%- if is_incremental() %}
+    union all
+    select {{ said }} from {{ penstock_stood(but='changed_sales') }}
+    {%- endif %}
 
 ),
 
@@ -12,6 +34,7 @@ orders as (
         store_id,
         order_id,
         status,
+        ship_region,
         is_paid,
         cast(failed_payments as integer) as failed_payments,
         payment_method,
@@ -37,7 +60,7 @@ select
     lines.store_id,
     lines.order_id,
     lines.line_no,
-    lines.placed_date as date_key,
+    lines.date_key,
     lines.placed_at,
     lines.channel,
     lines.customer_key,
@@ -46,7 +69,7 @@ select
     customers.segment,
     customers.is_member,
     customers.country,
-    coalesce(customers.region, lines.ship_region) as region,
+    coalesce(customers.region, orders.ship_region) as region,
     lines.product_key,
     lines.product_id,
     lines.variant_id,
@@ -58,9 +81,9 @@ select
     lines.list_price,
     lines.gross_amount,
     lines.discount_amount,
-    cast(lines.gross_amount - lines.discount_amount as decimal(24, 4)) as amount,
+    lines.amount,
     lines.base_currency,
-    {{ in_base('(lines.gross_amount - lines.discount_amount)', 'lines.fx_rate') }} as base_amount,
+    lines.base_amount,
     orders.status as order_status,
     orders.is_paid,
     orders.payment_method,

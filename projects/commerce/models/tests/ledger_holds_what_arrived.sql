@@ -3,13 +3,13 @@
 with lines as (
 
     select store_id, order_id, line_no
-    from {{ penstock_tested(ref('int_order_lines'), key, affected='changed_orders') }}
+    from {{ penstock_tested(ref('int_order_lines'), key, affected='changed_sales') }}
 
 ),
 
 orders as (
 
-    select store_id, order_id from {{ penstock_tested(ref('int_orders'), key, affected='changed_orders') }}
+    select store_id, order_id from {{ penstock_tested(ref('int_orders'), key, affected='changed_sales') }}
 
 ),
 
@@ -27,7 +27,7 @@ arrived as (
     semi join orders on items.store_id = orders.store_id and items.order_id = orders.order_id
     union all
     select store_id, order_id, 'sale' as entry_type, amount
-    from {{ penstock_tested('plain', key, affected='changed_orders') }}
+    from {{ penstock_tested('plain', key, affected='changed_sales') }}
     union all
     select parts.store_id, parts.order_id, 'discount' as entry_type, -parts.amount as amount
     from {{ ref('stg_discounts') }} as parts
@@ -65,7 +65,7 @@ entries as (
     select store_id, order_id, entry_type, amount, true as is_silver from arrived
     union all
     select store_id, order_id, entry_type, amount, false as is_silver
-    from {{ penstock_tested(ref('sales_ledger'), key, affected='changed_orders') }}
+    from {{ penstock_tested(ref('sales_ledger'), key, affected='changed_sales') }}
     where entry_type <> 'cancellation'
 
 ),

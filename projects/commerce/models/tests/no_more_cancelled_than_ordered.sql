@@ -7,7 +7,7 @@ with lines as (
         line_no,
         sum(quantity) filter (where entry_type in ('sale', 'cancellation')) as units,
         sum(amount) filter (where entry_type in ('sale', 'discount', 'cancellation')) as amount
-    from {{ penstock_tested(ref('sales_ledger'), ['store_id', 'order_id'], affected='changed_orders') }}
+    from {{ penstock_tested(ref('sales_ledger'), ['store_id', 'order_id'], affected='changed_sales') }}
     where entry_type in ('sale', 'discount', 'cancellation') and product_key <> 'none'
     group by store_id, order_id, line_no
 

@@ -1,7 +1,7 @@
 -- The versions of an order, as the view has them, begin at moments of their own.
 with orders as (
 
-    select order_hk from {{ penstock_tested(ref('hub_order'), ['store_id', 'order_id'], affected='changed_orders') }}
+    select order_hk from {{ penstock_tested(ref('hub_order'), ['store_id', 'order_id'], affected='changed_headers') }}
 
 ),
 

@@ -26,15 +26,16 @@
 {#
     The rows of `relation` (a relation, or the name of a common table expression) that belong to affected keys, or all
     of them when the model is built from nothing. `on` maps its columns to those of `affected`; without it they have
-    the same names.
+    the same names. `of` names another model that lists keys, all of them affected: the rows of these alone.
 #}
-{% macro penstock_affected(relation, on=none) -%}
+{% macro penstock_affected(relation, on=none, of=none) -%}
+    {%- if of is not none -%}{%- do ref(of) -%}{%- endif -%}
     {%- if is_incremental() -%}
     {%- set meta = config.get('meta') -%}
     (
         select given.*
         from {{ relation }} as given
-        semi join {{ ref(meta['affected']) }} as affected
+        semi join {{ ref(of or meta['affected']) }} as affected
             on {% for name in meta['keys'].values() -%}
             {%- set own = (on or {}).get(name, name) -%}
             given.{{ own }} is not distinct from affected.{{ name }}{% if not loop.last %} and {% endif %}
@@ -42,6 +43,37 @@
     )
     {%- else -%}
         {{ relation }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#
+    The model's own rows of affected keys as they stand, `but` for the keys that the model of that name lists: what they
+    say is read from them where it cannot have changed, rather than looked for again. Only where `is_incremental()`.
+
+        select loan_id, days from {{ penstock_affected(ref('loans'), of='changed_loans') }}
+        {% if is_incremental() %}
+        union all
+        select loan_id, days from {{ penstock_stood(but='changed_loans') }}
+        {% endif %}
+#}
+{% macro penstock_stood(but=none) -%}
+    {%- if but is none -%}
+    temp.going
+    {%- else -%}
+    {%- set alike = [] -%}
+    {%- for own, theirs in config.get('meta')['keys'].items() -%}
+        {%- do alike.append('stood.' ~ own ~ ' is not distinct from changed.' ~ theirs) -%}
+    {%- endfor -%}
+    (select stood.* from temp.going as stood anti join {{ ref(but) }} as changed on {{ alike | join(' and ') }})
+    {%- endif -%}
+{%- endmacro %}
+
+{# The rows of a table that only grows which came since the release that the build started from, or all of them. #}
+{% macro penstock_came(relation) -%}
+    {%- if is_incremental() -%}
+    (select * exclude (_came) from {{ penstock_changes(relation) }})
+    {%- else -%}
+    {{ relation }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -71,4 +103,19 @@
 #}
 {% macro penstock_changes(relation) -%}
     (select *, true as _came from {{ relation }} limit 0) /* changes of {{ relation.schema }}.{{ relation.identifier }} */
+{%- endmacro %}
+
+{#
+    The keys, more than once maybe, of rows of `relation` that came or went since the release that the build started
+    from, but where what came says the same in `columns` as what went. Nothing when the build starts from nothing.
+
+        select loan_id from {{ penstock_changed(ref('loans'), ['loan_id'], columns=['book_id', 'lent_on']) }}
+#}
+{% macro penstock_changed(relation, keys, columns) -%}
+    (
+        select {{ keys | join(', ') }}
+        from {{ penstock_changes(relation) }}
+        group by {{ (keys + columns) | join(', ') }}
+        having count(*) filter (where _came) <> count(*) filter (where not _came)
+    )
 {%- endmacro %}

@@ -176,11 +176,24 @@ select * from versions
         select name from {{ vault_as_of(ref('sat_member'), key='member_hk', applied="timestamptz '2026-01-31 00:00Z'") }}
 #}
 {% macro vault_as_of(satellite, key, driving=none, tracking=none, applied=none, loaded=none) -%}
+{%- if driving is none and tracking is none -%}
+(
+    select * exclude (is_deleted) rename (applied_at as valid_from)
+    from (
+        select *
+        from {{ satellite }}
+        where {{ vault_until(applied, loaded) }}
+        qualify row_number() over (partition by {{ key }} order by applied_at desc, hash_diff desc, loaded_at) = 1
+    )
+    where not is_deleted
+)
+{%- else -%}
 (
     select * exclude (is_deleted, valid_to)
     from ({{ vault_versions(satellite, key, driving=driving, tracking=tracking, applied=applied, loaded=loaded) }})
     where valid_to is null and not is_deleted
 )
+{%- endif -%}
 {%- endmacro %}
 
 {#
