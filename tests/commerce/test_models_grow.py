@@ -147,6 +147,44 @@ def test_products_follow_versions_that_come_late_and_say_something_else_or_the_s
     assert contents(grown) == whole(grown, tmp_path / "whole", compiled)
 
 
+def test_orders_follow_what_comes_and_goes_of_some_of_their_parts(tmp_path: Path, compiled: Path) -> None:
+    grown = Shop.at(tmp_path / "grown", compiled)
+    grown.deliver_all()
+    grown.run()
+
+    # Versions of orders are told otherwise; an order is paid, another refunded once more, a third sent.
+    grown.deliver("orders", *(row.replace(",paid,", ",fulfilled,") for row in ROWS["orders"]), version=2)
+    grown.deliver("payments", "newyork,t11,o2,c9,,,cash,captured,1,15.00,USD,2024-03-10T07:31:00Z", name="more")
+    grown.deliver("refund_lines", "berlin,r9,1,o2,1,1,1.00,2024-03-14T10:00:00Z", name="more")
+    grown.deliver(
+        "shipment_lines",
+        "newyork,s9,1,o1,1,3,post,2024-03-11T08:00:00Z,2024-03-12T10:00:00Z,2024-03-12T10:00:00Z",
+        name="more",
+    )
+    grown.run()
+    assert grown.rows("SELECT count(*) > 0 FROM gold.fact_orders WHERE status = 'fulfilled'") == [(True,)]
+    assert contents(grown) == whole(grown, tmp_path / "told otherwise", compiled)
+
+    # Of o4 the person is another, of o1 the region of the customer; an old version of newyork o1 comes late.
+    grown.deliver("identity_edges", "berlin,customer,c2,2024-03-01T00:00:00Z,third,,2024-03-01T00:00:00Z", name="more")
+    mended = [row.replace("North", "East") if "03-10T12" in row else row for row in ROWS["customers"]]
+    grown.deliver("customers", *mended, version=2)
+    grown.deliver(
+        "orders", "newyork,o1,2024-03-10T03:00:00Z,c9,2024-03-10T03:30:00Z,paid,web,EUR,false,US", name="late"
+    )
+    grown.deliver("shipping_charges", "newyork,o2,3.00", name="more")
+    grown.run()
+
+    # What a line of o1 costs is in dollars, the order in euros; a product of it was in another category before.
+    rates = [row.replace("0.95", "0.80") for row in ROWS["fx_rates"]]
+    grown.deliver("fx_rates", *rates, version=2)
+    grown.deliver("products", "berlin,p2,2024-03-01T00:00:00Z,Atlas,Maps,active,false", name="more")
+    grown.deliver("product_costs", "newyork,v1,2024-03-09T00:00:00Z,7.00,USD", name="more")
+    grown.deliver("order_events", "newyork,e9,o1,1,cancelled,1,2024-03-11T10:00:00Z", name="more")
+    grown.run()
+    assert contents(grown) == whole(grown, tmp_path / "mended", compiled)
+
+
 def test_months_of_persons_follow_the_last_day_and_what_comes_late(tmp_path: Path, compiled: Path) -> None:
     grown = Shop.at(tmp_path / "grown", compiled)
 

@@ -1,20 +1,42 @@
 {{ config(schema='staging') }}
 {{ penstock_by_key(['store_id', 'order_id'], affected='changed_headers') }}
 
-with delivered as (
+{%- set said -%}
+    store_id, order_id, updated_at, customer_id, placed_at, status, channel, currency, is_test, ship_country,
+    ship_region
+{%- endset %}
 
-    select
-        store_id,
-        order_id,
-        customer_id,
-        placed_at,
-        status,
-        channel,
-        currency,
-        is_test,
-        ship_country,
-        ship_region
-    from {{ penstock_affected(ref('stg_orders')) }}
+-- Orders of which a version went are looked for again; of the others it is known which held.
+with gone as (
+
+    select distinct store_id, order_id from {{ penstock_changes(source('silver', 'orders')) }} where not _came
+
+),
+
+versions as (
+
+    {% if is_incremental() -%}
+    select known.*
+    from (
+        select {{ said }} from {{ penstock_changes(source('silver', 'orders')) }} where _came
+        union all
+        select {{ said }} from {{ penstock_stood() }} where updated_at is not null
+    ) as known
+    anti join gone on known.store_id = gone.store_id and known.order_id = gone.order_id
+    union all
+    select {{ said }}
+    from {{ ref('stg_orders') }} as versions
+    semi join gone on versions.store_id = gone.store_id and versions.order_id = gone.order_id
+    {%- else -%}
+    select {{ said }} from {{ ref('stg_orders') }}
+    {%- endif %}
+
+),
+
+delivered as (
+
+    select {{ said }}
+    from versions
     qualify row_number() over (partition by store_id, order_id order by updated_at desc) = 1
 
 ),
@@ -30,6 +52,7 @@ plain as (
     select
         stores.store_id,
         sales.transaction_id as order_id,
+        cast(null as timestamptz) as updated_at,
         sales.customer_id,
         sales.occurred_at as placed_at,
         'placed' as status,
@@ -45,13 +68,9 @@ plain as (
 
 placed as (
 
-    select
-        store_id, order_id, customer_id, placed_at, status, channel, currency, is_test, ship_country, ship_region
-    from delivered
+    select {{ said }} from delivered
     union all
-    select
-        store_id, order_id, customer_id, placed_at, status, channel, currency, is_test, ship_country, ship_region
-    from {{ penstock_affected('plain') }}
+    select {{ said }} from {{ penstock_affected('plain') }}
 
 ),
 
@@ -90,6 +109,7 @@ persons as (
 select
     located.store_id,
     located.order_id,
+    located.updated_at,
     located.placed_at,
     located.placed_date,
     located.timezone,

@@ -1,21 +1,51 @@
 {{ penstock_by_key(['store_id', 'order_id'], affected='changed_numbers', slice_by='date_key') }}
 
-with combined as (
+{%- set said -%}
+    store_id, order_id, date_key, placed_at, status, channel, is_test, ship_country, ship_region, customer_key,
+    customer_id, person_id, lines, ordered_quantity, cancelled_quantity, refunded_quantity, returned_quantity,
+    is_wholly_cancelled, wholly_cancelled_date, currency, base_currency, amount, due_amount, refund_amount,
+    base_amount, net_sales, cost, captured_amount, paid_back_amount, other_currency_payments, is_paid,
+    failed_payments, payment_method, paid_at, shipped_at, delivered_at
+{%- endset %}
 
-    select * from {{ penstock_affected(ref('int_order_totals')) }}
+with totals as (
+
+    select
+        * replace (
+            cast(other_currency_payments as integer) as other_currency_payments,
+            cast(failed_payments as integer) as failed_payments
+        ),
+        placed_date as date_key,
+        case when is_wholly_cancelled then cancelled_date end as wholly_cancelled_date
+    from {{ penstock_affected(ref('int_order_totals'), of='changed_orders') }}
+
+),
+
+combined as (
+
+    select {{ said }} from totals
+    {%- if is_incremental() %}
+    union all
+    select {{ said }} from {{ penstock_stood(but='changed_orders') }}
+    {%- endif %}
 
 ),
 
 numbers as (
 
-    select * from {{ penstock_affected(ref('int_order_numbers')) }}
+    select store_id, order_id, order_number, is_new_customer
+    from {{ penstock_affected(ref('int_order_numbers'), of='changed_placings') }}
+    {%- if is_incremental() %}
+    union all
+    select store_id, order_id, order_number, is_new_customer from {{ penstock_stood(but='changed_placings') }}
+    {%- endif %}
 
 )
 
 select
     combined.store_id,
     combined.order_id,
-    combined.placed_date as date_key,
+    combined.date_key,
     combined.placed_at,
     combined.status,
     combined.channel,
@@ -33,7 +63,7 @@ select
     combined.refunded_quantity,
     combined.returned_quantity,
     combined.is_wholly_cancelled,
-    case when combined.is_wholly_cancelled then combined.cancelled_date end as wholly_cancelled_date,
+    combined.wholly_cancelled_date,
     combined.currency,
     combined.base_currency,
     combined.amount,
@@ -44,9 +74,9 @@ select
     combined.cost,
     combined.captured_amount,
     combined.paid_back_amount,
-    cast(combined.other_currency_payments as integer) as other_currency_payments,
+    combined.other_currency_payments,
     combined.is_paid,
-    cast(combined.failed_payments as integer) as failed_payments,
+    combined.failed_payments,
     combined.payment_method,
     combined.paid_at,
     combined.shipped_at,
