@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from penstock.lake.table import DeleteFile
 from penstock.sql.connection import connect
 from penstock.sql.scan import read_scan
 
@@ -24,7 +25,8 @@ class Field:
 class File:
     path: str
     rows: int
-    deletes: tuple[object, ...] = ()
+    deletes: tuple[DeleteFile, ...] = ()
+    only: tuple[DeleteFile, ...] = ()
 
 
 def write(path: Path, **columns: tuple[int, pa.Array]) -> str:
