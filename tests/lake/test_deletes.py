@@ -323,6 +323,25 @@ def test_what_was_taken_out_stays_out_when_columns_are_renamed_and_added(tmp_pat
     assert stock_rows(tmp_path) == [1, 3]
 
 
+def test_what_was_taken_out_stays_out_of_a_table_with_a_column_of_the_name_that_duckdb_has_for_places(
+    tmp_path: Path,
+) -> None:
+    numbered = replace(RETURNS, columns=(*RETURNS.columns, TableColumn("row", "file_row_number", "string")))
+    with writing(tmp_path) as (lake, lease):
+        append(lake, lease, lake.ensure(RETURNS, lease=lease), returns(1, 2, 3), "1")
+        take_out(lake, lease, [2])
+        head = lake.ensure(numbered, lease=lease)
+        more = returns(4, 5).append_column("file_row_number", pa.array(["a", "b"]))
+        append(lake, lease, head, more, "2")
+        with lake.stage(lease=lease, token="x") as commit:
+            commit.table(lake.heads()[RETURNS.name]).take_out(places_in(lake, 3, 4))
+            commit.apply()
+        scan = lake.scan(RETURNS.name)
+        assert sorted(read(scan)) == [(1, "note 1", None), (5, "note 5", "b")]
+        assert sorted(read(replace(scan, columns=scan.columns[:1]))) == [(1,), (5,)]
+    assert stock_rows(tmp_path) == [1, 5]
+
+
 def test_a_table_that_went_back_has_the_rows_of_then_and_those_may_be_taken_out_again(tmp_path: Path) -> None:
     with writing(tmp_path) as (lake, lease):
         append(lake, lease, lake.ensure(RETURNS, lease=lease), returns(1, 2, 3, 4), "1")

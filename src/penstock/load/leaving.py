@@ -9,7 +9,7 @@ import duckdb
 
 from penstock.lake.table import DataFile, FieldColumn
 from penstock.sql.names import literal
-from penstock.sql.scan import PLACE, read_scan
+from penstock.sql.scan import read_scan
 
 PLACES = "_file_id, _line, _path, _pos"  # of a row: its identity, its data file, and its number there
 SMALL = 10_000  # rows of a file that is written anew as fast as rows of it are named
@@ -25,20 +25,16 @@ class Losing:
 
 
 def placed(files: Sequence[DataFile], columns: Sequence[FieldColumn]) -> str:
-    """SELECT of rows with their data file and, where it can be told, their number in it."""
-    if _tells_places(columns):
-        return read_scan(files, columns, origin="_path", place="_pos")
-    return f"SELECT *, CAST(NULL AS BIGINT) AS _pos FROM ({read_scan(files, columns, origin='_path')})"
+    """SELECT of rows with their data file and their number in it."""
+    return read_scan(files, columns, origin="_path", place="_pos")
 
 
-def losing(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[DataFile], columns: Sequence[FieldColumn], leaving: str
-) -> Losing:
+def losing(connection: duckdb.DuckDBPyConnection, files: Sequence[DataFile], leaving: str) -> Losing:
     """The files of which rows are in the table `leaving`. Large ones that lose few stay."""
     counted = connection.execute(f"SELECT _path, count(*) FROM {leaving} GROUP BY _path").fetchall()
     loses = dict(counted)
     found = [file for file in files if file.path in loses]
-    large = [file for file in found if file.rows >= SMALL and _tells_places(columns)]
+    large = [file for file in found if file.rows >= SMALL]
     named = _named(connection, large)
     stay = {file.path for file in large if (loses[file.path] + named.get(file.path, 0)) * _NAMED <= file.rows}
     return Losing(
@@ -54,8 +50,3 @@ def _named(connection: duckdb.DuckDBPyConnection, files: Sequence[DataFile]) -> 
     listed = ", ".join(map(literal, sorted(deletes)))
     sql = f"SELECT file_path, count(*) FROM read_parquet([{listed}], hive_partitioning = false) GROUP BY file_path"
     return dict(connection.execute(sql).fetchall())
-
-
-def _tells_places(columns: Sequence[FieldColumn]) -> bool:
-    """Whether DuckDB's column of places has no namesake."""
-    return all(column.name.lower() != PLACE for column in columns)

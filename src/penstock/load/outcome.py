@@ -149,7 +149,7 @@ class Outcome:
         """Data files of silver with a row that leaves."""
         if self.rebuild:
             return Losing(anew=self.silver.files)
-        return losing(self.connection, self.silver.files, self.silver.columns, "leaving")
+        return losing(self.connection, self.silver.files, "leaving")
 
     def _number(self, query: str) -> int:
         return int(self.connection.execute(query).fetchall()[0][0])

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from penstock.lake.table import DataFile, FieldColumn, Scan
-from penstock.sql.scan import PLACE
 
 FILE_ROWS = 65_536  # a file is full with these; it holds whole days, so it may have more
 _SMALL = FILE_ROWS // 4  # a file below is written together with its neighbours when anything changes
@@ -87,8 +86,7 @@ def may_amend(scan: Scan, *, came: int, gone: int) -> bool:
     """
     named = sum(one.rows for one in scan.deletes) + gone
     few = (came + gone) * _FEW <= scan.rows and named * _NAMED <= scan.rows
-    can = all(column.name.lower() != PLACE for column in scan.columns)
-    return few and can and scan.rows >= FILE_ROWS and may_grow(scan.files)
+    return few and scan.rows >= FILE_ROWS and may_grow(scan.files)
 
 
 def cut(rows: Mapping[date, int], *, apart: Collection[date] = ()) -> Iterator[Range]:

@@ -43,7 +43,7 @@ class File(Protocol):
     def only(self) -> Sequence[Deletes]: ...
 
 
-PLACE = "file_row_number"  # DuckDB's own name for the place of a row in its file; it gives it no other
+PLACE = "file_row_number"  # DuckDB's own name for the place of a row in its file; a column of this name is read under another
 _PATH = "_path_of_row"
 
 
@@ -80,16 +80,21 @@ def read_scan(
     path = origin or unused(_PATH, names)
     shown = ("" if origin is None else f", {quote(origin)}") + ("" if place is None else f", {PLACE} AS {quote(place)}")
     options = f", filename = {literal(path)}" if origin or deletes or only else ""
-    options += f", {PLACE} = true" if place or deletes or only else ""
+    placed = bool(place or deletes or only)
+    options += f", {PLACE} = true" if placed else ""
+    held = {name: unused("_held", names) if placed and name.lower() == PLACE else name for name in names}
     joined = _joined("SEMI", only, path, names) + _joined("ANTI", deletes, path, names)
     if all(column.everywhere for column in columns):
         typed = (f"CAST({quote(column.name)} AS {column.duckdb_type}) AS {quote(column.name)}" for column in columns)
         return f"SELECT {', '.join(typed)}{shown} FROM read_parquet([{listed}], hive_partitioning = false{options}){joined}"
     fields = ", ".join(
-        f"{column.field_id}: {{name: {literal(column.name)}, type: {literal(column.duckdb_type)}, default_value: NULL}}"
+        f"{column.field_id}: {{name: {literal(held[column.name])}, type: {literal(column.duckdb_type)}, default_value: NULL}}"
         for column in columns
     )
-    return f"SELECT {', '.join(map(quote, names))}{shown} FROM read_parquet([{listed}], schema = MAP {{{fields}}}{options}){joined}"
+    given_names = ", ".join(
+        quote(name) if one == name else f"{quote(one)} AS {quote(name)}" for name, one in held.items()
+    )
+    return f"SELECT {given_names}{shown} FROM read_parquet([{listed}], schema = MAP {{{fields}}}{options}){joined}"
 
 
 def _joined(kind: str, deletes: Sequence[str], path: str, names: Sequence[str]) -> str:
