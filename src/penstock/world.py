@@ -10,11 +10,10 @@ import os
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import BinaryIO, Protocol
 
 SYNCS_AT_A_TIME = 16
@@ -115,16 +114,10 @@ class LocalDisk:
     def _sync(self, files: Sequence[str], folders: set[str]) -> None:
         """Side by side: a disk makes many files durable in the time of a few."""
         folders = folders.union(*map(self._not_durable, folders))
-        under_way = [self._syncing.submit(_fsync, path) for path in (*files, *folders)]
-        wait(under_way)
-        for synced in under_way:
-            synced.result()
+        with ThreadPoolExecutor(SYNCS_AT_A_TIME) as pool:
+            for _ in pool.map(_fsync, (*files, *folders)):
+                pass
         self._durable |= folders
-
-    @cached_property
-    def _syncing(self) -> ThreadPoolExecutor:
-        """Threads that stay: to start them takes longer than they need for a few files."""
-        return ThreadPoolExecutor(SYNCS_AT_A_TIME, thread_name_prefix="sync")
 
     def _not_durable(self, folder: str) -> Iterator[str]:
         """The folders above whose entries may not be durable yet, as far as they are ours."""
