@@ -42,10 +42,10 @@ types: $(READY)  ## Mypy, strict
 rules: $(READY)  ## Import table, vocabulary, docs, hygiene
 	$(PY) -m tools.check
 
-unit: $(READY)  ## All tests but the exhaustive fault suites, with coverage
+unit: $(READY)  ## All tests but the exhaustive suites, with coverage
 	$(PY) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --cov --cov-report term --cov-fail-under 85
 
-test-faults: $(READY)  ## Crash, tear and drop at every point (long)
+test-faults: $(READY)  ## Crash, tear and drop at every point, and shops by chance (long)
 	$(PY) -m pytest -m faults --numprocesses 3 --dist worksteal
 
 test-scale: $(READY)  ## The suites on a real Kafka broker, started and stopped here (needs Java 17 and Maven)

@@ -14,22 +14,18 @@ from simulator.options import Options
 from simulator.shop import simulate
 
 from penstock.load import leaving
-from penstock.transform import warehouse
-from penstock.transform.content import Content, content_of
+from penstock.transform.content import Content
+from tests.commerce.contents import contents
 from tests.commerce.hand_shop import ROWS, SESSIONS, Shop
 
 SHOP = Options(customers=50, products=20, orders=260, days=100, stores=3, seed=8, dirt=2, cut="month")
 WITHOUT_WHICH_NO_GATE = ("stores", "fx_rates")
-HOW_IT_CAME = ("loaded_at", "record_source")
 
 
-def contents(shop: Shop) -> Mapping[str, Content]:
-    """The content of every table of the warehouse, apart from how its rows came."""
+def said(shop: Shop) -> Mapping[str, Content]:
+    """What the shop's warehouse says."""
     (database,) = (shop.folder / "data" / "cache").glob("warehouse-*.duckdb")
-    with warehouse.opened(database, read_only=True) as connection:
-        kinds = warehouse.relations(connection)
-        tables = [name for name, kind in kinds.items() if kind == "TABLE" and not name.startswith("staging.changed_")]
-        return {name: content_of(connection, name, without=HOW_IT_CAME) for name in tables}
+    return contents(database)
 
 
 @pytest.mark.parametrize(("parts", "seed"), [(3, 1), pytest.param(5, 2, marks=pytest.mark.faults)])
@@ -50,7 +46,7 @@ def test_files_in_any_order_over_several_releases_make_the_gold_of_one(
         assert grown.run()["release"] == part + 1
         first = []
     assert list((grown.folder / "data" / "lake" / "silver").rglob("*-deletes.parquet"))
-    assert contents(grown) == contents(whole)
+    assert said(grown) == said(whole)
 
 
 def whole(grown: Shop, folder: Path, compiled: Path) -> Mapping[str, Content]:
@@ -58,7 +54,7 @@ def whole(grown: Shop, folder: Path, compiled: Path) -> Mapping[str, Content]:
     shop = Shop.at(folder, compiled)
     shutil.copytree(grown.inbox, shop.inbox)
     shop.run()
-    return contents(shop)
+    return said(shop)
 
 
 def test_payments_and_sessions_follow_what_comes_goes_and_changes_of_them_and_of_their_orders(
@@ -92,7 +88,7 @@ def test_payments_and_sessions_follow_what_comes_goes_and_changes_of_them_and_of
     grown.run()
     assert grown.rows("SELECT count(*) FROM gold.daily_user_spend WHERE date_key = '2024-03-13'") == [(1,)]
 
-    assert contents(grown) == whole(grown, tmp_path / "whole", compiled)
+    assert said(grown) == whole(grown, tmp_path / "whole", compiled)
 
 
 def test_acquisition_follows_touches_and_sessions_whichever_comes_first(tmp_path: Path, compiled: Path) -> None:
@@ -125,7 +121,7 @@ def test_acquisition_follows_touches_and_sessions_whichever_comes_first(tmp_path
     session("c9", version=4)
     grown.run()
     assert grown.rows(won) == [("display",)]
-    assert contents(grown) == whole(grown, tmp_path / "whole", compiled)
+    assert said(grown) == whole(grown, tmp_path / "whole", compiled)
 
 
 def test_products_follow_versions_that_come_late_and_say_something_else_or_the_same(
@@ -144,7 +140,7 @@ def test_products_follow_versions_that_come_late_and_say_something_else_or_the_s
     )
     grown.run()
     assert grown.rows("SELECT count(*) FROM gold.dim_product WHERE store_id IS NOT NULL") == [(6,)]
-    assert contents(grown) == whole(grown, tmp_path / "whole", compiled)
+    assert said(grown) == whole(grown, tmp_path / "whole", compiled)
 
 
 def test_orders_follow_what_comes_and_goes_of_some_of_their_parts(tmp_path: Path, compiled: Path) -> None:
@@ -163,7 +159,7 @@ def test_orders_follow_what_comes_and_goes_of_some_of_their_parts(tmp_path: Path
     )
     grown.run()
     assert grown.rows("SELECT count(*) > 0 FROM gold.fact_orders WHERE status = 'fulfilled'") == [(True,)]
-    assert contents(grown) == whole(grown, tmp_path / "told otherwise", compiled)
+    assert said(grown) == whole(grown, tmp_path / "told otherwise", compiled)
 
     # Of o4 the person is another, of o1 the region of the customer; an old version of newyork o1 comes late.
     grown.deliver("identity_edges", "berlin,customer,c2,2024-03-01T00:00:00Z,third,,2024-03-01T00:00:00Z", name="more")
@@ -182,7 +178,7 @@ def test_orders_follow_what_comes_and_goes_of_some_of_their_parts(tmp_path: Path
     grown.deliver("product_costs", "newyork,v1,2024-03-09T00:00:00Z,7.00,USD", name="more")
     grown.deliver("order_events", "newyork,e9,o1,1,cancelled,1,2024-03-11T10:00:00Z", name="more")
     grown.run()
-    assert contents(grown) == whole(grown, tmp_path / "mended", compiled)
+    assert said(grown) == whole(grown, tmp_path / "mended", compiled)
 
 
 def test_months_of_persons_follow_the_last_day_and_what_comes_late(tmp_path: Path, compiled: Path) -> None:
@@ -215,7 +211,7 @@ def test_months_of_persons_follow_the_last_day_and_what_comes_late(tmp_path: Pat
     grown.deliver_sessions(day("2024-04-03T10:00:00Z"), version=3)
     grown.run()
     assert grown.rows("SELECT count(*) FROM gold.customer_snapshots WHERE person_id = 'c3'") == [(1,)]
-    assert contents(grown) == whole(grown, tmp_path / "in April", compiled)
+    assert said(grown) == whole(grown, tmp_path / "in April", compiled)
 
     # The last day falls back, an order of February comes, another turns out a test, and a person has another account.
     grown.deliver_sessions(day("2024-04-01T10:00:00Z"), version=4)
@@ -225,4 +221,4 @@ def test_months_of_persons_follow_the_last_day_and_what_comes_late(tmp_path: Pat
     )
     grown.deliver("identity_edges", "berlin,customer,c3,2024-03-01T00:00:00Z,someone,,2024-03-01T00:00:00Z", name="c3")
     grown.run()
-    assert contents(grown) == whole(grown, tmp_path / "back", compiled)
+    assert said(grown) == whole(grown, tmp_path / "back", compiled)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from penstock.lake.table import DataFile, DeleteFile, FieldColumn, Scan
+from penstock.lake.table import DataFile
 from penstock.spec.project import Project, Retention
 from penstock.transform import warehouse
 from penstock.transform.build import Look, build
 from penstock.transform.result import Build, ModelInput, ModelResult
 from penstock.transform.rows import Rows
 from penstock.world import LocalDisk
+from tests.transform.silver_table import Columns, SilverTable
 
 MODELS = Path(__file__).parents[2] / "projects" / "online_retail" / "models"
 INGESTED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -40,7 +40,7 @@ class Line(NamedTuple):
     line: int
 
 
-COLUMNS: Mapping[str, tuple[pa.DataType, str]] = {
+COLUMNS: Columns = {
     "invoice_no": (pa.string(), "VARCHAR"),
     "stock_code": (pa.string(), "VARCHAR"),
     "description": (pa.string(), "VARCHAR"),
@@ -57,13 +57,6 @@ COLUMNS: Mapping[str, tuple[pa.DataType, str]] = {
     "_ingested_at": (pa.timestamp("us", "UTC"), "TIMESTAMP WITH TIME ZONE"),
     "_batch": (pa.int64(), "BIGINT"),
 }
-FIELDS = tuple(FieldColumn(number, name, type) for number, (name, (_, type)) in enumerate(COLUMNS.items(), 1))
-SCHEMA = pa.schema(
-    [
-        pa.field(name, type, metadata={"PARQUET:field_id": str(number)})
-        for number, (name, (type, _)) in enumerate(COLUMNS.items(), 1)
-    ]
-)
 
 
 class TickingClock:
@@ -84,55 +77,28 @@ class TickingClock:
 
 
 @dataclass
-class Silver:
-    """silver.order_lines: every `add` is one data file and one snapshot; `take_back` removes a file, `thin` the first rows
-    of one that stays."""
+class Silver(SilverTable):
+    """silver.order_lines: every `add` is one data file; `thin` removes the first rows of one that stays."""
 
-    folder: Path
-    files: list[DataFile] = field(default_factory=list)
-    snapshot: int = 0
+    name: str = "order_lines"
+    columns: Columns = field(default_factory=lambda: COLUMNS)
 
     def add(self, lines: Sequence[Line]) -> DataFile:
-        self.snapshot += 1
-        path = self.folder / f"{self.snapshot}.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        system = ("default", "shop", "f" * 32, INGESTED + timedelta(days=self.snapshot), self.snapshot)
-        rows = [(*line, *system) for line in lines]
-        pq.write_table(pa.Table.from_pylist([dict(zip(COLUMNS, row, strict=True)) for row in rows], SCHEMA), path)
-        file = DataFile(str(path), len(lines), path.stat().st_size)
-        self.files.append(file)
-        return file
-
-    def take_back(self, file: DataFile) -> None:
-        self.snapshot += 1
-        self.files.remove(file)
+        number = self.snapshot + 1
+        system = ("default", "shop", "f" * 32, INGESTED + timedelta(days=number), number)
+        return self.write([dict(zip(COLUMNS, (*line, *system), strict=True)) for line in lines])
 
     def thin(self, file: DataFile, rows: int) -> None:
-        self.snapshot += 1
-        path = self.folder / f"{self.snapshot}-deletes.parquet"
-        pq.write_table(pa.table({"file_path": [file.path] * rows, "pos": range(rows)}), path)
-        deletes = DeleteFile(str(path), rows, path.stat().st_size)
-        self.files[self.files.index(file)] = replace(file, deletes=(deletes,))
-
-    def scan(self, files: Sequence[DataFile] | None = None) -> Scan:
-        return Scan("silver.order_lines", self.snapshot, tuple(self.files if files is None else files), FIELDS)
+        self.remove(file, range(rows))
 
     def everything(self) -> dict[str, ModelInput]:
-        return {"order_lines": ModelInput(self.scan())}
+        return {self.name: ModelInput(self.scan())}
 
     def since(self, snapshot: int, added: Sequence[DataFile]) -> dict[str, ModelInput]:
-        return {"order_lines": ModelInput(self.scan(), added=self.scan(added), since=snapshot)}
+        return {self.name: ModelInput(self.scan(), added=self.scan(added), since=snapshot)}
 
     def moved_since(self, snapshot: int, before: Sequence[DataFile]) -> dict[str, ModelInput]:
-        """With what came and went since there were the files `before`."""
-        held, paths = {file.path: file for file in self.files}, [file.path for file in before]
-        added = [file for file in self.files if file.path not in paths]
-        removed = [
-            replace(file, only=held[file.path].deletes) if file.path in held else file
-            for file in before
-            if file not in self.files
-        ]
-        return {"order_lines": ModelInput(self.scan(), self.scan(added), self.scan(removed), snapshot)}
+        return {self.name: self.moved(snapshot, before)}
 
 
 def project(models: Path | None = MODELS) -> Project:
