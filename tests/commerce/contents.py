@@ -9,6 +9,7 @@ from pathlib import Path
 
 from penstock.transform import warehouse
 from penstock.transform.content import Content, content_of
+from tests.commerce.hand_shop import Shop
 
 HOW_IT_CAME = ("loaded_at", "record_source")
 
@@ -19,6 +20,12 @@ def contents(database: Path) -> Mapping[str, Content]:
         kinds = warehouse.relations(connection)
         tables = [name for name, kind in kinds.items() if kind == "TABLE" and not name.startswith("staging.changed_")]
         return {name: content_of(connection, name, without=HOW_IT_CAME) for name in tables}
+
+
+def said(shop: Shop) -> Mapping[str, Content]:
+    """What the shop's warehouse says."""
+    (database,) = (shop.folder / "data" / "cache").glob("warehouse-*.duckdb")
+    return contents(database)
 
 
 def differences(grown: Path, whole: Path, *, shown: int = 3) -> list[str]:

@@ -15,17 +15,11 @@ from simulator.shop import simulate
 
 from penstock.load import leaving
 from penstock.transform.content import Content
-from tests.commerce.contents import contents
+from tests.commerce.contents import said
 from tests.commerce.hand_shop import ROWS, SESSIONS, Shop
 
 SHOP = Options(customers=50, products=20, orders=260, days=100, stores=3, seed=8, dirt=2, cut="month")
 WITHOUT_WHICH_NO_GATE = ("stores", "fx_rates")
-
-
-def said(shop: Shop) -> Mapping[str, Content]:
-    """What the shop's warehouse says."""
-    (database,) = (shop.folder / "data" / "cache").glob("warehouse-*.duckdb")
-    return contents(database)
 
 
 @pytest.mark.parametrize(("parts", "seed"), [(3, 1), pytest.param(5, 2, marks=pytest.mark.faults)])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.commerce.contents import said
 from tests.commerce.hand_shop import Shop
-from tests.commerce.test_models_grow import contents
 
 
 def test_a_line_that_was_told_live_counts_until_the_line_itself_is_delivered(tmp_path: Path, compiled: Path) -> None:
@@ -57,7 +57,7 @@ def test_the_vault_keeps_the_product_that_was_told_where_the_line_delivered_has_
     for shop in (grown, whole):
         shop.deliver("order_items", "berlin,o1,1,v2,p2,1,30.00")
         shop.run()
-    assert contents(grown) == contents(whole)
+    assert said(grown) == said(whole)
     linked = "SELECT product_id FROM gold.link_order_product JOIN gold.hub_product USING (product_hk) ORDER BY ALL"
     assert grown.rows(linked) == [("p1",), ("p2",)]
     assert grown.rows("SELECT products FROM gold.vw_order_analytics WHERE order_id = 'o1' AND lines > 0") == [(1,)]

@@ -7,7 +7,6 @@ false for one that went; a row that changed is two.
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import duckdb
@@ -62,7 +61,8 @@ def define_source_changes(
 
     split = [table.split(".", 1) for table in tables]
     datasets = [name for schema, name in split if schema == "silver"]
-    deque(side_by_side(on_own(connection, make), datasets), maxlen=0)
+    for _ in side_by_side(on_own(connection, make), datasets):
+        pass
 
 
 def no_changes(connection: duckdb.DuckDBPyConnection, table: str) -> None:

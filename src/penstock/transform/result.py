@@ -47,9 +47,9 @@ class ModelInput:
     """One silver dataset as a build may see it.
 
     `scan` is everything at the pinned snapshot. `added` are the files that came since the base was built, `removed`
-    those that went, as a whole or of `only` some rows (what they hold may have come again in an added one); `added` is None when the difference is not
-    known, so that everything downstream is rebuilt. `since` is the snapshot that both count from; when it is given and
-    the base was built at another, they are not trusted.
+    those that went, as a whole or of `only` some rows (what they hold may have come again in an added one); `added`
+    is None when the difference is not known, so that everything downstream is rebuilt. `since` is the snapshot that
+    both count from; when it is given and the base was built at another, they are not trusted.
     """
 
     scan: Scan

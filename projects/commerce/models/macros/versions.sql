@@ -36,3 +36,28 @@
         group by all
     )
 {%- endmacro %}
+
+{#
+    For a test: the versions of a `satellite` that begin at one moment with another of the same hub, as the view has them.
+    `by` are the hub's own columns, which `affected` lists.
+#}
+{% macro versions_that_overlap(hub, satellite, key, by, affected) -%}
+    with entities as (
+
+        select {{ key }} from {{ penstock_tested(ref(hub), by, affected=affected) }}
+
+    ),
+
+    told as (
+
+        select versions.*
+        from {{ ref(satellite) }} as versions
+        semi join entities on versions.{{ key }} = entities.{{ key }}
+
+    )
+
+    select {{ key }}, valid_from, count(*) as versions
+    from ({{ vault_versions('told', key=key) }})
+    group by {{ key }}, valid_from
+    having count(*) > 1
+{%- endmacro %}

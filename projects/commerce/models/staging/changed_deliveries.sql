@@ -18,9 +18,11 @@ union
 select store_id, order_id from {{ penstock_changes(source('silver', 'refund_lines')) }}
 union
 select store_id, order_id
-from {{ penstock_changes(ref('int_order_lines')) }}
-group by store_id, order_id, line_no, line_key, timezone, customer_key, product_key, is_test
-having count(*) filter (where _came) <> count(*) filter (where not _came)
+from {{ penstock_changed(
+    ref('int_order_lines'),
+    ['store_id', 'order_id'],
+    columns=['line_no', 'line_key', 'timezone', 'customer_key', 'product_key', 'is_test'],
+) }}
 union
 select parts.store_id, parts.order_id
 from {{ ref('stg_shipment_lines') }} as parts

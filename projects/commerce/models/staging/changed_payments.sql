@@ -23,9 +23,7 @@ rates as (
 orders as (
 
     select store_id, order_id
-    from {{ penstock_changes(ref('int_orders')) }}
-    group by store_id, order_id, placed_date, is_test
-    having count(*) filter (where _came) <> count(*) filter (where not _came)
+    from {{ penstock_changed(ref('int_orders'), ['store_id', 'order_id'], columns=['placed_date', 'is_test']) }}
     union all
     select placed.store_id, placed.order_id
     from {{ ref('int_orders') }} as placed

@@ -13,9 +13,11 @@ with passed as (
 moved as (
 
     select store_id, person_id, date_key as day
-    from {{ penstock_changes(ref('fact_orders')) }}
-    group by store_id, order_id, person_id, date_key, is_test, is_wholly_cancelled, wholly_cancelled_date
-    having count(*) filter (where _came) <> count(*) filter (where not _came)
+    from {{ penstock_changed(
+        ref('fact_orders'),
+        ['store_id', 'person_id', 'date_key'],
+        columns=['order_id', 'is_test', 'is_wholly_cancelled', 'wholly_cancelled_date'],
+    ) }}
     union all
     select store_id, person_id, business_date as day
     from {{ penstock_changes(ref('int_person_days')) }}

@@ -4,9 +4,11 @@
 with moved as (
 
     select store_id, order_id, person_id
-    from {{ penstock_changes(ref('int_order_totals')) }}
-    group by store_id, order_id, person_id, placed_at, is_test, is_wholly_cancelled
-    having count(*) filter (where _came) <> count(*) filter (where not _came)
+    from {{ penstock_changed(
+        ref('int_order_totals'),
+        ['store_id', 'order_id', 'person_id'],
+        columns=['placed_at', 'is_test', 'is_wholly_cancelled'],
+    ) }}
 
 )
 

@@ -4,9 +4,7 @@
 with orders as (
 
     select store_id, order_id
-    from {{ penstock_changes(ref('int_orders')) }}
-    group by store_id, order_id, is_test
-    having count(*) filter (where _came) <> count(*) filter (where not _came)
+    from {{ penstock_changed(ref('int_orders'), ['store_id', 'order_id'], columns=['is_test']) }}
 
 )
 
