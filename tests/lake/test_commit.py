@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from lake_shapes import LOANS, RETURNS, append, files_below, loans, read, returns, still_world, writing
 
 from penstock.errors import CommitConflict
 from penstock.lake.lake import Lake
 from penstock.lake.records import read_records
+from tests.lake.lake_shapes import LOANS, RETURNS, append, files_below, loans, read, returns, still_world, writing
 
 
 def test_tables_positions_and_records_become_visible_together(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_rows_larger_than_memory_come_in_as_batches(tmp_path: Path, monkeypatch:
 OPPOSITE = """
 import sys
 from pathlib import Path
-from lake_shapes import *
+from tests.lake.lake_shapes import *
 from penstock.errors import CommitConflict
 root, name = Path(sys.argv[1]), sys.argv[2]
 with writing(root, name) as (lake, lease):
@@ -163,9 +163,9 @@ def test_of_two_processes_that_commit_the_same_tables_in_opposite_order_exactly_
         lake.ensure(LOANS, lease=lease)
         lake.ensure(RETURNS, lease=lease)
     command = [sys.executable, "-c", OPPOSITE, str(tmp_path)]
-    here = Path(__file__).parent
+    root = Path(__file__).parents[2]
     processes = [
-        subprocess.Popen([*command, name], cwd=here, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen([*command, name], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for name in ("forward", "backward")
     ]
     for process in processes:

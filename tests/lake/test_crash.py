@@ -9,20 +9,20 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from crash_program import BATCHES, EVENTS, LATEST, batch_rows
-from plain_reader import read_records, read_tables
 
 from penstock.lake.lake import Lake
 from penstock.lake.upkeep import files_of, remove_orphans
 from penstock.testing.crash import Program, one_of_each_kind
 from penstock.testing.disk import Mode, Point
 from penstock.world import real_world
+from tests.lake.crash_program import BATCHES, EVENTS, LATEST, batch_rows
+from tests.lake.plain_reader import read_records, read_tables
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 
 
 def program(root: Path) -> Program:
-    return Program("crash_program:main", (str(root),), HERE)
+    return Program("tests.lake.crash_program:main", (str(root),), ROOT)
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +108,10 @@ def test_without_fsync_a_loss_of_power_is_noticed(tmp_path: Path) -> None:
     transaction = max(p.number for p in program(tmp_path / "other").points() if p.event == "after transaction")
     command = [sys.executable, "-c", careless, "--stop-at", str(transaction), "--mode", "vanish"]
     done = subprocess.run(
-        [*command, "crash_program:main", str(root)], cwd=HERE, env={**os.environ, "PYTHONPATH": str(HERE)}, check=False
+        [*command, "tests.lake.crash_program:main", str(root)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
     )
     assert done.returncode == -9
     with pytest.raises(FileNotFoundError):

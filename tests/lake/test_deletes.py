@@ -14,8 +14,6 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lake_shapes import LOANS, RETURNS, append, files_below, loans, read, returns, still_world, writing
-from plain_reader import read_tables
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import Table
 
@@ -28,6 +26,8 @@ from penstock.lake.table import Head, TableColumn
 from penstock.lake.upkeep import Retention, expire, files_of
 from penstock.sql.connection import connect
 from penstock.sql.scan import read_scan
+from tests.lake.lake_shapes import LOANS, RETURNS, append, files_below, loans, read, returns, still_world, writing
+from tests.lake.plain_reader import read_tables
 
 
 def places_in(lake: Lake, *numbers: int, table: str = RETURNS.name) -> pa.Table:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from lake_shapes import RETURNS, append, read, returns, writing
 from pyiceberg.catalog.sql import SqlCatalog
 
 from penstock.errors import RolledBack, UsageError
@@ -15,6 +14,7 @@ from penstock.lake.doctor import adopt, changed_by_hand, restore, rewind
 from penstock.lake.lake import Lake
 from penstock.lake.lease import Lease
 from penstock.lake.table import Head
+from tests.lake.lake_shapes import RETURNS, append, read, returns, writing
 
 
 def roll_back(root: Path, snapshot_id: int | None) -> None:

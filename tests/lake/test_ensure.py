@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from lake_shapes import EVERYTHING, LOANS, append, everything, files_below, loans, read, writing
 
 from penstock.errors import DeclarationError
 from penstock.lake.table import Partition, TableColumn, TableSpec
+from tests.lake.lake_shapes import EVERYTHING, LOANS, append, everything, files_below, loans, read, writing
 
 
 def changed(spec: TableSpec, number: int, **facts: object) -> TableSpec:

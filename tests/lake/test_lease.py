@@ -13,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from lake_shapes import LOANS, append, files_below, loans, still_world, writing
 from sqlalchemy import event
 
 from penstock.errors import Fenced, LeaseHeld
 from penstock.lake.lake import Lake
 from penstock.world import LocalDisk
+from tests.lake.lake_shapes import LOANS, append, files_below, loans, still_world, writing
 
 
 def take_over(root: Path) -> None:
@@ -42,7 +42,7 @@ def test_a_second_holder_is_told_who_has_it_and_since_when(tmp_path: Path) -> No
 HOLD = """
 import sys, time
 from pathlib import Path
-from lake_shapes import *
+from tests.lake.lake_shapes import *
 with writing(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
@@ -51,7 +51,7 @@ with writing(Path(sys.argv[1])):
 
 def test_a_restart_after_sigkill_does_not_wait(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLD, str(tmp_path)]
-    with subprocess.Popen(command, cwd=Path(__file__).parent, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         with Lake.open(tmp_path, still_world()) as lake:

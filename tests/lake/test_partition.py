@@ -9,12 +9,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lake_shapes import LOANS
 from pyiceberg.schema import Schema
 
 from penstock.lake.partition import cut, transform
 from penstock.lake.schema import new_shape
 from penstock.lake.table import Partition, TableColumn, TableSpec
+from tests.lake.lake_shapes import LOANS
 
 MOMENTS = st.none() | st.datetimes().map(lambda moment: moment.replace(tzinfo=UTC))
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from lake_shapes import LOANS, append, loans, read, writing
-from plain_reader import read_avro
 
 from penstock.lake.table import TableSpec
+from tests.lake.lake_shapes import LOANS, append, loans, read, writing
+from tests.lake.plain_reader import read_avro
 
 PERSONAL = b"Reader 7"
 

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from lake_shapes import LOANS, append, loans, writing
 
 from penstock.errors import DiskFull, StorageError
 from penstock.lake import records
@@ -24,6 +23,7 @@ from penstock.lake.records import (
     read_table_summary,
     stored_records,
 )
+from tests.lake.lake_shapes import LOANS, append, loans, writing
 
 AT = datetime(2024, 6, 1, tzinfo=UTC)
 

@@ -6,13 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from lake_shapes import LOANS, RETURNS, append, files_below, loans, read, returns, still_world, writing
-from plain_reader import read_tables
 
 from penstock.errors import UsageError
 from penstock.lake.lake import Lake
 from penstock.lake.relocate import relocate
 from penstock.lake.upkeep import Retention, expire, files_of
+from tests.lake.lake_shapes import LOANS, RETURNS, append, files_below, loans, read, returns, still_world, writing
+from tests.lake.plain_reader import read_tables
 
 
 def moved(tmp_path: Path) -> tuple[Path, int]:

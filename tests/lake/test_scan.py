@@ -8,13 +8,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from lake_shapes import LOANS, RETURNS, append, loans, read, returns, writing
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.manifest import ManifestContent
 
 from penstock.errors import StorageError, UsageError
 from penstock.lake.io import ReadOnlyIO
 from penstock.lake.manifests import ManifestReader
+from tests.lake.lake_shapes import LOANS, RETURNS, append, loans, read, returns, writing
 
 
 def test_a_scan_of_a_table_without_rows_has_columns_and_no_files(tmp_path: Path) -> None:

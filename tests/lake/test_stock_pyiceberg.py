@@ -8,11 +8,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from lake_shapes import EVERYTHING, LOANS, RETURNS, append, everything, loans, read, returns, row_hash, writing
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import Table
 
 from penstock.lake.table import TableColumn
+from tests.lake.lake_shapes import (
+    EVERYTHING,
+    LOANS,
+    RETURNS,
+    append,
+    everything,
+    loans,
+    read,
+    returns,
+    row_hash,
+    writing,
+)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from lake_shapes import LOANS, RETURNS, append, files_below, loans, read, returns, still_world, writing
 from sqlalchemy import event
 
 from penstock.errors import StorageError
@@ -20,6 +19,7 @@ from penstock.lake.records import read_heads
 from penstock.testing.disk import FullDisk
 from penstock.world import Disk, LocalDisk, World
 from tests.full_disk import no_room_for_any_file
+from tests.lake.lake_shapes import LOANS, RETURNS, append, files_below, loans, read, returns, still_world, writing
 
 
 def world_on(disk: Disk) -> World:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from lake_shapes import LOANS, RETURNS, append, files_below, read, returns, still_world, writing
 
 from penstock.errors import Fenced, UsageError
 from penstock.lake.lake import Lake
@@ -15,6 +14,7 @@ from penstock.lake.lease import Lease
 from penstock.lake.table import Head
 from penstock.lake.upkeep import FORGETS, Expired, Retention, expire, files_of, remove_orphans
 from penstock.testing.world import ManualClock
+from tests.lake.lake_shapes import LOANS, RETURNS, append, files_below, read, returns, still_world, writing
 
 NOW = Retention(snapshots=2, slack=0, grace=timedelta(0))
 

@@ -13,9 +13,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from appending import ROWS
-from logs import clocked, open_log
-from plain_log import ids_in
 
 from penstock.errors import StorageError
 from penstock.log.database import storage_errors
@@ -27,6 +24,9 @@ from penstock.testing.disk import FullDisk, Mode
 from penstock.testing.log_rows import PAYLOAD, ids, numbered, read
 from penstock.testing.world import ManualClock, manual_world
 from tests.full_disk import no_room_for_any_file
+from tests.log.appending import ROWS
+from tests.log.logs import clocked, open_log
+from tests.log.plain_log import ids_in
 from tests.waiting import wait_for
 
 HERE = Path(__file__).parent

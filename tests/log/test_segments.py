@@ -8,13 +8,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from logs import HOURLY, clocked, files, open_log
 
 from penstock.errors import Fenced, LeaseHeld
 from penstock.log.protocol import Position, SourceReset, TopicSpec, beginning
 from penstock.log.volume import Limits
 from penstock.testing.log_rows import PAYLOAD, ids, numbered, read
 from penstock.testing.world import ManualClock
+from tests.log.logs import HOURLY, clocked, files, open_log
 
 DAY = timedelta(days=1)
 TINY = Limits(segment_bytes=1)

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from lending import manifest_of
 
 from penstock.metrics.metric import Metrics
 from penstock.metrics.metricflow import Compiler, compile_metrics
+from tests.metrics.lending import manifest_of
 from tests.one_process import made_once
 
 

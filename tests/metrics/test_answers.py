@@ -7,12 +7,12 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-from lending import FIRST_DAY, Loan, database
 
 from penstock.errors import UsageError
 from penstock.metrics.answers import Answers
 from penstock.metrics.metric import Metrics
 from penstock.metrics.request import MetricRequest
+from tests.metrics.lending import FIRST_DAY, Loan, database
 
 FEES = MetricRequest("fees", by=("branch",))
 

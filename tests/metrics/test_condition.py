@@ -9,13 +9,13 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lending import FIRST_DAY, Loan, database
 
 from penstock.errors import UsageError
 from penstock.metrics.condition import read_condition
 from penstock.metrics.metric import Metrics
 from penstock.metrics.query import query_metric, statement_of
 from penstock.metrics.request import MetricRequest
+from tests.metrics.lending import FIRST_DAY, Loan, database
 
 
 @pytest.mark.parametrize(

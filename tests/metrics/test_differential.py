@@ -9,7 +9,6 @@ from datetime import date, datetime, time
 
 import duckdb
 import pytest
-from lending import database, some_loans
 from metricflow.engine.metricflow_engine import MetricFlowQueryRequest
 from metricflow.sql.optimizer.optimization_levels import SqlOptimizationLevel
 
@@ -17,6 +16,7 @@ from penstock.metrics.metric import TIME, Metric, Metrics
 from penstock.metrics.metricflow import Compiler
 from penstock.metrics.query import query_metric
 from penstock.metrics.request import MetricRequest
+from tests.metrics.lending import database, some_loans
 
 SPANS = [(None, None), (date(2011, 2, 7), date(2011, 3, 9)), (date(2011, 2, 20), None), (None, date(2011, 2, 20))]
 

@@ -14,12 +14,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lending import DAYS, FIRST_DAY, Loan, database
 
 from penstock.errors import UsageError
 from penstock.metrics.metric import Metrics
 from penstock.metrics.query import query_metric
 from penstock.metrics.request import MetricRequest
+from tests.metrics.lending import DAYS, FIRST_DAY, Loan, database
 
 LOANS = st.builds(
     Loan,

@@ -7,11 +7,11 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quality_shapes import check, library, run_one
 
 from penstock.quality.declared import within
 from penstock.quality.result import Status
 from penstock.spec.project import CheckKind
+from tests.quality.quality_shapes import check, library, run_one
 
 THRESHOLD, ROWS, RECONCILE = CheckKind.THRESHOLD, CheckKind.ROWS, CheckKind.RECONCILE
 

@@ -9,13 +9,13 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quality_shapes import BOOKS, LOANS, StoppedClock, check, library, project
 
 from penstock.quality.checks import run_checks
 from penstock.quality.each_row import of_rows_that_came
 from penstock.quality.growth import Growth, all_earlier
 from penstock.quality.result import CheckResult
 from penstock.spec.project import CheckKind
+from tests.quality.quality_shapes import BOOKS, LOANS, StoppedClock, check, library, project
 
 GREW = frozenset({"loans", "books"})
 OVERDUE = check(CheckKind.ROWS, "SELECT loan_id FROM silver.loans WHERE loan_id > 5 ORDER BY loan_id", name="overdue")

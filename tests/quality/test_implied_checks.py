@@ -6,11 +6,10 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from quality_shapes import BOOKS, LOANS, NOW, StoppedClock, library, project
-
 from penstock.quality.checks import run_checks
 from penstock.quality.result import CheckResult, Status
 from penstock.spec.stream import Streams, Topic
+from tests.quality.quality_shapes import BOOKS, LOANS, NOW, StoppedClock, library, project
 
 
 def results(connection, *, contracts=(LOANS, BOOKS), now=NOW, topics: tuple[Topic, ...] = ()) -> dict[str, CheckResult]:

@@ -8,7 +8,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
-from quality_shapes import check, library, run_one
 
 from penstock.quality.declared import declared_rules
 from penstock.quality.live import live_named
@@ -19,6 +18,7 @@ from penstock.spec.project import CheckKind
 from penstock.sql.connection import connect
 from penstock.store.live_shape import LiveShape
 from penstock.store.live_table import LiveTable
+from tests.quality.quality_shapes import check, library, run_one
 from tests.stream.lending import lending
 
 LOANS = pa.table({"loan": ["L1"], "book": ["Emma"]})

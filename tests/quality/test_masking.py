@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from quality_shapes import BOOKS, LOANS, NOW, StoppedClock, check, library, project
 
 from penstock.quality.checks import run_checks
 from penstock.quality.masking import hidden_columns, personal_columns, personal_read
 from penstock.quality.result import MASK
 from penstock.spec.project import CheckKind
+from tests.quality.quality_shapes import BOOKS, LOANS, NOW, StoppedClock, check, library, project
 
 SECRET = "ada@example.org"
 

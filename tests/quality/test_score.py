@@ -8,11 +8,11 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quality_shapes import BOOKS, LOANS, StoppedClock, library, project
 
 from penstock.quality.checks import run_checks
 from penstock.quality.result import Status
 from penstock.quality.score import Score, overall
+from tests.quality.quality_shapes import BOOKS, LOANS, StoppedClock, library, project
 
 counts = st.integers(0, 10**12)
 

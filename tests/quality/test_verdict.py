@@ -6,11 +6,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from quality_shapes import BOOKS, LOANS, StoppedClock, check, library, project, run_one
 
 from penstock.quality.checks import run_checks
 from penstock.quality.verdict import judge
 from penstock.spec.project import CheckKind, Severity
+from tests.quality.quality_shapes import BOOKS, LOANS, StoppedClock, check, library, project, run_one
 
 
 def model_test(status: str, severity: str = "error", **fields):

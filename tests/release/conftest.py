@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from release_shapes import House
+
+from tests.release.release_shapes import House
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from release_shapes import House, ModelColumn, model
 
 from penstock.lake.lake import Lake
 from penstock.lake.table import Scan
 from penstock.release import slices
 from penstock.sql.connection import connect
 from penstock.transform.places import places_of
+from tests.release.release_shapes import House, ModelColumn, model
 
 FIRST = date(2026, 1, 1)
 Row = tuple[Any, ...]

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from release_shapes import House, model, project
 
 from penstock.lake.lake import Lake
 from penstock.quality.checks import run_checks
@@ -14,6 +13,7 @@ from penstock.quality.result import Status
 from penstock.release.candidate import define_candidate
 from penstock.spec.project import Check, CheckKind, Severity
 from penstock.sql.connection import connect
+from tests.release.release_shapes import House, model, project
 
 
 @pytest.mark.parametrize(("built", "status"), [([1, 2], Status.PASS), ([1, 2, 2], Status.FAIL)])

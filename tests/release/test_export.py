@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
-from release_shapes import House, model
 
 from penstock.errors import StorageError, UsageError
 from penstock.release.export import export, resolve
 from penstock.release.reader import open_reader
 from penstock.world import LocalDisk
+from tests.release.release_shapes import House, model
 
 
 @pytest.fixture

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from release_shapes import House, ModelColumn, model
-
 from penstock.runtime.installation import Installation
 from penstock.runtime.live_agreement import problems_of_live
+from tests.release.release_shapes import House, ModelColumn, model
 from tests.stream.lending import lending
 
 TOPOLOGY = """\

@@ -7,7 +7,6 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from release_shapes import FAILED, House, ModelColumn, Rows, model
 
 from penstock.errors import CommitConflict, GateFailed, PenstockError
 from penstock.lake.lake import Lake
@@ -15,6 +14,7 @@ from penstock.release.gate import last_gate
 from penstock.release.move import Move, decide
 from penstock.release.record import latest_release, releases
 from penstock.release.shape import Personal
+from tests.release.release_shapes import FAILED, House, ModelColumn, Rows, model
 
 
 def test_the_first_release_has_every_table_and_number_one(house: House):

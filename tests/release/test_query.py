@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from release_shapes import House, ModelColumn, model
 
 from penstock.errors import UsageError
 from penstock.release.query import nearest, query, stream
 from penstock.release.reader import open_reader
+from tests.release.release_shapes import House, ModelColumn, model
 
 
 @pytest.fixture

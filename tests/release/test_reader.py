@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import duckdb
 import pytest
-from release_shapes import House, model
 
 from penstock.errors import UsageError
 from penstock.lake.lake import Lake
@@ -18,6 +17,7 @@ from penstock.release.reader import open_reader
 from penstock.release.record import releases
 from penstock.release.retention import expire_releases, expired
 from penstock.spec.project import Retention
+from tests.release.release_shapes import House, model
 
 NOTHING_KEPT = UpkeepRetention(snapshots=0, slack=0, grace=timedelta(0))
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
-from release_shapes import House, ModelColumn, model
 
 from penstock.release import slices
 from penstock.release.record import latest_release
 from penstock.testing.disk import DeadDisk, FaultyDisk, Mode, Point, Stopped
+from tests.release.release_shapes import House, ModelColumn, model
 
 # A process that was stopped closes no files; here its objects outlive it.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

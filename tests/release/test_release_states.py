@@ -8,13 +8,13 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from release_shapes import House, Model, ModelColumn, model
 
 from penstock.lake.lake import Lake
 from penstock.lake.upkeep import Retention, expire
 from penstock.release.pin import pins
 from penstock.release.reader import open_reader
 from penstock.release.record import releases
+from tests.release.release_shapes import House, Model, ModelColumn, model
 
 VALUES = {
     "long": st.integers(-(2**63), 2**63 - 1),

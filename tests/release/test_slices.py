@@ -9,12 +9,12 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from release_shapes import House, Model, ModelColumn, model
 
 from penstock.lake.lake import Lake
 from penstock.lake.table import DataFile, FieldColumn, Scan
 from penstock.release import slices
 from penstock.release.slices import cut, patch, range_of
+from tests.release.release_shapes import House, Model, ModelColumn, model
 
 FIRST = date(2026, 1, 1)
 DAYS = st.integers(0, 40).map(lambda number: FIRST + timedelta(days=number))

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from release_shapes import House, model
 
 from penstock.lake.lake import Lake
 from penstock.lake.records import stored_records
@@ -18,6 +17,7 @@ from penstock.runtime.reference_table import read_reference
 from penstock.runtime.stream import stream
 from penstock.runtime.topics import append_lines
 from penstock.stream.journal import Round
+from tests.release.release_shapes import House, model
 from tests.stream.lending import lending
 
 NAMED = """\

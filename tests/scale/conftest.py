@@ -7,11 +7,11 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from scale_place import Cluster
 
 from penstock.log.kafka.client import KafkaSettings
 from penstock.log.kafka.kafka_log import KafkaLog
 from penstock.world import real_world
+from tests.scale.scale_place import Cluster
 
 _numbers = count()
 
@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
-    from broker import Broker, fetch_jars, missing
+    from tests.scale.broker import Broker, fetch_jars, missing
 
     if missing():
         pytest.fail(f"NOT TESTED: install {' and '.join(missing())} to run the suites on Kafka")

@@ -7,11 +7,11 @@ from contextlib import closing
 
 import pyarrow as pa
 import pytest
-from scale_place import Cluster
 
 from penstock.errors import Fenced
 from penstock.log.protocol import OFFSET, Job, Reader, TopicSpec, beginning
 from penstock.testing.log_rows import PAYLOAD, numbered
+from tests.scale.scale_place import Cluster
 
 Fresh = Callable[[str], str]
 NAMES = [*PAYLOAD.names, OFFSET]

@@ -13,10 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from broker import Broker
 from confluent_kafka import Producer
-from scale_place import Cluster
-from writing import ROWS
 
 from penstock.errors import Fenced
 from penstock.log.kafka.client import KafkaSettings, kafka_errors
@@ -28,6 +25,9 @@ from penstock.runtime.topics import append_lines, peek
 from penstock.testing.log_rows import PAYLOAD, ids, numbered, read
 from penstock.testing.log_suite import LogSuite
 from penstock.testing.schema_registry import schema_registry
+from tests.scale.broker import Broker
+from tests.scale.scale_place import Cluster
+from tests.scale.writing import ROWS
 from tests.stream.lending import lending
 
 HERE = Path(__file__).parent

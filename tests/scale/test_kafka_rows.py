@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pyarrow as pa
 import pytest
-from scale_place import Cluster
 
 from penstock.log.kafka import kafka_reader
 from penstock.log.protocol import SYSTEM, LogStorageError, TopicSpec, beginning
 from penstock.testing.log_suite import NOON, PAYLOAD, numbered, rows
+from tests.scale.scale_place import Cluster
 
 Fresh = Callable[[str], str]
 

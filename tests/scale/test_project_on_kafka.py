@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from broker import Broker
 
 from penstock.testing.schema_registry import schema_registry
+from tests.scale.broker import Broker
 
 LIBRARY = Path(__file__).parent.parent.parent / "projects" / "library"
 EVENTS = [

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from broker import Broker
+from tests.scale.broker import Broker
 
 COMMERCE = Path(__file__).parent.parent.parent / "projects" / "commerce"
 SHOP = ("--orders", "1000", "--customers", "200", "--products", "60", "--days", "60")

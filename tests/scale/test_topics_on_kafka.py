@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from broker import Broker
 from confluent_kafka import Producer
 
 from penstock.runtime.installation import Installation
@@ -17,6 +16,7 @@ from penstock.runtime.live_rows import live_rows
 from penstock.runtime.stream import stream
 from penstock.runtime.topics import append_lines, list_topics, peek, tail
 from penstock.world import SystemClock, real_world
+from tests.scale.broker import Broker
 from tests.stream.lending import COUNT, lending
 
 pytestmark = pytest.mark.usefixtures("on_kafka")

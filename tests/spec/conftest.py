@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lending_library import Library
+
+from tests.spec.lending_library import Library
 
 
 @pytest.fixture

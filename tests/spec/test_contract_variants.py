@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from lending_library import Library
 
 from penstock.spec.contract import Classification, Column, Contract, Dedupe, Evolution, PartitionField, Reference
 from penstock.spec.source import Csv, Delivery, Reading
+from tests.spec.lending_library import Library
 
 BOOKS = "contracts/books.yml"
 TITLE = "      - id: title\n        name: title\n        logicalType: string\n"

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from lending_library import Library
 
 from penstock.spec.fingerprint import fingerprint, folder_fingerprint
+from tests.spec.lending_library import Library
 
 LOANS = "contracts/loans.yml"
 GOLDEN = {

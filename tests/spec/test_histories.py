@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from lending_library import SOURCE, Library
-
 from penstock.spec.contract import Contract
+from tests.spec.lending_library import SOURCE, Library
 
 PATTERN = "mode: replace_file\n  pattern: (?P<name>.+)_v(?P<version>[0-9]+)[.]csv\n  same_content: skip\n"
 UPSERT = "mode: upsert\n  version: lent_on\n"

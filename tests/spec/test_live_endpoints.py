@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from lending_library import ENDPOINTS, Library
 
 from penstock.spec.endpoint import Ordering
+from tests.spec.lending_library import ENDPOINTS, Library
 
 LIVE = """\
 live:

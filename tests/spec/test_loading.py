@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lending_library import Library
 
 from penstock.errors import DeclarationError
 from penstock.spec.contract import Classification, Evolution, Format, LogicalType, PartitionField, Reference
 from penstock.spec.loading import load_project
 from penstock.spec.project import CheckKind, Severity
 from penstock.spec.source import DeliveryMode, FileFormat
+from tests.spec.lending_library import Library
 
 
 def test_a_right_project_is_loaded_whole(library: Library) -> None:

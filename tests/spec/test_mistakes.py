@@ -10,9 +10,9 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lending_library import FILES, Library
 
 from penstock.errors import DeclarationError
+from tests.spec.lending_library import FILES, Library
 
 MISTAKES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "mistakes.yml").read_text())
 WORDS = [

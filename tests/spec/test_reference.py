@@ -7,7 +7,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from lending_library import CHECKS, ENDPOINTS, LOANS, PROJECT, SOURCE, STREAMS, Library
 
 from penstock.spec import contract_keys
 from penstock.spec.document import Entries, Items, Node
@@ -15,6 +14,7 @@ from penstock.spec.problems import Problems
 from penstock.spec.reference import ReferenceFile, project_reference
 from penstock.spec.shape import Many, Section
 from penstock.spec.yaml_file import parse_document
+from tests.spec.lending_library import CHECKS, ENDPOINTS, LOANS, PROJECT, SOURCE, STREAMS, Library
 
 ROOT = Path(__file__).parents[2]
 

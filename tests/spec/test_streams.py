@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from lending_library import Library
 
 from penstock.spec.stream import Aggregate, Measure, Running, Window, WindowKind
+from tests.spec.lending_library import Library
 
 
 def test_a_step_reads_the_one_before_it_or_the_one_it_names(library: Library) -> None:

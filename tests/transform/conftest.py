@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from small_shop import Site
+
+from tests.transform.small_shop import Site
 
 
 @pytest.fixture(scope="session")

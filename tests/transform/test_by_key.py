@@ -7,13 +7,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from small_shop import Silver, Site, check_grows_as_made_whole, gold, rows_of, some_lines, status
-from test_model_build import ORDERS, models_in
 
 from penstock.errors import DeclarationError
 from penstock.transform import warehouse
 from penstock.transform.result import Build, ModelStatus, TestStatus
 from penstock.transform.rows import Rows
+from tests.transform.small_shop import Silver, Site, check_grows_as_made_whole, gold, rows_of, some_lines, status
+from tests.transform.test_model_build import ORDERS, models_in
 
 LINES = some_lines(seed=11, count=120)
 CHANGED = """{{ config(materialized='table', schema='staging') }}

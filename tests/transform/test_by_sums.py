@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from small_shop import Silver, Site, check_grows_as_made_whole, gold, some_lines, status
-from test_model_build import ORDERS, models_in
 
 from penstock.transform.result import Build
+from tests.transform.small_shop import Silver, Site, check_grows_as_made_whole, gold, some_lines, status
+from tests.transform.test_model_build import ORDERS, models_in
 
 LINES = some_lines(seed=12, count=120)
 SIZES = """{{ config(materialized='table') }}

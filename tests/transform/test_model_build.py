@@ -8,13 +8,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from small_shop import Silver, Site, gold, project, rows_of, some_lines, status
 
 from penstock.errors import DeclarationError, StorageError, TransformFailed, UsageError
 from penstock.transform import warehouse
 from penstock.transform.docs import check_documented, generate_docs
 from penstock.transform.program import Program
 from penstock.transform.result import Build, TestStatus
+from tests.transform.small_shop import Silver, Site, gold, project, rows_of, some_lines, status
 
 LINES = some_lines(seed=3, count=120)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from small_shop import Silver, Site, gold, some_lines, status
-from test_model_build import ORDERS, models_in
-
+from tests.transform.small_shop import Silver, Site, gold, some_lines, status
+from tests.transform.test_model_build import ORDERS, models_in
 from tests.vault.page import read_page
 
 LINES = some_lines(seed=21, count=90)

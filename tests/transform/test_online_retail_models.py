@@ -13,10 +13,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from small_shop import Line, Silver, Site, gold, rows_of, some_lines
 
 from penstock.transform.docs import check_documented
 from penstock.transform.result import Build, ModelStatus
+from tests.transform.small_shop import Line, Silver, Site, gold, rows_of, some_lines
 
 LINES = some_lines(seed=7, count=260)
 

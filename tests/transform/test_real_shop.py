@@ -10,10 +10,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from small_shop import Line, Silver, Site
 
 from penstock.transform import warehouse
 from penstock.transform.result import Build, ModelStatus
+from tests.transform.small_shop import Line, Silver, Site
 
 pytestmark = pytest.mark.real
 
