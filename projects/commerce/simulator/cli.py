@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from simulator.dirt import soil
 from simulator.drops import cut, write
@@ -74,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         if each.name == "cut":
             continue
         kind = date.fromisoformat if each.name == "start" else int
-        extra = {"nargs": "?", "const": 3} if each.name in ("dirt", "odd") else {}
+        extra: dict[str, Any] = {"nargs": "?", "const": 3} if each.name in ("dirt", "odd") else {}
         text = f"{_HELP[each.name]} (%(default)s)"
         parser.add_argument(f"--{each.name}", type=kind, default=each.default, metavar="N", help=text, **extra)
     return parser

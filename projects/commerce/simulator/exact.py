@@ -41,7 +41,7 @@ def money_by(groups: Ints, cents: Ints, rates: Ints) -> dict[int, Fraction]:
     return {group: Fraction(total, _UNIT) for group, total in totals.items()}
 
 
-def added(*parts: Mapping[int, Fraction]) -> dict[int, Fraction]:
+def added(*parts: Mapping[int, Fraction | int]) -> dict[int, Fraction]:
     """Sums of several maps; a group is there when it is in any."""
     totals: dict[int, Fraction] = defaultdict(Fraction)
     for part in parts:

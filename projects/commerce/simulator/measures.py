@@ -234,7 +234,7 @@ def _totals(values: By) -> dict[int, Fraction]:
 
 
 def _over_all(values: By) -> dict[int, Fraction]:
-    return {0: sum(values.values(), Fraction(0))} if values else {}
+    return {0: Fraction(sum(values.values()))} if values else {}
 
 
 def _shown(facts: Facts, by_day: By, unit: str, stores: By, over_all: By | None = None) -> dict[str, object]:

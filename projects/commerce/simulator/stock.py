@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from simulator.aftermath import Returned
@@ -38,7 +40,7 @@ def make_movements(
     kind = _small_change(rng, len(odd))
     too_many = variants[: market.options.odd]
     closing = np.full(len(too_many), market.closing - 1)
-    parts = [  # variant, location, quantity, reason, instant
+    parts: list[tuple[Any, ...]] = [  # variant, location, quantity, reason, instant
         (variants, 0, whole(rng, 5, 25, len(variants)), _OPENING, np.full(len(variants), market.opening)),
         (wanted // 20_000, wanted // 10_000 % 2, needed, _PURCHASE, bought_at),
         (sold, place, -shipped.quantity, _SHIPMENT, shipped.at),

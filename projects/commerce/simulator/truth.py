@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ VERSION = 1
 _LATEST = ("stores", "shipment_lines", "identity_edges")
 
 
-def truth(shop: Shop, delivered: Delivered) -> dict[str, object]:
+def truth(shop: Shop, delivered: Delivered) -> dict[str, Any]:
     """Everything as JSON values: numbers of metrics as decimal text, counts as integers."""
     options = shop.options
     return {

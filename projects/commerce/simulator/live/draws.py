@@ -30,7 +30,7 @@ class Draws:
 
     def unit(self, name: str, numbers: Ints) -> Floats:
         """From 0 up to 1."""
-        return (self._mixed(name, numbers) >> _TO_UNIT) * 2.0**-53
+        return (self._mixed(name, numbers) >> _TO_UNIT) * np.float64(2.0**-53)
 
     def whole(self, name: str, low: int, high: int, numbers: Ints) -> Ints:
         """Whole numbers from `low` up to and including `high`."""
