@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from bench.peers.environment import LOCKS
 
 
 @pytest.mark.parametrize("lock", sorted(LOCKS.glob("*.txt")), ids=lambda path: path.stem)
-def test_every_package_of_a_peer_has_hashes_and_no_index_is_named(lock) -> None:  # type: ignore[no-untyped-def]
+def test_every_package_of_a_peer_has_hashes_and_no_index_is_named(lock: Path) -> None:
     lines = [line for line in lock.read_text().splitlines() if not line.lstrip().startswith("#")]
     packages = re.split(r"\n(?=\S)", "\n".join(lines))
     assert packages

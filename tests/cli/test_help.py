@@ -21,8 +21,10 @@ def imported(library: Library, *arguments: str) -> list[str]:
     """The modules that a command imports, in a process of its own."""
     command = [sys.executable, "-X", "importtime", str(PENSTOCK), *arguments]
     measured = {name for name in os.environ if name.startswith("COV")}
-    environment = {name: value for name, value in os.environ.items() if name not in measured} | library.environment
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    environment = {name: value for name, value in os.environ.items() if name not in measured}
+    done = subprocess.run(
+        command, env={**environment, **library.environment}, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return [line.rsplit("|", 1)[1].strip() for line in done.stderr.splitlines() if "|" in line]
 

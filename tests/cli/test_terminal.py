@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -66,7 +67,7 @@ def test_a_line_is_not_broken_at_the_edge_of_a_terminal(library: Library) -> Non
 def test_what_takes_long_is_told_at_a_terminal(library: Library) -> None:
     ours, theirs = pty.openpty()
     environment = {**os.environ, **library.environment, "TERM": "xterm", "COLUMNS": "100"}
-    command = [PENSTOCK, "validate", *library.place]
+    command: list[str | Path] = [PENSTOCK, "validate", *library.place]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=theirs, text=True) as validating:
         os.close(theirs)
         told = shown(ours)
@@ -79,7 +80,7 @@ def test_what_takes_long_is_told_at_a_terminal(library: Library) -> None:
 @pytest.mark.parametrize("form", ["table", "csv", "json"])
 def test_a_reader_that_has_seen_enough_ends_a_query_quietly(library: Library, form: str) -> None:
     sql = "SELECT repeat('x', 100) AS x FROM range(100000)"
-    command = [PENSTOCK, "query", sql, "--limit", "0", "--format", form, *library.place]
+    command: list[str | Path] = [PENSTOCK, "query", sql, "--limit", "0", "--format", form, *library.place]
     query = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert query.stdout is not None
     assert query.stderr is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -199,7 +199,7 @@ class Shop:
         text = "".join(f"{line}\n" for line in (HEADERS[dataset], *lines))
         (folder / f"{dataset}-{name}.v{version}.csv").write_text(text, encoding="utf-8")
 
-    def deliver_json(self, dataset: str, rows: list[dict[str, object]], *, version: int = 1) -> None:
+    def deliver_json(self, dataset: str, rows: Sequence[Mapping[str, object]], *, version: int = 1) -> None:
         folder = self.inbox / dataset
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{dataset}-first.v{version}.ndjson").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -230,8 +230,8 @@ class Shop:
         names = ("store_id", "touch_id", "session_id", "customer_id", "occurred_at", "channel")
         self.deliver_json("touches", [dict(zip(names, row, strict=True)) for row in TOUCHES])
 
-        names = ("store_id", "movement_id", "variant_id", "location", "quantity", "reason", "occurred_at")
-        self.deliver_parquet("inventory_movements", [dict(zip(names, row, strict=True)) for row in MOVEMENTS])
+        columns = ("store_id", "movement_id", "variant_id", "location", "quantity", "reason", "occurred_at")
+        self.deliver_parquet("inventory_movements", [dict(zip(columns, row, strict=True)) for row in MOVEMENTS])
 
     def call(self, *arguments: str) -> Done:
         environment = {"COMMERCE_INBOX": str(self.inbox), "PENSTOCK_PSEUDONYM_KEY": "a key for tests"}

@@ -255,11 +255,11 @@ class Oracle:
         for who, day in begins.items():
             size[who[0], f"{day:%Y-%m}"] += 1
         for kind, key, day, amount, cost in self.events:
-            who = self.person(key[:2])
-            if who is None or day - begins[who] > days * DAY:
+            person = self.person(key[:2])
+            if person is None or day - begins[person] > days * DAY:
                 continue
             paid = cost if kind in ("sale", "cancellation", "restock") else Fraction(0)
-            profit[who[0], f"{begins[who]:%Y-%m}"] += amount - paid
+            profit[person[0], f"{begins[person]:%Y-%m}"] += amount - paid
         old = [cell for cell in size if _month_end(cell[1]) + days * DAY < self.last_day]
         return {cell: profit[cell] / size[cell] for cell in old}
 

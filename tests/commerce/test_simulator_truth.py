@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -124,7 +124,7 @@ def test_dirt_changes_no_metric(tmp_path: Path) -> None:
 def test_the_vault_has_one_row_for_each_key_the_files_name(tmp_path: Path) -> None:
     _, known = delivered(TINY, tmp_path)
     oracle = Oracle(tmp_path)
-    keys = {
+    keys: dict[str, Collection[object]] = {
         "hub_customer": {(row["store_id"], row["customer_id"]) for row in oracle.rows("customers")},
         "hub_product": {(row["store_id"], row["product_id"]) for row in oracle.rows("products")},
         "hub_variant": {(row["store_id"], row["variant_id"]) for row in oracle.rows("variants")},

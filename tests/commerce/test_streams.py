@@ -55,7 +55,9 @@ def test_a_payment_is_scored_against_the_earlier_ones_of_its_user(till: Desk) ->
         before = earlier[one["user_id"]]
         mean = math.fsum(before) / len(before) if before else None
         spread = (
-            math.sqrt(math.fsum((x - mean) ** 2 for x in before) / (len(before) - 1)) if len(before) >= 10 else None
+            math.sqrt(math.fsum((x - mean) ** 2 for x in before) / (len(before) - 1))
+            if mean is not None and len(before) >= 10
+            else None
         )
         score = None if mean is None or spread is None else (float(one["amount"]) - mean) / spread
         expected[one["payment_id"]] = (len(before), mean, score)

@@ -267,7 +267,7 @@ def test_a_session_of_people_converts_once_on_the_local_day_of_its_start() -> No
         for (store, day, _, _), row in latest.items():
             above, below = found.get((store, day), (Decimal(0), 0))
             found[store, day] = (above + row["numerator"], below + row["denominator"])
-        assert found == {("all", date(2020, 1, 1)): (1, 2), ("s", date(2020, 1, 2)): (1, 1)}
+        assert found == {("all", date(2020, 1, 1)): (Decimal(1), 2), ("s", date(2020, 1, 2)): (Decimal(1), 1)}
 
 
 @pytest.mark.parametrize(("last", "low"), [(-1, False), (-2, True)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -34,7 +35,7 @@ def connection() -> duckdb.DuckDBPyConnection:
 def check(
     connection: duckdb.DuckDBPyConnection,
     declared: Contract,
-    rows: list[dict[str, str | None]],
+    rows: Sequence[Mapping[str, str | None]],
     reading: Reading = Reading(),  # noqa: B008
     **more: object,
 ) -> Conformed:

@@ -14,6 +14,7 @@ import random
 import shutil
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def deliver(library: Library, files: list[Path], chance: random.Random) -> int:
         delivered += group
         if chance.random() < 0.5:
             disk = FaultyDisk(stop_at=chance.randint(1, FARTHEST_POINT), mode=chance.choice(list(Mode)))
-            _, status = in_child(lambda disk=disk: run(library, disk, at_a_time=2))
+            _, status = in_child(partial(run, library, disk, at_a_time=2))
             stops += status != 0
         if chance.random() < 0.5:
             run_in_between(library)

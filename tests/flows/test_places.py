@@ -104,8 +104,9 @@ def test_a_table_rolled_back_by_hand_stops_the_run_until_doctor_mends_it(library
     before = library.gold()
     stock = catalogue(library.data)
     table = stock.load_table("silver.loans")
-    parent = table.current_snapshot().parent_snapshot_id
-    table.manage_snapshots().set_current_snapshot(snapshot_id=parent).commit()
+    newest = table.current_snapshot()
+    assert newest is not None
+    table.manage_snapshots().set_current_snapshot(snapshot_id=newest.parent_snapshot_id).commit()
     stock.engine.dispose()
     library.loans("wednesday", loan(9))
     assert "silver.loans" in library.call("run").expect(1).err

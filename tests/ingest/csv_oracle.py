@@ -62,10 +62,11 @@ def _record(
             if count > 1:
                 break
             wrong = wrong or "field_count"
-        if wrong is not None:
-            oracle.malformed.append((at + 1, raw, wrong))
-        else:
+        if wrong is None and isinstance(outcome, list):
             oracle.rows.append((at + 1, [value.decode(encoding) for value in outcome]))
+        else:
+            assert wrong is not None
+            oracle.malformed.append((at + 1, raw, wrong))
         return count
     oracle.malformed.append((at + 1, first, _not_text(first, encoding) or "unclosed_quote"))
     return 1

@@ -38,7 +38,7 @@ def test_order_and_batches_are_those_of_one_after_the_other(tmp_path: Path, work
 def test_an_error_comes_in_its_place(tmp_path: Path, workers: int) -> None:
     files = write(tmp_path, 6)
     files[3].absolute.write_bytes(b"a\nchanged\n")
-    seen = []
+    seen = list[str]()
     taken = read_files(source(), files, workers=workers)
     with pytest.raises(SourceBusy, match=r"03\.csv"):
         seen.extend(file.path for file, _ in taken)

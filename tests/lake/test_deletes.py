@@ -118,10 +118,10 @@ def test_a_file_with_deletes_names_no_row_of_a_file_that_went(tmp_path: Path) ->
         append(lake, lease, head, returns(3, 4), "2")
         take_out(lake, lease, [1, 3])
         first = next(file for file in lake.scan(RETURNS.name).files if read_loans(file.path) == [1, 2])
-        head = lake.head(RETURNS.name)
-        assert head is not None
+        newest = lake.head(RETURNS.name)
+        assert newest is not None
         with lake.stage(lease=lease, token="x") as commit:
-            commit.table(head).remove([first])
+            commit.table(newest).remove([first])
             commit.apply()
         (deletes,) = lake.scan(RETURNS.name).deletes
         assert (deletes.rows, lake.scan(RETURNS.name).rows, len(read(lake.scan(RETURNS.name)))) == (1, 1, 1)

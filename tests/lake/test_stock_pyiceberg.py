@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import Table
 
-from penstock.lake.table import TableColumn
+from penstock.lake.table import TableColumn, TableSpec
 from tests.lake.lake_shapes import (
     EVERYTHING,
     LOANS,
@@ -47,7 +48,7 @@ def test_it_lists_namespaces_and_tables(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("spec", "rows"), [(LOANS, loans(1, 2)), (RETURNS, returns(5)), (EVERYTHING, everything())])
-def test_it_reads_equal_rows(spec, rows, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_it_reads_equal_rows(spec: TableSpec, rows: pa.RecordBatch, tmp_path: Path) -> None:
     with writing(tmp_path) as (lake, lease), stock(tmp_path) as catalog:
         append(lake, lease, lake.ensure(spec, lease=lease), rows, "1")
         table = catalog.load_table(spec.name)

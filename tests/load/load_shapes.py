@@ -315,7 +315,7 @@ def file_id(path: str, content: bytes, *, source: str = "desk") -> str:
     return hashlib.sha256(f"{source}\0{path}\0{digest}".encode()).hexdigest()[:32]
 
 
-def refusals(results: Sequence[Taken | Refused]) -> list[tuple[str, type[SourceError]]]:
+def refusals(results: Sequence[Taken | Refused | Ambiguous]) -> list[tuple[str, type[SourceError]]]:
     return [(one.path, type(one.error)) for one in results if isinstance(one, Refused)]
 
 

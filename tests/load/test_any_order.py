@@ -80,8 +80,8 @@ def test_what_was_delivered_decides_whatever_the_order_and_the_runs(
         expected = judge(declared, [step.file for step in steps])
         assert _silver(way, declared) == expected.rows
         assert sorted((file, line, stage) for file, line, stage, _ in way.refused()) == expected.refused
-        for values, place in _places(way):
-            assert place in expected.places[values]
+        for values, found in _places(way):
+            assert found in expected.places[values]
         way.assert_conserved()
 
 

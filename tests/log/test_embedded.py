@@ -23,6 +23,7 @@ class Folder:
         return self._opened[-1]
 
     def forsake(self, log: Log) -> None:
+        assert isinstance(log, EmbeddedLog)
         for volume in log._volumes.values():
             volume.lock.release()
 

@@ -22,8 +22,16 @@ VALUES = st.sampled_from([b'{"id": 1, "text": "a"}', b'{"id": 2}', b"{", b"\xff"
 
 
 def message(offset: int, value: bytes | None) -> Message:
-    headers = [("of", b"shop"), (messages.MICROS, b"%d" % offset)] if offset % 2 else None
-    return Message("visits", 0, offset, b"k%d" % offset, value, headers=headers, timestamp=(2, 1000 + offset))
+    headers: list[tuple[str, str | bytes | None]] = [("of", b"shop"), (messages.MICROS, b"%d" % offset)]
+    return Message(
+        "visits",
+        0,
+        offset,
+        b"k%d" % offset,
+        value,
+        headers=headers if offset % 2 else None,
+        timestamp=(2, 1000 + offset),
+    )
 
 
 def taken(parts: list[list[tuple[int, bytes | None]]], *, bare: bool, decoding: Executor | None = None) -> list[Chunk]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -83,28 +85,26 @@ def project(*checks: Check, contracts: tuple[Contract, ...] = (), target: float 
     )
 
 
-def check(kind: CheckKind, sql: str, **fields: object) -> Check:
-    return Check(
-        **{
-            "name": "a_rule",
-            "kind": kind,
-            "severity": Severity.ERROR,
-            "sql": sql,
-            "against": None,
-            "minimum": None,
-            "maximum": None,
-            "description": "",
-            "path": Path("checks/gate.yml"),
-            "fingerprint": "c" * 64,
-            **fields,
-        }
+def check(kind: CheckKind, sql: str, **fields: Any) -> Check:
+    plain = Check(
+        name="a_rule",
+        kind=kind,
+        severity=Severity.ERROR,
+        sql=sql,
+        against=None,
+        minimum=None,
+        maximum=None,
+        description="",
+        path=Path("checks/gate.yml"),
+        fingerprint="c" * 64,
     )
+    return replace(plain, **fields)
 
 
 def library(
-    loans: list[tuple[int | None, int | None, str | None]] = (),
+    loans: Sequence[tuple[int | None, int | None, str | None]] = (),
     *,
-    books: list[int] = (),
+    books: Sequence[int] = (),
     quarantined: int = 0,
     ingested_at: datetime = NOW,
 ) -> duckdb.DuckDBPyConnection:

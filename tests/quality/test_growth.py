@@ -186,7 +186,9 @@ def test_a_rule_of_gold_looks_at_the_rows_that_came_where_it_held_for_the_others
     ],
 )
 def test_a_query_that_judges_each_row_by_itself_is_asked_of_the_rows_that_came(sql):
-    assert of_rows_that_came(sql, GREW).count("came.") == sql.count("silver.")
+    in_silver = of_rows_that_came(sql, GREW)
+    assert in_silver is not None
+    assert in_silver.count("came.") == sql.count("silver.")
     in_gold = of_rows_that_came(sql.replace("silver.", "gold."), (), GREW)
     assert in_gold is not None
     assert in_gold.count("came_gold.") == sql.count("silver.")

@@ -23,6 +23,7 @@ def test_the_score_is_the_share_of_accepted_rows_rounded_down(accepted, quaranti
     if accepted + quarantined == 0:
         assert value is None
     else:
+        assert value is not None
         exact = Fraction(100 * accepted, accepted + quarantined)
         assert 0 <= exact - Fraction(value) < Fraction(1, 10_000)
         assert (value == 100) is (quarantined == 0)
@@ -52,4 +53,6 @@ def test_replayed_rows_no_longer_count_against_the_score():
     connection = library([(1, None, None)], quarantined=1)
     connection.execute("UPDATE quarantine.loans SET status = 'replayed'")
     found = {r.name: r for r in run_checks(project(contracts=(LOANS,)), connection, clock=StoppedClock())}
-    assert Decimal(found["score.loans"].value) == 100
+    value = found["score.loans"].value
+    assert value is not None
+    assert Decimal(value) == 100

@@ -69,6 +69,7 @@ def test_a_table_that_was_moved_by_another_hand_is_written_anew(house: House):
     house.release(model("a", [1, 2], kind="append"))
     with Lake.open(house.root, house.world) as lake, lake.lease("x", holder="x") as lease:
         head = lake.head("gold.a")
+        assert head is not None
         with lake.stage(lease=lease, token="x") as commit:
             change = commit.table(head)
             change.remove(lake.scan_head(head).files)
@@ -87,7 +88,9 @@ def test_an_append_table_without_new_rows_is_left_alone(house: House, status):
 def test_a_table_that_leaves_the_project_leaves_the_release_and_stays_in_older_ones(house: House):
     house.release(model("a", [1]), model("b", [2]))
     house.release(model("a", [1]))
-    assert list(latest_release(house.root).gold) == ["gold.a"]
+    release = latest_release(house.root)
+    assert release is not None
+    assert list(release.gold) == ["gold.a"]
     assert house.rows("gold.b", release=1) == [{"n": 2}]
 
 
@@ -106,6 +109,7 @@ def test_a_failed_gate_leaves_gold_as_it_is_and_is_remembered(house: House):
         house.release(model("a", [2]), verdict=FAILED)
     assert (house.snapshots(), house.rows("gold.a")) == (before, [{"n": 1}])
     gate = last_gate(house.root)
+    assert gate is not None
     assert (gate.number, gate.passed) == (2, False)
     assert gate.blocking[0]["rule"] == "no_negative"
 
@@ -113,7 +117,7 @@ def test_a_failed_gate_leaves_gold_as_it_is_and_is_remembered(house: House):
 def test_what_was_staged_while_the_gate_judged_goes_when_it_refuses(house: House):
     house.release(model("a", [1]), model("b", [1]))
     files, heads = house.files(), house.snapshots()
-    staged = []
+    staged = list[str]()
 
     def look() -> None:
         staged.extend(house.files() - files)
@@ -133,9 +137,12 @@ def test_a_refusal_stands_until_the_next_release(house: House):
     for _ in range(2):
         with pytest.raises(GateFailed):
             house.release(model("a", [2]), verdict=FAILED)
-    assert last_gate(house.root).passed is False
+    refused = last_gate(house.root)
     house.release(model("a", [2]))
-    assert (last_gate(house.root).number, last_gate(house.root).passed) == (1, True)
+    released = last_gate(house.root)
+    assert refused is not None
+    assert released is not None
+    assert (refused.passed, released.passed, released.number) == (False, True, 1)
 
 
 def test_without_a_verdict_there_is_no_gate(house: House):
@@ -228,7 +235,9 @@ def test_of_two_publishers_one_wins_whole_and_the_other_is_told(house: House):
     with pytest.raises(CommitConflict):
         house.release(model("a", [3]), model("b", [3]), rows=Overtaken())
     assert (house.rows("gold.a"), house.rows("gold.b")) == ([{"n": 2}], [{"n": 2}])
-    assert latest_release(house.root).number == 2
+    latest = latest_release(house.root)
+    assert latest is not None
+    assert latest.number == 2
 
 
 def test_rows_that_go_missing_on_the_way_stop_the_release(house: House):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from penstock.errors import UsageError
@@ -79,7 +82,7 @@ def test_a_pin_of_a_dead_reader_holds_nothing(house: House):
 def test_a_pin_that_upkeep_took_for_a_dead_one_is_made_again(house: House, monkeypatch: pytest.MonkeyPatch):
     """Between its making and its locking a pin looks like one that a dead reader left."""
     house.release(model("a", [1]))
-    acquire, swept = FileLock.acquire, []
+    acquire, swept = FileLock.acquire, list[Path]()
 
     def late(lock: FileLock) -> bool:
         if not swept and "reader-" in lock.path.name:
@@ -187,7 +190,7 @@ def test_readable_releases_survive_upkeep(house: House):
 def test_the_connection_of_a_reader_reaches_no_other_file(house: House, tmp_path, sql):
     house.release(model("a", [1]))
     other = tmp_path / "other.parquet"
-    duckdb.sql("SELECT 1 AS secret").write_parquet(str(other))
+    pq.write_table(pa.table({"secret": [1]}), other)
     with open_reader(house.root, house.world) as reader, pytest.raises(duckdb.Error):
         reader.connection.execute(sql.format(other=other))
 

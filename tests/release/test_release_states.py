@@ -37,12 +37,12 @@ columns = st.lists(
 @st.composite
 def table(draw: st.DrawFn, name: str, before: Model | None) -> Model:
     """The next state of a table: grown, or anything else."""
-    grows = before is not None and before.kind == "append" and draw(st.booleans())
-    shape = before.columns if grows else draw(columns)
+    grown = before if before is not None and before.kind == "append" and draw(st.booleans()) else None
+    shape = draw(columns) if grown is None else grown.columns
     row = st.tuples(*(st.none() | VALUES[column.lake_type] for column in shape))
     rows = draw(st.lists(row, max_size=4))
-    if grows:
-        return Model(name, shape, (*before.data, *rows), "append", "appended", len(rows))
+    if grown is not None:
+        return Model(name, shape, (*grown.data, *rows), "append", "appended", len(rows))
     return Model(name, shape, tuple(rows), draw(st.sampled_from(["append", "replace"])))
 
 

@@ -126,7 +126,7 @@ def test_live_tables_whose_process_dies_are_written_between_the_rounds(
 
 def test_a_writer_whose_table_another_moved_goes_on_from_there(tmp_path: Path) -> None:
     log = told(MemoryLog(), 1)
-    first, second = (LiveWriter.open(log, "live.loans", tmp_path, SHAPE) for _ in range(2))
+    first, second = (LiveWriter.open(log.as_log(), "live.loans", tmp_path, SHAPE) for _ in range(2))
     first.turn()
     told(log, 2)
     first.turn()
@@ -148,7 +148,7 @@ def following(tmp_path: Path, log: FarLog, *names: str) -> LiveTables:
     for name in names:
         log.ensure(TopicSpec(f"live.{name}", 1, SCHEMA))
     shapes = {f"live.{name}": LiveShape.of(name, SCHEMA, ["member"], version="1") for name in names}
-    return LiveTables.open(log, tmp_path, shapes, real_world())
+    return LiveTables.open(log.as_log(), tmp_path, shapes, real_world())
 
 
 def test_rounds_that_are_behind_do_not_wait_for_live_tables_and_the_last_does(

@@ -12,6 +12,7 @@ import pytest
 
 from penstock.cli.progress import Lines
 from penstock.errors import StorageError
+from penstock.quality.checks import run_checks
 from penstock.release.publish import publish
 from penstock.release.record import Release, latest_release
 from penstock.runtime import gold, installation, judging
@@ -86,7 +87,7 @@ def after(work: Callable[..., Any]) -> Callable[..., NoReturn]:
         (judging, "keep_metrics", refuse),
         (gold, "publish", refuse),
         (warehouse, "_put_in_order", refuse),
-        (judging, "run_checks", after(judging.run_checks)),
+        (judging, "run_checks", after(run_checks)),
         (warehouse, "_put_in_order", after(warehouse._put_in_order)),
     ],
     ids=["checks", "metrics", "release", "order", "after checks", "after order"],

@@ -13,6 +13,7 @@ import pytest
 
 from penstock.errors import DiskFull
 from penstock.lake.lake import Lake
+from penstock.load.topic import land
 from penstock.log.embedded import EmbeddedLog
 from penstock.log.embedded_reader import EmbeddedReader
 from penstock.log.protocol import SourceReset
@@ -113,7 +114,7 @@ def test_a_full_disk_stops_landing_only_while_it_is_full(
 ) -> None:
     append_lines(installation, "loans_typed", lines(10))
     waiting = replace(installation, world=replace(installation.world, clock=ManualClock()))
-    land, tries, told, turns = landing.land, iter(range(100)), list[str](), iter(range(100))
+    tries, told, turns = iter(range(100)), list[str](), iter(range(100))
 
     def refused(*given: Any, **facts: Any) -> Any:
         if next(tries) < 2:

@@ -33,7 +33,11 @@ def test_what_works_tell_comes_in_the_order_of_the_works_in_the_thread_of_the_ca
 
 def test_two_works_are_under_way_at_once() -> None:
     both = threading.Barrier(2, timeout=PATIENCE)
-    in_lanes([lambda _: both.wait() and None, lambda _: both.wait() and None], at_a_time=2)
+
+    def meet(_: Tell) -> None:
+        both.wait()
+
+    in_lanes([meet, meet], at_a_time=2)
 
 
 def test_the_first_error_is_raised_and_nothing_is_told_after_it() -> None:
@@ -77,6 +81,9 @@ def test_a_work_that_waits_for_one_before_it_does_not_wait_for_ever_when_the_fir
     def fail(_: Tell) -> None:
         raise ValueError("broken")
 
+    def make(made: Future[None], _: Tell) -> None:
+        made.set_result(None)
+
     def wait(made: Future[None], _: Tell) -> None:
         try:
             made.result(PATIENCE)
@@ -86,7 +93,7 @@ def test_a_work_that_waits_for_one_before_it_does_not_wait_for_ever_when_the_fir
     for _ in range(600):
         made: Future[None] = Future()
         with suppress(ValueError):
-            in_lanes([fail, lambda _, made=made: made.set_result(None), partial(wait, made)], at_a_time=at_a_time)
+            in_lanes([fail, partial(make, made), partial(wait, made)], at_a_time=at_a_time)
         assert missed == []
 
 

@@ -35,14 +35,14 @@ def filled(log: MemoryLog, *loans: int) -> MemoryLog:
 
 def test_a_table_goes_on_where_it_was(tmp_path: Path) -> None:
     log = filled(MemoryLog(), 1, 2)
-    LiveWriter.open(log, "live.loans", tmp_path, SHAPE).turn()
+    LiveWriter.open(log.as_log(), "live.loans", tmp_path, SHAPE).turn()
     filled(log, 3)
 
-    applied = LiveWriter.open(log, "live.loans", tmp_path, SHAPE).turn()
+    applied = LiveWriter.open(log.as_log(), "live.loans", tmp_path, SHAPE).turn()
 
     assert (applied, open_live(tmp_path, "loans").rows()) == (1, [{"member": "m", "loans": 3}])
 
 
 def test_a_table_whose_first_changes_are_gone_is_not_made_in_part(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot be made again whole"):
-        LiveWriter.open(filled(ShortLog(), 1, 2), "live.loans", tmp_path, SHAPE)
+        LiveWriter.open(filled(ShortLog(), 1, 2).as_log(), "live.loans", tmp_path, SHAPE)

@@ -56,7 +56,7 @@ def test_the_build_finds_what_was_prepared_and_does_not_make_it_again(
 def test_a_run_releases_where_nothing_could_be_prepared(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     _change_a_model(library)
     library.loans("wednesday", loan(9))
-    monkeypatch.setattr(preparing.sys, "executable", "/bin/false")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
 
     assert run(_installation(library, monkeypatch), Unwatched()).outcome == "released"
 

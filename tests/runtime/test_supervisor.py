@@ -35,8 +35,8 @@ def supervise(told: Told, *parts: Part) -> Supervisor:
     return supervisor
 
 
-def python(name: str, code: str, **options: float) -> Part:
-    return Part(name, (sys.executable, "-c", code), **options)
+def python(name: str, code: str, every: float | None = None) -> Part:
+    return Part(name, (sys.executable, "-c", code), every)
 
 
 def began(name: str, times: int) -> Callable[[list[str]], bool]:

@@ -57,7 +57,7 @@ def test_parts_import_nothing_from_the_folder_where_they_are_begun(tmp_path: Pat
 
 def test_a_second_one_on_a_data_directory_is_refused_and_changes_nothing(tmp_path: Path) -> None:
     lending(tmp_path, COPY)
-    installation, said = Installation.at(tmp_path), []
+    installation, said = Installation.at(tmp_path), list[str]()
     parts = up.parts_of(installation)
     lock = FolderLock.take(installation.place.root / "locks" / "up.lock", "parts", installation.world)
 

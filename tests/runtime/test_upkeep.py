@@ -15,8 +15,10 @@ from penstock.load.bronze import take
 from penstock.runtime import run as running
 from penstock.runtime.forgetting import forget_records
 from penstock.runtime.installation import Installation
+from penstock.runtime.plan import ConformRows
 from penstock.runtime.planning import plan_run
 from penstock.runtime.run import run
+from penstock.runtime.state import read_state
 from penstock.runtime.watch import Unwatched
 from penstock.testing.world import ManualClock
 from tests.flows.library import Library, loan
@@ -105,12 +107,14 @@ def test_a_batch_that_silver_has_not_seen_is_remembered_whatever_its_age(library
     library.loans("tuesday", loan(6), loan(7))
     installation = later(library, 0)
     with Lake.open(library.data, installation.world) as lake, lake.lease("run", holder="test") as lease:
-        state = running.read_state(installation.project, installation.place, installation.world, lake=lake)
+        state = read_state(installation.project, installation.place, installation.world, lake=lake)
         source = installation.project.sources["loans"]
         found = state.discoveries["loans"]
         list(take(lake, installation.project, source, found, lease=lease, world=installation.world, observe=print))
         forget_records(library.data, older_than=timedelta(days=90), now=datetime.now(UTC) + timedelta(days=200))
-    assert plan_run(later(library, 0)).steps[0].rows == 2
+    step = plan_run(later(library, 0)).steps[0]
+    assert isinstance(step, ConformRows)
+    assert step.rows == 2
 
 
 def test_a_refusal_stands_until_a_release_answers_it_and_is_then_forgotten(library: Library) -> None:
@@ -129,9 +133,8 @@ def test_a_run_that_finds_its_work_done_by_another_has_nothing_new(
 ) -> None:
     """The plan is made again under the lease; by then the other run may have ended."""
     library.loans("tuesday", loan(6))
-    before = running.read_state(later(library, 0).project, later(library, 0).place, later(library, 0).world)
+    before = read_state(later(library, 0).project, later(library, 0).place, later(library, 0).world)
     library.run()
-    read_state = running.read_state
     seen = iter([before])
     monkeypatch.setattr(running, "read_state", lambda *a, **k: next(seen, None) or read_state(*a, **k))
     report = run(later(library, 0), Unwatched())

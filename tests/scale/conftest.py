@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +13,9 @@ from penstock.log.kafka.client import KafkaSettings
 from penstock.log.kafka.kafka_log import KafkaLog
 from penstock.world import real_world
 from tests.scale.scale_place import Cluster
+
+if TYPE_CHECKING:
+    from tests.scale.broker import Broker
 
 _numbers = count()
 
@@ -23,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     from tests.scale.broker import Broker, fetch_jars, missing
 
     if missing():
@@ -37,7 +41,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
 
 
 @pytest.fixture
-def settings(broker: object) -> KafkaSettings:
+def settings(broker: Broker) -> KafkaSettings:
     return KafkaSettings(broker.servers, replication=1)
 
 
@@ -49,7 +53,7 @@ def place(settings: KafkaSettings) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def on_kafka(broker: object, settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def on_kafka(broker: Broker, settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Commands, and logs opened as they do it, use the broker; the topics that come of it go at the end."""
     monkeypatch.setenv("PENSTOCK_KAFKA", broker.servers)
     with KafkaLog.open(settings, real_world()) as log:

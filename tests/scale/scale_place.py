@@ -13,7 +13,7 @@ class Cluster:
         self._settings = settings
         self._opened: list[KafkaLog] = []
 
-    def open(self) -> Log:
+    def open(self) -> KafkaLog:
         self._opened.append(KafkaLog.open(self._settings, real_world()))
         return self._opened[-1]
 

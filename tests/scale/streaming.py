@@ -10,6 +10,7 @@ import signal
 import sys
 from itertools import count
 from pathlib import Path
+from unittest.mock import patch
 
 from penstock.log.kafka.changelog import Changelog
 from penstock.runtime.installation import Installation
@@ -28,8 +29,8 @@ def main() -> None:
             sys.stdout.flush()
             signal.pause()
 
-    Changelog.write = hanging
-    stream(Installation.at(Path(sys.argv[1])), limits=Limits(rows=20, rows_aside=int(sys.argv[3])))
+    with patch.object(Changelog, "write", hanging):
+        stream(Installation.at(Path(sys.argv[1])), limits=Limits(rows=20, rows_aside=int(sys.argv[3])))
 
 
 if __name__ == "__main__":

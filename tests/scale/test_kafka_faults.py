@@ -18,7 +18,7 @@ from confluent_kafka import Producer
 from penstock.errors import Fenced
 from penstock.log.kafka.client import KafkaSettings, kafka_errors
 from penstock.log.kafka.kafka_group import KafkaGroup, Rebalanced
-from penstock.log.protocol import LogStorageError, Position, Reader, SourceReset, TopicSpec, beginning
+from penstock.log.protocol import Chunk, LogStorageError, Position, Reader, SourceReset, TopicSpec, beginning
 from penstock.runtime.installation import Installation
 from penstock.runtime.stream import stream
 from penstock.runtime.topics import append_lines, peek
@@ -50,6 +50,7 @@ def writing(broker: Broker, topic: str, count: int, *, hangs_at: int | None = No
 def test_kill_9_in_a_transaction_leaves_nothing_of_it(broker: Broker, place: Cluster, fresh: Fresh) -> None:
     topic = fresh("killed")
     with writing(broker, topic, 5, hangs_at=2) as process:
+        assert process.stdout is not None
         assert [line.strip() for line in iter(process.stdout.readline, "hangs\n")] == ["0", "1"]
         os.kill(process.pid, signal.SIGKILL)
     log = place.open()
@@ -72,6 +73,7 @@ def test_kill_9_of_a_topology_in_its_transaction_leaves_neither_rows_nor_positio
     with subprocess.Popen(
         [sys.executable, str(HERE / "streaming.py"), str(tmp_path), "2", str(aside)], stdout=subprocess.PIPE
     ) as process:
+        assert process.stdout is not None
         assert process.stdout.readline() == b"hangs\n"
         os.kill(process.pid, signal.SIGKILL)
 
@@ -85,6 +87,7 @@ def test_kill_9_at_any_time_loses_nothing_that_was_acknowledged(broker: Broker, 
     topic, chance, acknowledged = fresh("killed"), random.Random(5), -1
     for kill in range(3):
         with writing(broker, topic, 15 * (kill + 1)) as process:
+            assert process.stdout is not None
             for _ in range(chance.randint(1, 8)):
                 acknowledged = int(process.stdout.readline())
             os.kill(process.pid, signal.SIGKILL)
@@ -193,7 +196,7 @@ def two_sided(place: Cluster, fresh: Fresh) -> tuple[str, TopicSpec, str]:
 def test_a_rebalance_in_mid_batch_commits_nothing_twice(place: Cluster, fresh: Fresh) -> None:
     topic, out, name = two_sided(place, fresh)
     first = place.open().group(name, [topic], [out], session=6.0)
-    chunks = []
+    chunks = list[Chunk]()
     while not chunks:
         chunks = [chunk for chunk in first.poll(400, 0.5) if chunk.records.num_rows]
     second = place.open().group(name, [topic], [out], session=6.0)

@@ -11,7 +11,7 @@ import pytest
 
 from penstock.log.kafka import kafka_reader
 from penstock.log.protocol import SYSTEM, LogStorageError, TopicSpec, beginning
-from penstock.testing.log_suite import NOON, PAYLOAD, numbered, rows
+from penstock.testing.log_rows import NOON, PAYLOAD, numbered, rows
 from tests.scale.scale_place import Cluster
 
 Fresh = Callable[[str], str]

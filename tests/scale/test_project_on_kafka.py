@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ def begun(project: Path, lines: list[dict[str, object]]) -> Path:
     return project
 
 
-def run(project: Path, servers: str | None) -> tuple[object, list[dict[str, object]], object]:
+def run(project: Path, servers: str | None) -> tuple[list[Any], list[dict[str, object]], list[Any]]:
     """Live rows, rejected rows, and what went to the lake."""
     begun(project, [*EVENTS, EVENTS[5], BROKEN])
     penstock(project, servers, "topics", "append", "loan_events", "events.ndjson")

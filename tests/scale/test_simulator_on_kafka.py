@@ -16,7 +16,7 @@ SHOP = ("--orders", "1000", "--customers", "200", "--products", "60", "--days", 
 
 def call(broker: Broker, *command: str | Path) -> str:
     environment = {**os.environ, "PENSTOCK_KAFKA": broker.servers}
-    return subprocess.run(map(str, command), env=environment, capture_output=True, text=True, check=True).stdout
+    return subprocess.run([*map(str, command)], env=environment, capture_output=True, text=True, check=True).stdout
 
 
 def test_a_simulator_that_comes_again_goes_on_in_the_topics_of_a_broker(tmp_path: Path, broker: Broker) -> None:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import signal
 import sys
+from unittest.mock import patch
 
 from penstock.log.kafka import kafka_writers
 from penstock.log.kafka.client import KafkaSettings
 from penstock.log.kafka.kafka_log import KafkaLog
+from penstock.log.kafka.messages import send
 from penstock.log.protocol import TopicSpec
 from penstock.testing.log_rows import PAYLOAD, numbered
 from penstock.world import real_world
@@ -21,7 +23,6 @@ ROWS = 100
 def main() -> None:
     servers, topic, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
     hangs_at = int(sys.argv[4]) if len(sys.argv) > 4 else -1
-    send = kafka_writers.send
 
     def hanging(producer, *rest, sequence, **more):
         sent = send(producer, *rest, sequence=sequence, **more)
@@ -31,8 +32,10 @@ def main() -> None:
             signal.pause()
         return sent
 
-    kafka_writers.send = hanging
-    with KafkaLog.open(KafkaSettings(servers, replication=1, transaction_timeout=10), real_world()) as log:
+    with (
+        patch.object(kafka_writers, "send", hanging),
+        KafkaLog.open(KafkaSettings(servers, replication=1, transaction_timeout=10), real_world()) as log,
+    ):
         log.ensure(TopicSpec(topic, 2, PAYLOAD))
         producer = log.producer("writer", topic)
         for sequence in range(producer.last_sequence + 1, count):

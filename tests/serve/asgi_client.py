@@ -30,11 +30,18 @@ class Client:
     app: Any
 
     def get(
-        self, path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, **query: object
+        self,
+        path: str,
+        query: Mapping[str, object] | None = None,
+        /,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        **named: object,
     ) -> Answer:
-        """`query` is encoded; a query in `path` is sent as it stands."""
+        """`query` and what is `named` are encoded; a query in `path` is sent as it stands."""
         path, _, given = path.partition("?")
-        return asyncio.run(self._send(method, path, given or urlencode(query), headers or {}))
+        return asyncio.run(self._send(method, path, given or urlencode({**(query or {}), **named}), headers or {}))
 
     async def _send(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> Answer:
         scope = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -91,8 +92,8 @@ def test_a_mistake_is_one_sentence_with_its_place(endpoint: Endpoint, sentence: 
 
 @pytest.mark.parametrize("used", ["columns", "order", "parent"])
 def test_a_personal_column_is_refused_whatever_it_is_used_for(used: str) -> None:
-    value = {"columns": ("isbn", "reader"), "order": (Ordering("reader"),), "parent": "reader"}[used]
-    given = {"path": "/books/{id}/x"} if used == "parent" else {}
+    value: Any = {"columns": ("isbn", "reader"), "order": (Ordering("reader"),), "parent": "reader"}[used]
+    given: dict[str, Any] = {"path": "/books/{id}/x"} if used == "parent" else {}
 
     assert any("holds personal values" in one for one in sentences(replace(BOOKS, **{used: value}, **given)))
 

@@ -13,7 +13,7 @@ from tests.serve.lending import BOOK_TYPES, Library
 
 
 def isbns(client: Client, path: str = "/books", **query: object) -> list[str]:
-    return [row["isbn"] for row in client.get(path, **query).json["items"]]
+    return [row["isbn"] for row in client.get(path, query).json["items"]]
 
 
 def test_a_document_shows_every_value_with_all_its_digits(client: Client) -> None:
@@ -82,7 +82,7 @@ def test_a_page_leaves_out_and_stops(client: Client) -> None:
 def test_rows_are_chosen_by_what_they_are_and_not_by_how_it_is_written(
     client: Client, query: dict[str, object], found: list[str]
 ) -> None:
-    answer = client.get("/books", **query).json
+    answer = client.get("/books", query).json
 
     assert [row["isbn"] for row in answer["items"]] == found
     assert answer["total"] == len(found)

@@ -121,7 +121,7 @@ def test_rows_come_newest_first_and_say_how_fresh_they_are(live: Client) -> None
     ],
 )
 def test_rows_are_chosen_by_value_bounds_and_page(live: Client, query: dict[str, object], visits: list[int]) -> None:
-    assert [row["visits"] for row in live.get("/visits", **query).json["items"]] == visits
+    assert [row["visits"] for row in live.get("/visits", query).json["items"]] == visits
 
 
 def test_rows_below_a_row_are_those_of_its_key(live: Client) -> None:
@@ -153,7 +153,7 @@ def test_a_table_that_no_stream_made_yet_is_a_503_that_says_what_to_do(tmp_path:
 
 @pytest.mark.parametrize("query", [{"limit": "0"}, {"fees": "a"}, {"unknown": "1"}, {"window_start_min": "today"}])
 def test_what_is_not_written_as_its_kind_is_refused(live: Client, query: dict[str, object]) -> None:
-    answer = live.get("/visits", **query)
+    answer = live.get("/visits", query)
 
     assert (answer.status, answer.headers["content-type"]) == (422, "application/problem+json")
     assert answer.json["errors"][0]["parameter"] == next(iter(query))

@@ -67,7 +67,7 @@ def test_an_unknown_metric_is_told_from_near_ones(client: Client, path: str) -> 
 
 def test_everything_wrong_with_a_question_is_told_at_once(client: Client) -> None:
     answer = client.get(
-        "/metrics/fees", by="brunch", grain="week", **{"from": "2024-02-01", "to": "2024-01-01"}, where="shelf = 1"
+        "/metrics/fees", {"from": "2024-02-01", "to": "2024-01-01"}, by="brunch", grain="week", where="shelf = 1"
     )
 
     found = errors(answer)

@@ -69,11 +69,14 @@ def test_a_defect_counts_as_a_500_and_while_it_goes_on_as_open() -> None:
         seen.append(traffic.open)
         raise ZeroDivisionError
 
-    async def never(_: Message | None = None) -> Message:
+    async def receive() -> Message:
+        raise AssertionError
+
+    async def send(_: Message) -> None:
         raise AssertionError
 
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(Counting(broken, traffic, lambda: 0.0)({"type": "http"}, never, never))
+        asyncio.run(Counting(broken, traffic, lambda: 0.0)({"type": "http"}, receive, send))
 
     assert (seen, traffic.open, traffic.routes[OTHER].statuses[5]) == ([1], 0, 1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -40,7 +41,7 @@ def connection() -> duckdb.DuckDBPyConnection:
     return connect(threads=1)
 
 
-def hashed(connection: duckdb.DuckDBPyConnection, tenant: str, typed: list[tuple[LogicalType, object]]) -> str:
+def hashed(connection: duckdb.DuckDBPyConnection, tenant: str, typed: Sequence[tuple[LogicalType, object]]) -> str:
     fields = [HashField(f"c{i}", kind, f"CAST(${i + 1} AS {SQL_TYPES[kind]})") for i, (kind, _) in enumerate(typed)]
     values = [value for _, value in typed]
     rows = connection.execute(f"SELECT {row_hash_expression(tenant, fields)}", values).fetchall()

@@ -16,6 +16,7 @@ from penstock.errors import StorageError
 from penstock.store import parts, row_file
 from penstock.store.collection import Collection
 from penstock.store.files import MANIFEST, FileStore
+from penstock.store.layout import read_rows
 from penstock.store.protocol import Compare, Condition, Row, Rows, Slice, TakesLong
 from penstock.store.row_file import write_rows
 from penstock.testing.disk import DeadDisk, FaultyDisk, FullDisk, Mode, Point, Stopped
@@ -234,8 +235,7 @@ def test_only_slices_in_which_something_changed_are_written(tmp_path: Path) -> N
 
 def test_what_a_release_left_as_it_was_stays_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, opened = stored(tmp_path), list[str]()
-    read = row_file.read_rows
-    monkeypatch.setattr(row_file, "read_rows", lambda path: opened.append(path.name) or read(path))
+    monkeypatch.setattr(row_file, "read_rows", lambda path: opened.append(path.name) or read_rows(path))
     store.refresh(manifest(1), rows(SHELVED, cuts=[1, 3]))
     before = store.open()
 

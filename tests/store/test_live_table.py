@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from penstock.checkpoint import Checkpointer
 from penstock.errors import StorageError
 from penstock.store import live_changes, live_table
 from penstock.store.live_changes import DELETED, latest
@@ -179,8 +180,8 @@ def test_changes_of_a_live_table_are_synced_a_little_at_a_time_until_they_are_ta
     monkeypatch.setattr(live_table, "_SYNC_BYTES", 1 << 16)
     monkeypatch.setattr(live_table, "DUE_BYTES", 1 << 18)
     asked = list[str]()
-    monkeypatch.setattr(live_table.Checkpointer, "soon", lambda _: asked.append("sync"))
-    monkeypatch.setattr(live_table.Checkpointer, "due", lambda _: asked.append("take over"))
+    monkeypatch.setattr(Checkpointer, "soon", lambda _: asked.append("sync"))
+    monkeypatch.setattr(Checkpointer, "due", lambda _: asked.append("take over"))
     hours = table(tmp_path)
 
     for number in range(20):

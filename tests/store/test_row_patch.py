@@ -119,6 +119,7 @@ def test_nothing_that_rows_said_is_left_however_their_lengths_change(tmp_path: P
     for release in range(2, 6):
         for place in random.sample(range(len(books)), 6):
             isbn, said, pages = books[place]
+            assert said is not None
             gone.append(said.rstrip("."))
             books[place] = (isbn, f"said{place}in{release};" + "." * random.choice((0, 300, 2000, 9000)), pages)
         told = ToldBooks(list(books))
@@ -133,9 +134,11 @@ def test_a_table_that_is_still_empty_is_served_as_empty(tmp_path: Path) -> None:
     store = FileStore(tmp_path, manual_world())
     told = ToldBooks([])
 
+    def rows(release: int) -> Callable[[Collection], list[Slice]]:
+        return lambda _: [Slice(f"of release {release}", told.all, "all", told)]
+
     for release in (1, 2):
-        content = Slice(f"of release {release}", told.all, "all", told)
-        done = store.refresh(manifest(release), lambda _, content=content: [content])
+        done = store.refresh(manifest(release), rows(release))
 
     assert (done.collections[0].rows, store.faults()) == (0, ())
 

@@ -95,7 +95,7 @@ class Desk:
             runner = Runner(
                 graph,
                 pipeline,
-                self.log,
+                self.log.as_log(),
                 job,
                 self.clock,
                 "default",

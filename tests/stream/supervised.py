@@ -96,7 +96,7 @@ class Running:
             return None
 
     def _up(self) -> subprocess.Popen[bytes]:
-        command = [PENSTOCK, "up", "--every", "1", "--port", str(self.port), "--project", self.root]
+        command: list[str | Path] = [PENSTOCK, "up", "--every", "1", "--port", str(self.port), "--project", self.root]
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def _append(self) -> subprocess.Popen[bytes]:

@@ -38,7 +38,7 @@ STEPS = """\
       - {topic: all_seen, from: seen, where: half > 1}
 """
 PROJECT = lending(Path(tempfile.mkdtemp()), STEPS)
-GRAPH = make_graphs(PROJECT, {}.get)["steps"]
+GRAPH = make_graphs(PROJECT, lambda _: None)["steps"]
 
 
 def test_what_nobody_sees_is_computed_within_what_reads_it() -> None:

@@ -77,7 +77,7 @@ def run(rows: Sequence[Row], *, cut: int, restart_every: int = 1000) -> Desk:
 
 def standing(rows: Sequence[Row]) -> dict[tuple[object, ...], tuple[int, Decimal]]:
     """The sessions that were not taken back."""
-    found = {}
+    found: dict[tuple[object, ...], tuple[int, Decimal]] = {}
     for row in rows:
         key = (row["member"], row["window_start"])
         found[key] = (row["loans"], row["paid"])

@@ -183,7 +183,7 @@ def test_sources_with_columns_of_other_types_are_refused(tmp_path: Path) -> None
     outputs: [{topic: out}]
 """
     with pytest.raises(DeclarationError) as caught:
-        make_graphs(lending(tmp_path, topology), {}.get)
+        make_graphs(lending(tmp_path, topology), lambda _: None)
 
     (problem,) = caught.value.problems
     assert "`value` of `one` is of another type than that of `other`: expected int32, found decimal128(10, 2)" in str(
@@ -203,7 +203,7 @@ def test_another_source_is_another_topology(tmp_path: Path) -> None:
 
 
 def test_a_union_is_told_in_words() -> None:
-    lines = list(picture(make_graphs(PROJECT, {}.get)["numbers"]))
+    lines = list(picture(make_graphs(PROJECT, lambda _: None)["numbers"]))
 
     assert "union <- loan_numbers, visit_numbers: the rows of all of them" in lines
 

@@ -127,7 +127,7 @@ def test_a_customer_lives_where_the_latest_invoice_went(tables: Tables) -> None:
     for line in LINES:
         if line.customer_id is not None:
             place = (line.invoice_time, line.invoice_no, line.country)
-            latest[line.customer_id] = max(place, latest.get(line.customer_id, place))  # type: ignore[type-var]
+            latest[line.customer_id] = max(place, latest.get(line.customer_id, place))
     found = {row["customer_key"]: row["country"] for row in tables["dim_customer"] if not row["is_guest"]}
     assert found == {customer: place[2] for customer, place in latest.items()}
 
@@ -216,7 +216,7 @@ def test_top_products_are_the_dearest_in_order_of_their_value(tables: Tables) ->
         if is_product(line):
             worth[line.stock_code] += value(line)
     ranking = sorted(worth, key=lambda code: (-worth[code], code))[:100]
-    found = sorted((row["position"], row["product_key"], row["revenue"]) for row in tables["top_products"])  # type: ignore[type-var]
+    found = sorted((row["position"], row["product_key"], row["revenue"]) for row in tables["top_products"])
     assert found == [(place, code, worth[code]) for place, code in enumerate(ranking, 1)]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
 from tests.sql.canonical_oracle import canonical, net, row_hash
 
@@ -36,7 +37,7 @@ class Version:
     loaded: datetime
     diff: str
     deleted: bool
-    says: object = None
+    says: Any = None
 
 
 @dataclass(frozen=True)

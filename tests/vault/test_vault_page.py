@@ -17,7 +17,7 @@ from penstock.lake.table import DataFile, FieldColumn, Scan
 from penstock.transform import warehouse
 from penstock.transform.dbt_engine import Dbt
 from penstock.transform.result import Build, ModelInput, ModelKind, ModelStatus
-from penstock.transform.workspace import Limits, prepare
+from penstock.transform.workspace import DATABASE, Limits, prepare
 from tests.transform.small_shop import Site
 from tests.vault.page import PAGE, Page, read_page
 
@@ -119,7 +119,7 @@ def whole(page: Page, cache: Path, models: Path, tmp_path_factory: pytest.TempPa
 def queried(database: Path, sql: str) -> list[list[str]]:
     """The answer as the page shows it: names, then rows, null as a dash."""
     with warehouse.opened(database, read_only=True) as connection:
-        connection.execute(f"USE {warehouse.DATABASE}")
+        connection.execute(f"USE {DATABASE}")
         result = connection.execute(f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ({sql})")
         names = [column[0] for column in result.description or ()]
         return [names, *(["-" if value is None else value for value in row] for row in result.fetchall())]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -78,7 +78,7 @@ def tail(
     partition: int | None = None,
     offset: int | None = None,
     stopped: Callable[[], bool],
-) -> Iterator[dict[str, Any]]:
+) -> Generator[dict[str, Any]]:
     """Rows as they come, after the `last` of each partition (or of one) that are there, or those from `offset` on,
     until told to stop."""
     with open_log(installation) as log:
