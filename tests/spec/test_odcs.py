@@ -10,9 +10,9 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lending_library import Library
 
 from penstock.spec import odcs
+from tests.spec.lending_library import Library
 
 CONTRACTS = [
     yaml.safe_load(path.read_text())
