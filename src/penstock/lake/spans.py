@@ -30,13 +30,12 @@ def spans_of(rows: pa.Table, pair: Pair) -> str | None:
     both = rows.select([first, other]).drop_null().rename_columns(["value", "other"])
     found = both.group_by("value").aggregate([("other", "min"), ("other", "max")])
     spans = found.select(["value", "other_min", "other_max"]).to_pydict().values()
-    return json.dumps({"pair": pair, "rows": rows.num_rows, "spans": sorted(zip(*spans, strict=True))})
+    return json.dumps({"pair": pair, "spans": sorted(zip(*spans, strict=True))})
 
 
-def spans_in(footer: str, pair: Pair, *, rows: int) -> Iterator[tuple[str, str, str]] | None:
-    """(value, lowest, highest) of the footer's spans; None where it tells of other columns, or of another number of
-    rows than the file's: then another engine wrote it, and took the footer of one that it read along."""
+def spans_in(footer: str, pair: Pair) -> Iterator[tuple[str, str, str]] | None:
+    """(value, lowest, highest) of the footer's spans; None where it tells of other columns."""
     told = json.loads(footer)
-    if (tuple(told["pair"]), told["rows"]) != (pair, rows):
+    if tuple(told["pair"]) != pair:
         return None
     return ((value, lowest, highest) for value, lowest, highest in told["spans"])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import duckdb
 import pyarrow as pa
 
+from penstock.lake.scan import is_own_file
 from penstock.lake.spans import SPANS, Pair, spans_in
 from penstock.lake.table import DataFile, FieldColumn
 from penstock.spec.contract import Contract
@@ -31,11 +32,12 @@ def near(
     columns: Sequence[FieldColumn],
     keys: str,
 ) -> Sequence[DataFile]:
-    """The files that may hold one of `keys`, which is a relation with the columns of the key; without spans, all may."""
-    pair = spanned(contract, columns)
-    if pair is None or not files or sum(file.rows for file in files) < MANY:
+    """The files that may hold one of `keys`, which is a relation with the columns of the key; without spans, all may. What
+    another engine wrote may hold every key, whatever its footer tells: it may have come from one of ours."""
+    pair, own = spanned(contract, columns), [file.path for file in files if is_own_file(file.path)]
+    if pair is None or not own or sum(file.rows for file in files) < MANY:
         return files
-    told = _spans(connection, files, pair)
+    told = _spans(connection, own, pair)
     listed = [
         {"path": path, "value": value, "lowest": lowest, "highest": highest}
         for path, spans in told.items()
@@ -53,13 +55,12 @@ def near(
 
 
 def _spans(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[DataFile], pair: Pair
+    connection: duckdb.DuckDBPyConnection, paths: Sequence[str], pair: Pair
 ) -> dict[str, list[tuple[str, str, str]]]:
     """The spans of the files whose footers tell them, by path."""
-    rows = {file.path: file.rows for file in files}
-    paths = ", ".join(map(literal, rows))
+    listed = ", ".join(map(literal, paths))
     footers = connection.execute(
-        f"SELECT file_name, decode(value) FROM parquet_kv_metadata([{paths}]) WHERE decode(key) = {literal(SPANS)}"
+        f"SELECT file_name, decode(value) FROM parquet_kv_metadata([{listed}]) WHERE decode(key) = {literal(SPANS)}"
     ).fetchall()
-    told = ((path, spans_in(footer, pair, rows=rows[path])) for path, footer in footers)
+    told = ((path, spans_in(footer, pair)) for path, footer in footers)
     return {path: list(spans) for path, spans in told if spans is not None}

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import duckdb
 
 from penstock.lake.lake import Lake
-from penstock.lake.scan import is_own_file
 from penstock.lake.table import Scan
 from penstock.load.conflicts import conflicts
 from penstock.load.near import near
@@ -33,7 +32,6 @@ from penstock.runtime.preparing import Preparation
 from penstock.runtime.report import CheckOutcome
 from penstock.runtime.serving import judge_endpoints, key_checks
 from penstock.serve.definitions import COUNTED
-from penstock.spec.contract import Contract
 from penstock.spec.project import Project
 from penstock.sql.beside import another
 from penstock.sql.names import quote
@@ -186,17 +184,10 @@ def _earlier(
     given = inputs[dataset]
     came = set() if given.added is None else {file.path for file in given.added.files}
     stood = replace(given.scan, files=tuple(file for file in given.scan.files if file.path not in came))
-    rows = stood if keys is None else rows_near(connection, project.contracts[dataset], stood, keys)
-    return f"({read_scan(rows.files, rows.columns)})"
-
-
-def rows_near(connection: duckdb.DuckDBPyConnection, contract: Contract, scan: Scan, keys: str) -> Scan:
-    """Of the files of silver those that may hold one of `keys`, a temporary table with the columns of the key. What another
-    engine wrote may hold every key, whatever its footer tells: it may have come from one of ours."""
-    own = [file for file in scan.files if is_own_file(file.path)]
-    found = near(connection, contract, own, scan.columns, keys)
-    others = [file for file in scan.files if not is_own_file(file.path)]
-    return replace(scan, files=(*found, *others))
+    contract, files = project.contracts[dataset], stood.files
+    if keys is not None:
+        files = tuple(near(connection, contract, files, stood.columns, keys))
+    return f"({read_scan(files, stood.columns)})"
 
 
 def _personal_read(project: Project, gold: Mapping[str, frozenset[str]], sql: str) -> frozenset[str]:
