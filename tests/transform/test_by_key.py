@@ -258,6 +258,7 @@ models:
     data_tests:
       - holds: {name: few_pieces, arguments: {expression: quantity < 100000}}
       - unique_together: {name: once, arguments: {columns: [invoice_no, stock_code]}}
+      - unique_together: {name: apart, arguments: {columns: [stock_code, day, quantity]}}
       - holds: {name: told, arguments: {expression: quantity < 1}, config: {severity: warn}}
 """)
     silver = Silver(tmp_path / "silver")
@@ -271,7 +272,8 @@ models:
     assert results["few_pieces"].sample[0]["invoice_no"] == LINES[0].invoice_no
     assert "_came" in results["few_pieces"].sql
     assert results["once"].status is TestStatus.PASS
-    assert "_came" in results["once"].sql
+    assert "changed_invoices" in results["once"].sql
+    assert "_came" in results["apart"].sql
     assert "_came" not in results["told"].sql
 
 
@@ -290,6 +292,24 @@ select invoice_no from {{ penstock_new(source('silver', 'order_lines')) }}"""
     assert {test.column: (test.name.split("_")[0], test.status) for test in second.tests if test.blocks} == {
         "invoice_no": ("unique", TestStatus.FAIL)
     }
+
+
+def test_a_row_that_comes_to_one_of_its_key_that_stands_is_found(site: Site, tmp_path: Path, models: Path) -> None:
+    (models / "star" / "tests.yml").write_text("""
+models:
+  - name: invoices
+    data_tests:
+      - unique_together: {name: one_line_each, arguments: {columns: [invoice_no]}}
+""")
+    silver = Silver(tmp_path / "silver")
+    silver.add([LINES[0], LINES[1]._replace(invoice_no="another")])
+    base = site.release(site.build(silver.everything(), models=models))
+    since, before = silver.snapshot, list(silver.files)
+    silver.add([LINES[0]._replace(file="later.csv", stock_code="other")])
+    second = site.build(silver.moved_since(since, before), base=base, models=models)
+    (found,) = second.tests
+    assert (found.status, found.failures) == (TestStatus.FAIL, 1)
+    assert found.sample[0] == {"invoice_no": LINES[0].invoice_no, "n_records": "2"}
 
 
 def test_rows_of_a_view_are_tested_that_came_where_others_went(site: Site, tmp_path: Path) -> None:

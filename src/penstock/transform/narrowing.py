@@ -33,8 +33,9 @@ def narrowed(test: Node, graph: Graph, sql: str, proven: Proven) -> str:
     """The SQL of a test for what was not proven.
 
     A test of rows reads only those that came, a test of keys all rows that share the key of one, a test of references
-    those that came and those that named a row which went; a test by key reads the affected keys. Any other test, and
-    one that does not block a release (so that older rows may fail it), stays what it is.
+    those that came and those that named a row which went; a test by key, or of keys that hold the key by which a model
+    is made, reads the affected keys. Any other test, and one that does not block a release (so that older rows may fail
+    it), stays what it is.
     """
     if test.severity != "error":
         return sql
@@ -46,6 +47,8 @@ def narrowed(test: Node, graph: Graph, sql: str, proven: Proven) -> str:
     name = warehouse.relation(graph.nodes[test.tested].table)
     if test.test_name in _OF_A_ROW:
         return sql.replace(name, f"({came})")
+    if judges_by_key(test, graph):
+        return sql.replace(name, _of_affected_keys(graph, graph.nodes[test.tested]))
     if test.test_name in _OF_A_KEY and test.test_columns:
         same = " AND ".join(
             f"held.{quote(column)} IS NOT DISTINCT FROM came.{quote(column)}" for column in test.test_columns
@@ -60,6 +63,22 @@ def narrowed(test: Node, graph: Graph, sql: str, proven: Proven) -> str:
                 name, f"({others} UNION ALL SELECT row.* FROM {name} AS row SEMI JOIN ({gone}) AS gone ON {same})"
             )
     return sql
+
+
+def judges_by_key(test: Node, graph: Graph) -> bool:
+    """Whether a test of keys is of a model by key, and rows that share a key of the test share the model's."""
+    model = graph.nodes.get(test.tested or "")
+    if model is None or test.test_name not in _OF_A_KEY or model.affected is None:
+        return False
+    return test.severity == "error" and model.moves_by_key and model.keys.keys() <= set(test.test_columns)
+
+
+def _of_affected_keys(graph: Graph, model: Node) -> str:
+    """The rows of the affected keys of a model, as `penstock_affected` asks for them."""
+    listed = next(node.table for node in graph.models if node.name == model.affected)
+    same = " and ".join(f"given.{own} is not distinct from affected.{theirs}" for own, theirs in model.keys.items())
+    name = warehouse.relation(model.table)
+    return f"(select given.* from {name} as given semi join {warehouse.relation(listed)} as affected on {same})"
 
 
 def affected_by(sql: str) -> frozenset[str]:

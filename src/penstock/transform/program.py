@@ -13,6 +13,7 @@ from penstock.spec.fingerprint import folder_fingerprint
 from penstock.transform.changes import asked
 from penstock.transform.graph import Described, Graph, Node, NodeType
 from penstock.transform.handing import handed_on
+from penstock.transform.narrowing import judges_by_key
 from penstock.transform.workspace import ENGINE_MACROS, Workspace
 
 _FILE = "program.json"
@@ -47,8 +48,11 @@ class Program:
 
     @cached_property
     def handed_on(self) -> frozenset[str]:
-        """The tables by key whose rows of affected keys are read by models of the same keys."""
-        return handed_on(self.graph.models, (one.more for one in self.sql.values() if one.more is not None))
+        """The tables by key whose rows of affected keys are read by models of the same keys, or judged by tests."""
+        judged = (test.tested for test in self.graph.tests if judges_by_key(test, self.graph))
+        return handed_on(self.graph.models, (one.more for one in self.sql.values() if one.more is not None)) | {
+            self.graph.nodes[id].table for id in judged if id is not None
+        }
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
