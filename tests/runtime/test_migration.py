@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from subprocess import PIPE, Popen
 from typing import Any
 
 from penstock.release.record import find_release
@@ -32,6 +34,20 @@ def test_a_plan_says_which_tables_are_made_from_nothing_why_and_what_that_costs(
     assert rebuild["seconds"] >= 0
     told = library.call("plan").expect(0).output.decode()
     assert "make gold.loans_by_status from nothing: its code changed (reads 3 rows, writes about 2" in told
+
+
+def test_a_plan_says_the_same_while_a_run_works_in_the_warehouse(library: Library) -> None:
+    library.edit(STATUS, FEES, FEES + ",\n    max(fee) as highest")
+    planned, (warehouse,) = rebuilds(library), library.data.glob("cache/*.duckdb")
+    program = "import sys, duckdb; held = duckdb.connect(sys.argv[1]); print(flush=True); input()"
+    with Popen([sys.executable, "-c", program, str(warehouse)], stdin=PIPE, stdout=PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        try:
+            assert rebuilds(library) == planned
+        finally:
+            writer.communicate("\n")
+    assert list(planned) == ["gold.loans_by_status"]
 
 
 def test_what_reads_changed_code_is_made_from_nothing_because_of_it(library: Library) -> None:

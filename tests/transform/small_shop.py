@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from subprocess import PIPE, Popen
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -132,6 +135,7 @@ class Site:
         *,
         base: Path | None = None,
         models: Path | None = MODELS,
+        in_place: bool = False,
         look: Look | None = None,
     ) -> Build:
         return build(
@@ -141,6 +145,7 @@ class Site:
             target=self.cache / "building.duckdb",
             clock=TickingClock(),
             log=self.cache / "log",
+            in_place=in_place,
             look=look,
         )
 
@@ -149,6 +154,19 @@ class Site:
         path = self.place / "warehouse.duckdb"
         warehouse.promote(build.database, path, LocalDisk())
         return path
+
+
+@contextmanager
+def reading(database: Path) -> Iterator[None]:
+    """Another process has the warehouse open."""
+    program = "import sys, duckdb; held = duckdb.connect(sys.argv[1], read_only=True); print(flush=True); input()"
+    with Popen([sys.executable, "-c", program, str(database)], stdin=PIPE, stdout=PIPE, text=True) as reader:
+        assert reader.stdout is not None
+        reader.stdout.readline()
+        try:
+            yield
+        finally:
+            reader.communicate("\n")
 
 
 def gold(build: Build, database: Path | None = None) -> dict[str, list[tuple[object, ...]]]:
@@ -193,7 +211,7 @@ def check_grows_as_made_whole(
             silver.thin(max(silver.files, key=lambda file: file.rows), 4 + step)
         else:
             silver.add(waiting[apart * step + 20 : apart * step + chance.choice([25, most])])
-        grown = site.build(silver.moved_since(since, before), base=base, models=models)
+        grown = site.build(silver.moved_since(since, before), base=base, models=models, in_place=True)
         rows, contents = gold(grown), {model.name: model.content_hash for model in grown.gold}
         base = site.release(grown)
         whole = site.build(silver.everything(), models=models)

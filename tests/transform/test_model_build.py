@@ -14,7 +14,7 @@ from penstock.transform import warehouse
 from penstock.transform.docs import check_documented, generate_docs
 from penstock.transform.program import Program
 from penstock.transform.result import Build, TestStatus
-from tests.transform.small_shop import Silver, Site, gold, project, rows_of, some_lines, status
+from tests.transform.small_shop import Silver, Site, gold, project, reading, rows_of, some_lines, status
 
 LINES = some_lines(seed=3, count=120)
 
@@ -72,7 +72,7 @@ def test_what_came_out_can_be_looked_at_on_the_connection_that_made_it(
 ) -> None:
     looked: list[tuple[Build, int]] = []
 
-    def look(built: Build, connection: duckdb.DuckDBPyConnection, _: object) -> None:
+    def look(built: Build, connection: duckdb.DuckDBPyConnection) -> None:
         looked.append((built, warehouse.count(connection, "gold.lines")))
 
     models = small(tmp_path)
@@ -82,6 +82,42 @@ def test_what_came_out_can_be_looked_at_on_the_connection_that_made_it(
     empty = site.build({}, models=None, look=lambda built, *_: looked.append((built, 0)))
 
     assert looked == [(first, 60), (second, 120), (empty, 0)]
+
+
+def test_a_build_in_place_that_fails_leaves_the_warehouse_as_it_was(site: Site, tmp_path: Path, silver: Silver) -> None:
+    def refuse(built: Build, connection: duckdb.DuckDBPyConnection) -> None:
+        assert (built.database, warehouse.count(connection, "gold.lines")) == (base, 120)
+        raise StorageError("The disk is gone")
+
+    models = small(tmp_path)
+    first = site.build(silver.everything(), models=models)
+    held, base = gold(first), site.release(first)
+    state, before = warehouse.read_state(base), silver.snapshot
+    since = silver.since(before, [silver.add(LINES[60:])])
+
+    with pytest.raises(StorageError, match="disk is gone"):
+        site.build(since, base=base, models=models, in_place=True, look=refuse)
+    assert (gold(first, base), warehouse.read_state(base)) == (held, state)
+
+    second = site.build(since, base=base, models=models, in_place=True)
+    assert (second.database, status(second)["lines"]) == (base, "appended")
+    assert gold(second) == gold(site.build(silver.everything(), models=models))
+
+
+def test_a_build_works_on_a_copy_where_somebody_reads_the_warehouse_or_a_model_is_made_from_nothing(
+    site: Site, tmp_path: Path, silver: Silver
+) -> None:
+    models = small(tmp_path)
+    base = site.release(site.build(silver.everything(), models=models))
+    before, file = silver.snapshot, silver.add(LINES[60:])
+    content = base.read_bytes()
+
+    with reading(base):
+        read = site.build(silver.since(before, [file]), base=base, models=models, in_place=True)
+    anew = site.build(silver.everything(), base=base, models=models, in_place=True)
+
+    assert {read.database, anew.database} == {site.cache / "building.duckdb"}
+    assert base.read_bytes() == content
 
 
 def test_a_test_of_a_model_to_which_rows_come_is_compiled_once(site: Site, tmp_path: Path, silver: Silver) -> None:

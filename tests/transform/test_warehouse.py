@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from threading import Event
+from subprocess import PIPE, Popen
 
 import duckdb
 import pytest
@@ -155,49 +157,87 @@ def test_groups_that_lost_rows_are_joined_when_much_was_lost(tmp_path: Path, row
     assert places == (held if joined else rows)
 
 
-@pytest.mark.parametrize("joined", [True, False])
-def test_a_file_is_put_in_order_beside_what_reads_it_or_before_where_groups_of_rows_are_joined(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, joined: bool
-) -> None:
-    path, rows = tmp_path / "warehouse.duckdb", 200_000
-    begin = Event()
-    put_in_order = warehouse._put_in_order
-
-    def waiting(connection: duckdb.DuckDBPyConnection, *, joined: bool) -> None:
-        assert joined or begin.wait(10)
-        put_in_order(connection, joined=joined)
-
-    monkeypatch.setattr(warehouse, "_put_in_order", waiting)
-    with warehouse.opened(path) as connection:
-        warehouse.make_schema(connection, "gold")
-        connection.execute(f"CREATE TABLE {warehouse.relation('gold.t')} AS SELECT hash(range) FROM range({rows})")
-        if joined:
-            connection.execute(f"DELETE FROM {warehouse.relation('gold.t')} WHERE rowid < {rows // 2}")
-        before, held = path.stat().st_size, warehouse.count(connection, "gold.t")
-
-        with warehouse.while_put_in_order(connection) as ordered:
-            assert (path.stat().st_size > before) == joined
-            assert warehouse.count(connection, "gold.t") == held
-            begin.set()
-            ordered()
-            assert path.stat().st_size > before
-            assert warehouse.count(connection, "gold.t") == held
-
-
 def test_a_disk_that_is_full_while_a_file_is_put_in_order_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:
         raise duckdb.IOException("no space left on device")
 
-    monkeypatch.setattr(warehouse, "_put_in_order", full)
+    monkeypatch.setattr(warehouse, "put_in_order", full)
 
     with (
         pytest.raises(StorageError, match="no space left"),
-        warehouse.opened(tmp_path / "warehouse.duckdb") as connection,
-        warehouse.while_put_in_order(connection) as ordered,
+        warehouse.opened(tmp_path / "warehouse.duckdb"),
     ):
-        ordered()
+        pass
+
+
+WRITING = """
+import sys, time
+from pathlib import Path
+from penstock.transform import warehouse
+
+with warehouse.opened(Path(sys.argv[1])) as connection:
+    for turn in range(int(sys.argv[2])):
+        connection.execute("DELETE FROM warehouse.t WHERE n % 3 = 0")
+        connection.execute("INSERT INTO warehouse.t SELECT range, uuid()::VARCHAR FROM range(300_000)")
+        connection.execute("CREATE OR REPLACE TABLE warehouse.u AS FROM warehouse.t")
+    print(flush=True)
+    time.sleep(600)
+"""
+
+
+@contextmanager
+def written_by_another(path: Path, turns: int = 3) -> Iterator[Popen[str]]:
+    """A process that wrote much into the file, and did not end."""
+    with Popen([sys.executable, "-c", WRITING, str(path), str(turns)], stdout=PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        try:
+            yield writer
+        finally:
+            writer.kill()
+
+
+def large(path: Path) -> tuple[object, ...]:
+    with warehouse.opened(path) as connection:
+        connection.execute(
+            "CREATE TABLE warehouse.u AS SELECT range AS n, md5(range::VARCHAR) AS w FROM range(400_000)"
+        )
+        connection.execute("CREATE TABLE warehouse.t AS FROM warehouse.u")
+    return contents(path)
+
+
+def contents(path: Path) -> tuple[object, ...]:
+    with warehouse.opened(path, read_only=True) as connection:
+        return tuple(
+            connection.execute(f"SELECT count(*), sum(hash(n, w)) FROM warehouse.{t}").fetchone() for t in "tu"
+        )
+
+
+def test_a_process_that_is_killed_while_it_writes_leaves_what_the_file_held(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    held = large(path)
+
+    for _ in range(2):  # the second finds what the first left in free blocks
+        with written_by_another(path) as writer:
+            writer.kill()
+        assert contents(path) == held
+
+    assert [one.name for one in tmp_path.iterdir() if one.is_file()] == ["warehouse.duckdb"]
+
+
+def test_what_a_file_held_is_read_from_a_copy_while_another_process_writes(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    held = large(path)
+    with warehouse.unlocked(path) as free:
+        assert free == path
+
+    with written_by_another(path), warehouse.unlocked(path) as free:
+        assert free != path
+        assert contents(free) == held
+
+    assert [one.name for one in tmp_path.iterdir() if one.is_file()] == ["warehouse.duckdb"]
 
 
 def test_a_copy_that_cannot_be_made_says_so_and_leaves_nothing(tmp_path: Path) -> None:

@@ -26,5 +26,7 @@ def write_pages(installation: Installation, to: Path) -> tuple[Path, ...]:
             remedy="It is a cache: it comes back with the next release.",
         )
     from penstock.transform.docs import generate_docs
+    from penstock.transform.warehouse import unlocked
 
-    return generate_docs(installation.project, warehouse=warehouse, folder=to, log=installation.place.logs)
+    with unlocked(warehouse) as free:
+        return generate_docs(installation.project, warehouse=free, folder=to, log=installation.place.logs)

@@ -1,8 +1,8 @@
-"""From silver to a released gold: build in a copy of the warehouse, check, judge, release, keep the copy."""
+"""From silver to a released gold: build in the warehouse or its copy, check, judge, release, keep what was built."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ from penstock.quality.verdict import Verdict
 from penstock.release.model import Candidate
 from penstock.release.publish import Judgement, publish
 from penstock.release.record import Release, latest_release
-from penstock.runtime.copying import Ahead
+from penstock.runtime.built_upon import built_upon
 from penstock.runtime.installation import Installation
 from penstock.runtime.judging import Gate, Pinned
 from penstock.runtime.lanes import Tell, heard, in_lanes
@@ -47,37 +47,36 @@ def release_gold(
     lease: Lease,
     watch: Watch,
     prepared: Preparation,
-    ahead: Ahead,
     *,
     counts: Mapping[str, Any],
 ) -> Judged:
-    """Build what changed, pass the gate, release. Whatever fails leaves the last release as it is."""
+    """Build what changed, pass the gate, release; then the warehouse follows. Whatever fails before the release leaves the
+    last one and its warehouse as they are; what fails after it leaves a warehouse that the next build starts from."""
     project, place, clock = installation.project, installation.place, installation.world.clock
     last = latest_release(place.root)
-    base = None if last is None else place.warehouse(last.number)
-    built_on = last.number if last is not None and base is not None and base.exists() else None
-    pinned = _pin(installation, lake, lease, last)
+    since, base = (None, None) if last is None else built_upon(place, last)
+    built_on = None if since is None or base is None else since.number
+    pinned = _pin(installation, lake, lease, since)
     candidacy = _Candidacy(installation, lake, lease, watch, prepared, pinned, built_on, counts)
     try:
         watch.begin("build the models")
         prepared.models()
-        build(
+        built = build(
             project,
             inputs=pinned.inputs,
             base=base,
             target=place.building,
             clock=clock,
             log=place.logs,
-            copy=ahead.copy,
+            in_place=True,
             look=candidacy.look,
         )
+        if candidacy.release is not None:
+            warehouse.promote(built.database, place.warehouse(candidacy.release.number), installation.world.disk)
     except GateFailed:
         watch.end("refused")
-    finally:  # what was released has its warehouse, whatever failed afterwards: the file was in order before
-        if candidacy.release is None:
-            warehouse.discard(place.building)
-        else:
-            warehouse.promote(place.building, place.warehouse(candidacy.release.number), installation.world.disk)
+    finally:
+        warehouse.discard(place.building)
     return candidacy.judged()
 
 
@@ -96,11 +95,11 @@ class _Candidacy:
     gate: Gate | None = None
     release: Release | None = None
 
-    def look(self, built: Build, connection: duckdb.DuckDBPyConnection, ordered: Callable[[], None]) -> None:
+    def look(self, built: Build, connection: duckdb.DuckDBPyConnection) -> None:
         self.watch.end(f"{counted(len(built.models), 'model')}, {counted(len(built.tests), 'test')}")
         self.watch.begin("pass the gate")
         gate = self.gate = Gate(self.installation, self.lake, self.pinned, self.prepared, built, connection)
-        publish = partial(self._publish, gate, ordered)
+        publish = partial(self._publish, gate)
         in_lanes([gate.check, gate.keep_metrics, publish], at_a_time=self.installation.world.at_a_time)
 
     def judged(self) -> Judged:
@@ -108,32 +107,31 @@ class _Candidacy:
             raise AssertionError("a build that ends was looked at")
         return Judged(self.release, self.gate.verdict, self.gate.outcomes())
 
-    def _publish(self, gate: Gate, ordered: Callable[[], None], tell: Tell) -> None:
+    def _publish(self, gate: Gate, tell: Tell) -> None:
         candidate = Candidate(
             models=gate.built.gold,
             rows=Rows(gate.connection),
             built_on=self.built_on,
             silver={f"silver.{dataset}": given.scan.snapshot_id for dataset, given in self.pinned.inputs.items()},
         )
-        judged = partial(self._judged, gate, ordered, tell)
+        judged = partial(self._judged, gate, tell)
         project, tests = self.installation.project, gate.built.tests
         self.release = publish(self.lake, project, candidate, judged=judged, lease=self.lease, tests=tests)
         tell(self.watch.end, f"release {self.release.number}")
 
-    def _judged(self, gate: Gate, ordered: Callable[[], None], tell: Tell) -> Judgement:
-        """Wait for the gate, for those who are told what it said, and for the file of what it judged: nothing moves before."""
+    def _judged(self, gate: Gate, tell: Tell) -> Judgement:
+        """Wait for the gate, and for those who are told what it said: nothing moves before."""
         judgement = gate.judgement(self.counts)
         verdict = judgement.verdict
         held, blocking = counted(verdict.held, "rule"), len(verdict.blocking)
         tell(self.watch.end, f"{held} hold, {blocking} block, {len(verdict.warnings)} to note")
         tell(self.watch.begin, "release gold")
         heard(tell)
-        ordered()
         return judgement
 
 
-def _pin(installation: Installation, lake: Lake, lease: Lease, last: Release | None) -> Pinned:
-    """Silver as the build sees it, with what came since the last release; silver and quarantine for the gate."""
+def _pin(installation: Installation, lake: Lake, lease: Lease, since: Release | None) -> Pinned:
+    """Silver as the build sees it, with what came since a release; silver and quarantine for the gate."""
     project = installation.project
     inputs: dict[str, ModelInput] = {}
     scans: dict[str, Scan] = {}
@@ -146,11 +144,11 @@ def _pin(installation: Installation, lake: Lake, lease: Lease, last: Release | N
             heads[snapshots_name(dataset)] = listed
         for name, table in heads.items():
             scan = lake.scan_head(table)
-            inputs[name] = _input(lake, scan, None if last is None else last.silver.get(table.name))
+            inputs[name] = _input(lake, scan, None if since is None else since.silver.get(table.name))
             scans[table.name] = scan
         refused = lake.ensure(quarantine_spec(dataset), lease=lease)
         scans[refused.name] = lake.scan_head(refused)
-    return Pinned(inputs, scans, last)
+    return Pinned(inputs, scans, since)
 
 
 def _input(lake: Lake, scan: Scan, since: int | None) -> ModelInput:

@@ -45,7 +45,7 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class Pinned:
-    """What a build is made from: its inputs, the scans that the gate looks at, and the release before it."""
+    """What a build is made from: its inputs, the scans that the gate looks at, and the release it is built upon."""
 
     inputs: Mapping[str, ModelInput]
     scans: Mapping[str, Scan]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,10 +27,13 @@ def migration(installation: Installation) -> Migration:
     last = latest_release(place.root)
     if project.models is None or last is None:
         return Migration()
+    from penstock.runtime.built_upon import built_upon
     from penstock.transform.build import engine
-    from penstock.transform.warehouse import read_state
+    from penstock.transform.warehouse import read_state, unlocked
 
-    built = read_state(place.warehouse(last.number))
+    _, base = built_upon(place, last)
+    with nullcontext() if base is None else unlocked(base) as free:
+        built = None if free is None else read_state(free)
     added = {} if built is None else _added_columns(installation, built)
     if last.models == project.models_fingerprint and built is not None and built.engine == engine() and not added:
         return Migration()

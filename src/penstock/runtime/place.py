@@ -49,7 +49,7 @@ class DataDirectory:
 
     @property
     def building(self) -> Path:
-        """The copy of the warehouse that a build works on."""
+        """The file that a build works on where it does not work in the warehouse."""
         return self.cache / "building.duckdb"
 
     def warehouse(self, release: int) -> Path:

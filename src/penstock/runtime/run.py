@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from penstock.lake.lake import Lake
     from penstock.lake.lease import Lease
-    from penstock.runtime.copying import Ahead
 
 LEASE = "run"
 SERVING = "The serving store is not at the latest release"
@@ -103,17 +102,14 @@ class _Running:
     def _loaded(
         self, plan: Plan, state: State, lake: Lake, lease: Lease, prepared: Preparation
     ) -> tuple[str, int | None]:
-        from penstock.runtime.copying import copied_ahead
-
         outcome, release = "loaded", state.release
-        with copied_ahead(self.installation) as ahead:
-            self._load(plan, state, lake, lease)
-            for step in plan.steps:
-                match step:
-                    case ReleaseGold() if gold_reason(self.installation.project, self.installation.place) is None:
-                        outcome = "nothing new"  # the files that were to change silver were refused
-                    case ReleaseGold():
-                        outcome, release = self._release(lake, lease, release, prepared, ahead)
+        self._load(plan, state, lake, lease)
+        for step in plan.steps:
+            match step:
+                case ReleaseGold() if gold_reason(self.installation.project, self.installation.place) is None:
+                    outcome = "nothing new"  # the files that were to change silver were refused
+                case ReleaseGold():
+                    outcome, release = self._release(lake, lease, release, prepared)
         return outcome, release
 
     def afterwards(self, works: Mapping[str, Work]) -> None:
@@ -158,14 +154,12 @@ class _Running:
 
         Loading(self.installation, self.watch, lake, lease, self._add, self._notice).load(plan, state)
 
-    def _release(
-        self, lake: Lake, lease: Lease, previous: int | None, prepared: Preparation, ahead: Ahead
-    ) -> tuple[str, int | None]:
+    def _release(self, lake: Lake, lease: Lease, previous: int | None, prepared: Preparation) -> tuple[str, int | None]:
         from penstock.runtime.gold import release_gold
 
         totals = {name: result.rows_in for name, result in self.results.items()}
         counts = {"run": self.run, "rows_in": totals}
-        judged = release_gold(self.installation, lake, lease, self.watch, prepared, ahead, counts=counts)
+        judged = release_gold(self.installation, lake, lease, self.watch, prepared, counts=counts)
         self.checks, self.verdict = judged.checks, judged.verdict.sentence()
         if judged.release is None:
             return "gate failed", previous

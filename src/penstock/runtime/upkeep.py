@@ -56,11 +56,13 @@ def keep_up(installation: Installation, lake: Lake, lease: Lease) -> None:
 
 
 def _drop_warehouses(installation: Installation) -> None:
-    """Those of releases before the last one are caches that nothing reads any more."""
+    """Those of releases before the last one are caches that nothing reads any more, once that has its own."""
     from penstock.release.record import latest_release
 
     place = installation.place
     release = latest_release(place.root)
+    if release is None or not place.warehouse(release.number).exists():
+        return
     for path in place.cache.glob("warehouse-*.duckdb*"):
-        if release is not None and path != place.warehouse(release.number):
+        if path != place.warehouse(release.number):
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""One build: a copy of the warehouse, the models that have to run, their tests, and what came out."""
+"""One build: the warehouse or its copy, the models that have to run, their tests, and what came out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def engine() -> str:
     return f"{_LAYOUT} dbt-core {version('dbt-core')} dbt-duckdb {version('dbt-duckdb')} duckdb {duckdb.__version__}"
 
 
-Look = Callable[[Build, duckdb.DuckDBPyConnection, Callable[[], None]], None]
+Look = Callable[[Build, duckdb.DuckDBPyConnection], None]
 
 
 def build(
@@ -45,18 +45,18 @@ def build(
     clock: Clock,
     log: Path | None,
     limits: Limits | None = None,
-    copy: Callable[[Path, Path], None] = warehouse.copy,
+    in_place: bool = False,
     look: Look | None = None,
 ) -> Build:
     """Bring the models of `project` up to `inputs` in `target`, starting from a copy of `base`.
 
     `inputs` holds every silver dataset; `base` is the warehouse of the release built upon, None for none. A base
-    that is missing, damaged or made by other versions is left aside and everything is built from silver. `copy` makes
-    the copy, of the base and the target that it is given. `look` is called with what came out, on a connection that
-    reads it while the file is put in order; what it is given last waits for that. `target` is overwritten; when this
-    raises it is half done and should be discarded. dbt compiles the models when they changed, in the folder `dbt` beside
-    `target`, with its log in `dbt.log` in the folder `log`; it runs them only where they are more than SQL (seeds,
-    snapshots, hooks).
+    that is missing, damaged or made by other versions is left aside and everything is built from silver. Where `base`
+    may be changed `in_place`, nobody else reads it and nothing is made from nothing, there is no copy: what comes out
+    is in `base`. `look` is called with what came out, on a connection that reads it; the file is put in order
+    afterwards. When this raises, `base` is what it was; `target` is overwritten, half done, and should be discarded.
+    dbt compiles the models when they changed, in the folder `dbt` beside `target`, with its log in `dbt.log` in the
+    folder `log`; it runs them only where they are more than SQL (seeds, snapshots, hooks).
 
     Tests that fail are part of the result. Raises TransformFailed when a model does not build, DeclarationError when
     the models cannot be read.
@@ -71,12 +71,14 @@ def build(
     check_sources(graph, inputs, workspace)
     check_appending(graph, workspace)
     check_changes(graph, program.asked, workspace)
-    built = _start(base, target, copy)
+    built = _trusted(base)
     changes = {name: change_of(given, built.inputs.get(name) if built else None) for name, given in inputs.items()}
     selection = select(graph, changes, built, program.asked)
     selection = selection if program.sql else without_keys(selection, graph)
-    done = partial(_done, target, inputs, lambda: clock.monotonic() - started, program.semantic_manifest, look)
-    with warehouse.opened(target, limits=limits) as connection:
+    in_place = in_place and bool(program.sql) and not selection.rebuild
+    database = _start(None if built is None else base, target, in_place=in_place)
+    done = partial(_done, database, inputs, lambda: clock.monotonic() - started, program.semantic_manifest, look)
+    with warehouse.opened(database, limits=limits) as connection:
         held, moving = _make_ready(connection, program, selection, inputs, changes)
         outcome = partial(Outcome, graph, workspace, selection, built, held, moving)
         if program.sql:  # one connection all along: what came and went is dropped before it would reach the file
@@ -134,7 +136,7 @@ def _run_by_dbt(program: Program, selection: Selection, workspace: Workspace, *,
 
 
 def _done(
-    target: Path,
+    database: Path,
     inputs: Mapping[str, ModelInput],
     seconds: Callable[[], float],
     semantic_manifest: str | None,
@@ -148,33 +150,38 @@ def _done(
     tests = test_results(connection, outcome)
     forget(connection, but=[model.table for model in models if model.hands_changes_to_release])
     warehouse.write_state(connection, _state(outcome.graph, inputs, models, outcome.built))
-    done = Build(target, models, tests, seconds(), semantic_manifest)
+    done = Build(database, models, tests, seconds(), semantic_manifest)
     if look is not None:
-        with warehouse.while_put_in_order(connection) as ordered:
-            look(done, connection, ordered)
+        look(done, connection)
     return done
 
 
 def _nothing(inputs: Mapping[str, ModelInput], target: Path, look: Look | None) -> Build:
     """The warehouse of a project without models: its state alone."""
-    _start(None, target, warehouse.copy)
+    _start(None, target, in_place=False)
     built = Build(database=target, models=(), tests=(), seconds=0.0)
     with warehouse.opened(target) as connection:
         warehouse.write_state(connection, _state(Graph({}, {}), inputs, ()))
         if look is not None:
-            look(built, connection, lambda: None)
+            look(built, connection)
     return built
 
 
-def _start(base: Path | None, target: Path, copy: Callable[[Path, Path], None]) -> WarehouseState | None:
-    """Put the base's copy in place, or nothing where there is no base to trust; what it was built from."""
+def _trusted(base: Path | None) -> WarehouseState | None:
+    """What the base was built from; None where there is none to build upon."""
     built = None if base is None else warehouse.read_state(base)
-    if base is None or built is None or built.engine != engine():
-        warehouse.discard(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        return None
-    copy(base, target)
-    return built
+    return None if built is None or built.engine != engine() else built
+
+
+def _start(base: Path | None, target: Path, *, in_place: bool) -> Path:
+    """The file to build in: the base itself, else `target`, its copy, or nothing yet where there is no base."""
+    warehouse.discard(target)
+    if base is not None and in_place and not warehouse.is_open(base, for_writing=True):
+        return base
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if base is not None:
+        warehouse.copy(base, target)
+    return target
 
 
 def _make_ready(
@@ -194,8 +201,8 @@ def _make_ready(
     declared = {node.table: node for node in graph.models}
     stale = {table for table in relations if table not in declared}
     rebuilt = {table for table, node in declared.items() if node.id in selection.rebuild}
-    if warehouse.drop(connection, stale | rebuilt):
-        warehouse.put_in_order(connection)  # so that what is made anew takes the place of what went
+    if warehouse.drop(connection, stale | rebuilt) and rebuilt:
+        warehouse.put_in_order(connection)  # of a copy: what is made anew takes the place of what went
     define_source_changes(connection, inputs, changes, program.asked)
     stay = {table: node for table, node in declared.items() if table in relations and table not in rebuilt}
     held = {

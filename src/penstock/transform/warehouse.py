@@ -1,12 +1,12 @@
-"""The private warehouse: a DuckDB file that is a cache of one release, and the copy a build works on."""
+"""The private warehouse: a DuckDB file that is a cache of one release; a build works in it, or on a copy."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -14,7 +14,6 @@ from pathlib import Path
 import duckdb
 
 from penstock.errors import StorageError
-from penstock.sql.beside import another
 from penstock.sql.connection import connect
 from penstock.sql.names import literal, quote
 from penstock.sql.scan import read_scan
@@ -50,6 +49,30 @@ def copy(base: Path, target: Path) -> None:
         ) from error
 
 
+def is_open(database: Path, *, for_writing: bool = False) -> bool:
+    """Whether another process works in the file, or one `for_writing` would disturb who reads it: DuckDB locks what it opens."""
+    with database.open("rb+" if for_writing else "rb") as file:
+        try:
+            fcntl.lockf(file, (fcntl.LOCK_EX if for_writing else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+@contextmanager
+def unlocked(database: Path) -> Iterator[Path]:
+    """The file, or a copy of it while a build works in it: both hold what it held before."""
+    if not is_open(database):
+        yield database
+        return
+    copied = database.with_name(f"reading-{os.getpid()}.duckdb")
+    try:
+        copy(database, copied)
+        yield copied
+    finally:
+        discard(copied)
+
+
 def discard(target: Path) -> None:
     """Throw a copy away; nothing happens when there is none."""
     for path in (target, target.with_name(target.name + ".wal")):
@@ -57,7 +80,7 @@ def discard(target: Path) -> None:
 
 
 def promote(target: Path, warehouse: Path, disk: Disk) -> None:
-    """Make a finished copy the warehouse, durably and at once."""
+    """Make a finished file the warehouse, durably and at once."""
     disk.sync(str(target))
     disk.rename(str(target), str(warehouse))
 
@@ -68,8 +91,8 @@ def opened(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with `database` attached as `warehouse`, the name its own views know it by.
 
-    What is written reaches the file once, at the end. There is no log beside it: a file that was not finished is
-    thrown away.
+    What is written reaches the file once, at the end, and has no log beside it. Before, it goes to blocks that are
+    free in the file: where the block raises or the process is killed, the file holds what it held.
     """
     limits = Limits() if limits is None else limits
     spill = database.parent / "spill"
@@ -87,6 +110,7 @@ def opened(
             ) from error
         try:
             connection.execute(f"SET checkpoint_threshold = '{_NEVER}'")
+            connection.execute("PRAGMA disable_checkpoint_on_shutdown")
             yield connection
             if not read_only:
                 put_in_order(connection)
@@ -107,11 +131,7 @@ def put_in_order(connection: duckdb.DuckDBPyConnection) -> None:
     Groups of rows that lost some are not written anew to join them with their neighbours, which costs more than all
     that came: not until a table has lost a quarter as many as it holds.
     """
-    _put_in_order(connection, joined=_lost_much(connection))
-
-
-def _put_in_order(connection: duckdb.DuckDBPyConnection, *, joined: bool) -> None:
-    connection.execute(f"SET max_vacuum_tasks = {100 if joined else 0}")
+    connection.execute(f"SET max_vacuum_tasks = {100 if _lost_much(connection) else 0}")
     connection.execute(f"CHECKPOINT {quote(DATABASE)}")
 
 
@@ -123,21 +143,6 @@ def _lost_much(connection: duckdb.DuckDBPyConnection) -> bool:
         [DATABASE, _ROW_GROUP],
     ).fetchall()
     return any(places > (1 + _MUCH) * count(connection, table) for table, places in tables)
-
-
-@contextmanager
-def while_put_in_order(connection: duckdb.DuckDBPyConnection) -> Iterator[Callable[[], None]]:
-    """Put the file in order while the block reads what is in it; what it is given waits for the end of that.
-
-    Where groups of rows are to be joined this is done before: rows that somebody reads keep their place.
-    """
-    with another(connection) as own, ThreadPoolExecutor(1, thread_name_prefix="order") as pool:
-        joined = _lost_much(connection)
-        ordering = pool.submit(_put_in_order, own, joined=joined)
-        if joined:
-            ordering.result()
-        yield lambda: ordering.result()
-        ordering.result()
 
 
 def read_state(database: Path) -> WarehouseState | None:
