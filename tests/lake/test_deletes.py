@@ -112,6 +112,34 @@ def test_whatever_is_taken_out_added_and_removed_the_rows_are_those_that_stay(
                 assert sorted((rows + Counter(read(changes.added))).elements()) == sorted(read(scan))
 
 
+def test_deletes_name_a_file_of_another_engine_as_its_manifest_does(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new place"
+    with writing(old) as (lake, lease):
+        append(lake, lease, lake.ensure(RETURNS, lease=lease), returns(1, 2, 3), "1")
+        with stock(old) as table:
+            with_scheme = {"write.data.path": f"file://{table.location()}/data"}
+            table.transaction().set_properties(with_scheme).commit_transaction()
+            table.append(returns(4, 5, 6, 7))
+        adopt(lake, RETURNS.name, lease=lease)
+        take_out(lake, lease, [2, 5])
+        take_out(lake, lease, [6])
+        assert sorted(row[0] for row in read(lake.scan(RETURNS.name))) == stock_rows(old) == [1, 3, 4, 7]
+    old.rename(new)
+    relocate(new, still_world(), holder="a test")
+    assert stock_rows(new) == [1, 3, 4, 7]
+
+
+def test_a_file_that_another_engine_named_with_a_scheme_can_be_removed(tmp_path: Path) -> None:
+    with writing(tmp_path) as (lake, lease):
+        lake.ensure(RETURNS, lease=lease)
+        with stock(tmp_path) as table:
+            with_scheme = {"write.data.path": f"file://{table.location()}/data"}
+            table.transaction().set_properties(with_scheme).commit_transaction()
+            table.append(returns(1, 2))
+        take_out(lake, lease, [], added=[3], whole=1)
+        assert sorted(row[0] for row in read(lake.scan(RETURNS.name))) == stock_rows(tmp_path) == [3]
+
+
 def test_a_file_with_deletes_names_no_row_of_a_file_that_went(tmp_path: Path) -> None:
     with writing(tmp_path) as (lake, lease):
         head = append(lake, lease, lake.ensure(RETURNS, lease=lease), returns(1, 2), "1")

@@ -35,11 +35,13 @@ from penstock.lake.deletes import (
     data_files_of,
     deletes_of,
     is_own,
+    located,
     of_files,
     partition_of,
     read_places,
     write_places,
 )
+from penstock.lake.io import local_path
 from penstock.lake.manifests import ManifestChange, ManifestReader, ManifestWriting
 from penstock.lake.records import TOKEN, rows_of
 from penstock.lake.spans import Pair
@@ -178,20 +180,21 @@ class TableChange:
         if not held and not self._taken_out:
             return set(), []
         files = data_files_of(self.manifests, current)
-        stay = {path: partition for path, partition in files.items() if path not in self._removed}
+        stay = {location: one for location, one in files.items() if local_path(location) not in self._removed}
         taken_out = pa.concat_tables([PLACES.empty_table(), *(one.cast(PLACES) for one in self._taken_out)])
+        taken_out = located(taken_out, stay)
         if of_files(taken_out, stay).num_rows < taken_out.num_rows:
             raise ValueError("rows are taken out of files that stay alone")
-        thinned = (stay[path] for path in pc.unique(taken_out["file_path"]).to_pylist())
+        thinned = (stay[location] for location in pc.unique(taken_out["file_path"]).to_pylist())
         gone: set[str] = set()
         written = []
         for partition in dict.fromkeys([*map(partition_of, held), *thinned]):
             paths = {file.file_path for file in held if partition_of(file) == partition}
-            before, here = read_places(paths), [path for path, one in stay.items() if one == partition]
+            before, here = read_places(paths), [location for location, one in stay.items() if one == partition]
             still, new = of_files(before, here), of_files(taken_out, here)
             if new.num_rows == 0 and still.num_rows == before.num_rows:
                 continue
-            gone |= paths
+            gone.update(map(local_path, paths))
             if still.num_rows + new.num_rows:
                 written.append(self._write_places(pa.concat_tables([still, new]), partition))
         return gone, written
@@ -201,7 +204,7 @@ class TableChange:
         return write_places(places, partition, self.base, staging.world.disk, staging.file_name, staging.wrote)
 
     def _check_removed(self, removed: list[IcebergFile]) -> None:
-        if missing := self._removed - {file.file_path for file in removed}:
+        if missing := self._removed - {local_path(file.file_path) for file in removed}:
             raise CommitConflict(
                 "Files to remove are not in the table any more",
                 where=self.head.name,

@@ -48,11 +48,11 @@ def deletes_of(reader: ManifestReader, snapshot: Snapshot | None) -> Iterator[Ic
 
 
 def data_files_of(reader: ManifestReader, snapshot: Snapshot | None) -> dict[str, Partition]:
-    """The paths of a snapshot's data files, each with its partition."""
+    """The locations of a snapshot's data files, each with its partition. Deletes name files by these, to the letter."""
     manifests = () if snapshot is None else reader.manifests(snapshot)
     entries = (reader.entries(one) for one in manifests if one.content == ManifestContent.DATA)
     files = (entry.data_file for live in entries for entry in live)
-    return {local_path(file.file_path): partition_of(file) for file in files}
+    return {file.file_path: partition_of(file) for file in files}
 
 
 def partition_of(file: IcebergFile) -> Partition:
@@ -82,9 +82,19 @@ def read_places(paths: Iterable[str]) -> pa.Table:
     return pa.concat_tables([PLACES.empty_table(), *(_read(local_path(path)) for path in paths)])
 
 
-def of_files(places: pa.Table, paths: Collection[str]) -> pa.Table:
+def of_files(places: pa.Table, locations: Collection[str]) -> pa.Table:
     """The places that are in one of these data files."""
-    return places.filter(pc.is_in(places["file_path"], pa.array(sorted(paths), pa.string())))
+    return places.filter(pc.is_in(places["file_path"], pa.array(sorted(locations), pa.string())))
+
+
+def located(places: pa.Table, locations: Iterable[str]) -> pa.Table:
+    """Places in plain paths as places in the locations of these data files, of which another engine may have named some
+    with a scheme."""
+    with_scheme = {local_path(location): location for location in locations if location != local_path(location)}
+    if not with_scheme:
+        return places
+    names = [with_scheme.get(path, path) for path in places["file_path"].to_pylist()]
+    return places.set_column(0, PLACES.field(0), pa.array(names, pa.string()))
 
 
 def write_places(

@@ -21,6 +21,7 @@ from pyiceberg.table.snapshots import Snapshot
 
 from penstock.errors import StorageError
 from penstock.lake.avro import CODEC, ManifestListWriter, manifest_writer, read_entries, read_manifests
+from penstock.lake.io import local_path
 
 _TIERS = (10, 100)
 _CACHED_ENTRIES = 20_000
@@ -135,11 +136,11 @@ class ManifestWriting:
             if not (manifest.has_added_files() or manifest.has_existing_files()):
                 continue
             entries = self.reader.entries(manifest) if paths else ()
-            gone = [entry for entry in entries if entry.data_file.file_path in paths]
+            gone = [entry for entry in entries if local_path(entry.data_file.file_path) in paths]
             if not gone:
                 kept.append(manifest)
                 continue
-            stay = [entry for entry in entries if entry.data_file.file_path not in paths]
+            stay = [entry for entry in entries if local_path(entry.data_file.file_path) not in paths]
             deleted = [_entry(ManifestEntryStatus.DELETED, entry, self.snapshot_id) for entry in gone]
             entries = (*map(_existing, stay), *deleted)
             rewritten.append(self._write_manifest(manifest.partition_spec_id, entries, manifest.content))

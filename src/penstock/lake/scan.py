@@ -93,6 +93,7 @@ class Planner:
 
     def _files(self, name: str, snapshot: Snapshot, schema: Schema) -> dict[str, DataFile]:
         files: dict[str, DataFile] = {}
+        locations: dict[str, str] = {}
         for manifest in self.manifests.manifests(snapshot):
             if manifest.content != ManifestContent.DATA:
                 continue
@@ -101,18 +102,19 @@ class Planner:
                 _check_readable(name, file)
                 path = local_path(file.file_path)
                 files[path] = DataFile(path, file.record_count, file.file_size_in_bytes, Bounds(file, schema))
+                locations[path] = file.file_path
         for deletes in deletes_of(self.manifests, snapshot):
             _check_own(name, deletes)
-            _note_deletes(files, deletes)
+            _note_deletes(files, locations, deletes)
         return files
 
 
-def _note_deletes(files: dict[str, DataFile], deletes: IcebergFile) -> None:
-    """Let the data files know whose rows it may name: those between the first path in it and the last."""
+def _note_deletes(files: dict[str, DataFile], locations: Mapping[str, str], deletes: IcebergFile) -> None:
+    """Let the data files know whose rows it may name: those between the first that it names and the last."""
     known = DeleteFile(local_path(deletes.file_path), deletes.record_count, deletes.file_size_in_bytes)
     first, last = (from_bytes(StringType(), one[PATH_ID]) for one in (deletes.lower_bounds, deletes.upper_bounds))
     for path, file in files.items():
-        if first <= path <= last:
+        if first <= locations[path] <= last:
             files[path] = replace(file, deletes=(*file.deletes, known))
 
 

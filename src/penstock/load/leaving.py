@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import duckdb
 
 from penstock.lake.table import DataFile, FieldColumn
-from penstock.sql.names import literal
-from penstock.sql.scan import read_scan
+from penstock.sql.scan import named_places, read_scan
 
 PLACES = "_file_id, _line, _path, _pos"  # of a row: its identity, its data file, and its number there
 SMALL = 10_000  # rows of a file that is written anew as fast as rows of it are named
@@ -47,6 +46,5 @@ def _named(connection: duckdb.DuckDBPyConnection, files: Sequence[DataFile]) -> 
     deletes = {one.path for file in files for one in file.deletes}
     if not deletes:
         return {}
-    listed = ", ".join(map(literal, sorted(deletes)))
-    sql = f"SELECT file_path, count(*) FROM read_parquet([{listed}], hive_partitioning = false) GROUP BY file_path"
+    sql = f"SELECT path, count(*) FROM ({named_places(sorted(deletes))}) GROUP BY path"
     return dict(connection.execute(sql).fetchall())

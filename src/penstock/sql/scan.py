@@ -97,15 +97,20 @@ def read_scan(
     return f"SELECT {given_names}{shown} FROM read_parquet([{listed}], schema = MAP {{{fields}}}{options}){joined}"
 
 
+def named_places(deletes: Iterable[str]) -> str:
+    """SELECT of the `path` and `pos` of the rows that files with deletes name. They name data files to the letter as
+    manifests do, where another engine may have given a scheme; DuckDB tells the path of a file that it reads without."""
+    listed = ", ".join(map(literal, deletes))
+    plain = "CASE WHEN starts_with(file_path, 'file://') THEN file_path[8:] ELSE file_path END"
+    return f"SELECT {plain} AS path, pos FROM read_parquet([{listed}], hive_partitioning = false)"
+
+
 def _joined(kind: str, deletes: Sequence[str], path: str, names: Sequence[str]) -> str:
     """A join with the places that the deletes name: few, so that its table is small."""
     if not deletes:
         return ""
-    listed = ", ".join(map(literal, deletes))
     gone_path, gone_pos = quote(unused("_gone_path", names)), quote(unused("_gone_pos", names))
-    places = (
-        f"SELECT file_path AS {gone_path}, pos AS {gone_pos} FROM read_parquet([{listed}], hive_partitioning = false)"
-    )
+    places = f"SELECT path AS {gone_path}, pos AS {gone_pos} FROM ({named_places(deletes)})"
     return f" {kind} JOIN ({places}) ON {quote(path)} = {gone_path} AND {PLACE} = {gone_pos}"
 
 
