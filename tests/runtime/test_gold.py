@@ -129,6 +129,17 @@ def test_nothing_stays_of_a_release_where_something_fails_beside_it(
     assert library.run()["release"] == 2
 
 
+def test_a_run_that_fails_after_its_release_is_recorded_with_it(library: Library) -> None:
+    library.loans("tuesday", loan(6))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(warehouse, "promote", after(warehouse.promote))
+        assert "The disk is gone" in library.call("run").expect(1).err
+
+    run, *_ = library.call("history", "--json").document["runs"]
+    assert (run["outcome"], run["release"]) == ("failed", 2)
+    assert library.run()["outcome"] == "nothing new"
+
+
 def test_no_release_is_out_before_it_is_told_that_it_is_made(library: Library) -> None:
     """Who ends the run then has ended it in time."""
     begin, out = Lines.begin, Event()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from penstock.errors import PenstockError, StorageError, counted, without_values
 from penstock.lake.records import put_record
+from penstock.release.record import latest_release
 from penstock.runtime.installation import Installation
 from penstock.runtime.lanes import Tell, Work, in_lanes
 from penstock.runtime.plan import Plan, ReleaseGold, State, make_plan
@@ -88,7 +89,8 @@ class _Running:
         except BaseException as error:
             what = without_values(str(error)) if isinstance(error, PenstockError) else type(error).__name__
             with suppress(StorageError):  # a full disk refuses the record too; what is wrong is told all the same
-                self._record("failed", state.release, error=what)
+                release = latest_release(place.root)  # its own, where what follows the release failed
+                self._record("failed", None if release is None else release.number, error=what)
             raise
 
     def _apply(self, plan: Plan, state: State, lake: Lake, lease: Lease, prepared: Preparation) -> RunReport:
