@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -55,3 +56,15 @@ def test_a_row_that_both_have_stays_where_it_is(connection: duckdb.DuckDBPyConne
     places = connection.execute("SELECT said, rowid FROM warehouse.gold.sold ORDER BY ALL").fetchall()
     assert [said for said, _ in places] == ["a", "b", "c", "d"]
     assert [place for said, place in places if said in "ac"] == [0, 3]
+
+
+def test_rows_that_were_taken_out_are_read_as_they_stood(connection: duckdb.DuckDBPyConnection) -> None:
+    compiled = 'SELECT * FROM (select * from "warehouse"."gold"."sold" limit 0) /* as it stood */ ORDER BY ALL'
+    moved(connection, [(1, "a"), (1, "b"), (2, "c")], [(1, "d")], keys="key = 1")
+    assert connection.execute(compiled).fetchall() == []  # as dbt alone would
+    assert connection.execute(changes.resolved(compiled)).fetchall() == [(1, "a"), (1, "b")]
+
+
+def test_the_macros_name_no_table_that_a_build_makes_on_its_way() -> None:
+    macros = Path(changes.__file__).parent / "macros"
+    assert [path.name for path in macros.glob("*.sql") if "temp." in path.read_text()] == []

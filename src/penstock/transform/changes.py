@@ -23,10 +23,13 @@ from penstock.transform.workspace import DATABASE
 
 SCHEMA = "changes"
 CAME = "_came"
-PLACE = "_place"
+_PLACE = "_place"
+_GOING = "going"
+STOOD = f"(SELECT * EXCLUDE ({_PLACE}) FROM temp.{_GOING})"  # the rows that `take_out` kept
 _ROW_HASH = "_row_hash"
 _IDENTITY = ("_file_id", "_line", _ROW_HASH)  # where a row stood, and all it says
 _ASKED = re.compile(r"\(select \*, true as _came from \S+ limit 0\) /\* changes of (\S+)\.(\S+) \*/")
+_ASKED_AS_IT_STOOD = re.compile(r"\(select \* from \S+ limit 0\) /\* as it stood \*/")
 _NAMED = re.compile(rf'"{DATABASE}"\."{SCHEMA}"\."([^"]+)"')
 
 
@@ -36,8 +39,8 @@ def named(table: str) -> str:
 
 
 def resolved(sql: str) -> str:
-    """Compiled SQL in which changes are read where a build keeps them; dbt alone would read none."""
-    return _ASKED.sub(lambda found: named(f"{found[1]}.{found[2]}"), sql)
+    """Compiled SQL in which changes, and rows as they stood, are read where a build keeps them; dbt alone would read none."""
+    return _ASKED_AS_IT_STOOD.sub(STOOD, _ASKED.sub(lambda found: named(f"{found[1]}.{found[2]}"), sql))
 
 
 def asked(texts: Iterable[str]) -> frozenset[str]:
@@ -87,13 +90,13 @@ def difference(connection: duckdb.DuckDBPyConnection, table: str, *, after: str,
 
 
 def take_out(connection: duckdb.DuckDBPyConnection, table: str, found: str) -> None:
-    """Keep rows of a table as `going`, each with its row id as `_place`; `found` is a FROM clause that calls them `row`.
+    """Keep rows of a table as they stood, with their row ids; `found` is a FROM clause that calls them `row`.
 
     They are found by what that clause reads, and read by their places: a table has many columns, and most rows stay.
     """
     connection.execute(f"CREATE OR REPLACE TEMP TABLE place AS SELECT row.rowid AS id FROM {found}")
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE going AS SELECT rowid AS {PLACE}, * FROM {warehouse.relation(table)}"
+        f"CREATE OR REPLACE TEMP TABLE {_GOING} AS SELECT rowid AS {_PLACE}, * FROM {warehouse.relation(table)}"
         f" WHERE rowid IN (SELECT id FROM place)"
     )
 
@@ -106,12 +109,12 @@ def move(connection: duckdb.DuckDBPyConnection, table: str, coming: str) -> None
     run = connection.execute
     names = ", ".join(quote(name) for name, _ in warehouse.describe(connection, table))
     rows = (
-        f"SELECT {names}, 1 AS _sign, CAST(NULL AS BIGINT) AS {PLACE} FROM {coming}"
-        f" UNION ALL SELECT {names}, -1 AS _sign, {PLACE} FROM going"
+        f"SELECT {names}, 1 AS _sign, CAST(NULL AS BIGINT) AS {_PLACE} FROM {coming}"
+        f" UNION ALL SELECT {names}, -1 AS _sign, {_PLACE} FROM {_GOING}"
     )
     run(
         f"CREATE OR REPLACE TEMP TABLE differing AS SELECT {names}, sum(_sign) AS _times,"
-        f" list({PLACE}) FILTER ({PLACE} IS NOT NULL) AS _places FROM ({rows}) GROUP BY {names} HAVING sum(_sign) <> 0"
+        f" list({_PLACE}) FILTER ({_PLACE} IS NOT NULL) AS _places FROM ({rows}) GROUP BY {names} HAVING sum(_sign) <> 0"
     )
     run(f"CREATE OR REPLACE TABLE {named(table)} AS {_as_often(names, 'differing')}")
     gone = "SELECT unnest(_places[:CAST(-_times AS BIGINT)]) FROM differing WHERE _times < 0"

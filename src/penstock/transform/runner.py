@@ -159,8 +159,7 @@ class Runner:
         same = " AND ".join(f"row.{quote(own)} IS NOT DISTINCT FROM key.{quote(own)}" for own in node.keys)
         names = [column for column, _ in warehouse.describe(self.connection, node.table)]
         sums = ", ".join(quote(own) if own in node.keys else f"sum({quote(own)}) AS {quote(own)}" for own in names)
-        stood = f"SELECT * EXCLUDE ({changes.PLACE}) FROM going"
-        added = f"SELECT {sums} FROM ({stood} UNION ALL BY NAME FROM moving) GROUP BY ALL"
+        added = f"SELECT {sums} FROM (FROM {changes.STOOD} UNION ALL BY NAME FROM moving) GROUP BY ALL"
         run(f"CREATE OR REPLACE TEMP TABLE coming AS FROM {name} LIMIT 0")
         run(f"CREATE OR REPLACE TEMP TABLE moving AS {sql}")
         changes.take_out(self.connection, node.table, f"{name} AS row SEMI JOIN moving AS key ON {same}")

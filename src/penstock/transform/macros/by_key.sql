@@ -57,14 +57,15 @@
         {% endif %}
 #}
 {% macro penstock_stood(but=none) -%}
+    {%- set stood = '(select * from ' ~ this ~ ' limit 0) /* as it stood */' -%}
     {%- if but is none -%}
-    temp.going
+    {{ stood }}
     {%- else -%}
     {%- set alike = [] -%}
     {%- for own, theirs in config.get('meta')['keys'].items() -%}
         {%- do alike.append('stood.' ~ own ~ ' is not distinct from changed.' ~ theirs) -%}
     {%- endfor -%}
-    (select stood.* from temp.going as stood anti join {{ ref(but) }} as changed on {{ alike | join(' and ') }})
+    (select stood.* from {{ stood }} as stood anti join {{ ref(but) }} as changed on {{ alike | join(' and ') }})
     {%- endif -%}
 {%- endmacro %}
 
