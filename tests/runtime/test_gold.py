@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from threading import Event
 from typing import Any, NoReturn
 
@@ -14,12 +13,14 @@ import pytest
 from penstock.cli.progress import Lines
 from penstock.errors import StorageError
 from penstock.quality.checks import run_checks
+from penstock.release.gold import open_gold
 from penstock.release.publish import publish
 from penstock.release.record import Release, latest_release
 from penstock.runtime import gold, installation, judging
-from penstock.transform import build, warehouse
+from penstock.transform import warehouse
 from penstock.world import real_world
 from tests.flows.library import Library, loan
+from tests.transform.small_shop import open_elsewhere
 
 KEY = "        primaryKey: true\n        primaryKeyPosition: 1\n"
 DEDUPE = "      - property: penstock.dedupe\n        value: {order_by: changed_at, horizon: P30D}\n"
@@ -71,16 +72,22 @@ def test_a_run_that_ends_before_the_warehouse_of_its_release_is_there_costs_no_b
     assert warehouses(library) == ["warehouse-1.duckdb"]
     library.loans("wednesday", loan(7))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(build, "_start", in_place_alone)
+        patched.setattr(warehouse, "copy", refuse)
         assert (library.run()["release"], library.count("silver.loans")) == (3, 5)
     assert warehouses(library) == ["warehouse-3.duckdb"]
     assert library.query("SELECT sum(loans) AS loans FROM gold.loans_by_status") == [{"loans": 5}]
 
 
-def in_place_alone(base: Path | None, _target: Path, *, in_place: bool) -> Path:
-    assert in_place
-    assert base is not None
-    return base
+def test_a_release_is_read_from_the_lake_while_a_build_works_in_its_warehouse(library: Library) -> None:
+    sql = "SELECT status, loans FROM gold.loans_by_status ORDER BY status"
+    (path,) = library.data.glob("cache/warehouse-*.duckdb")
+    with open_gold(library.data, real_world(), release=1) as connection:
+        held = connection.execute(sql).fetchall()
+    with open_elsewhere(path, read_only=False), open_gold(library.data, real_world(), release=1) as connection:
+        assert connection.execute(sql).fetchall() == held
+    path.write_bytes(b"no warehouse")
+    with pytest.raises(StorageError, match="cannot be opened"), open_gold(library.data, real_world(), release=1):
+        pass
 
 
 def warehouses(library: Library) -> list[str]:

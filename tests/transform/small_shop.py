@@ -157,9 +157,11 @@ class Site:
 
 
 @contextmanager
-def reading(database: Path) -> Iterator[None]:
+def open_elsewhere(database: Path, *, read_only: bool) -> Iterator[None]:
     """Another process has the warehouse open."""
-    program = "import sys, duckdb; held = duckdb.connect(sys.argv[1], read_only=True); print(flush=True); input()"
+    program = (
+        f"import sys, duckdb; held = duckdb.connect(sys.argv[1], read_only={read_only}); print(flush=True); input()"
+    )
     with Popen([sys.executable, "-c", program, str(database)], stdin=PIPE, stdout=PIPE, text=True) as reader:
         assert reader.stdout is not None
         reader.stdout.readline()

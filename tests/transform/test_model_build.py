@@ -14,7 +14,7 @@ from penstock.transform import warehouse
 from penstock.transform.docs import check_documented, generate_docs
 from penstock.transform.program import Program
 from penstock.transform.result import Build, TestStatus
-from tests.transform.small_shop import Silver, Site, gold, project, reading, rows_of, some_lines, status
+from tests.transform.small_shop import Silver, Site, gold, open_elsewhere, project, rows_of, some_lines, status
 
 LINES = some_lines(seed=3, count=120)
 
@@ -112,7 +112,7 @@ def test_a_build_works_on_a_copy_where_somebody_reads_the_warehouse_or_a_model_i
     before, file = silver.snapshot, silver.add(LINES[60:])
     content = base.read_bytes()
 
-    with reading(base):
+    with open_elsewhere(base, read_only=True):
         read = site.build(silver.since(before, [file]), base=base, models=models, in_place=True)
     anew = site.build(silver.everything(), base=base, models=models, in_place=True)
 

@@ -10,7 +10,7 @@ import duckdb
 
 from penstock.errors import StorageError
 from penstock.release.record import warehouse_of
-from penstock.sql.connection import connect
+from penstock.sql.connection import connect, is_in_use
 from penstock.sql.names import literal, quote
 from penstock.world import World
 
@@ -27,7 +27,8 @@ def open_gold(
 
     The warehouse of a release equals it, opens at once and needs no catalogue; older releases have none. Of tables that
     moved it also tells, as `changes.<table>`, the rows that came and those that went since the release before (see `has_changes`).
-    What was opened stays readable, whatever is released or expired meanwhile. UsageError for a release that cannot be read.
+    While a build works in the warehouse the lake is read. What was opened stays readable, whatever is released or expired
+    meanwhile. UsageError for a release that cannot be read.
     """
     with ExitStack() as opened:
         path = warehouse_of(root, release)
@@ -41,14 +42,14 @@ def open_gold(
 
 
 def _warehouse(path: Path, opened: ExitStack, memory_limit: str) -> duckdb.DuckDBPyConnection | None:
-    """The warehouse, or None where a run took it away just now. Attached, because opening the same file twice in
+    """The warehouse, or None where a run works in it or took it away just now. Attached, because opening the same file twice in
     one process would share one database and its limits."""
     connection = opened.enter_context(connect(memory_limit=memory_limit, temp_directory=path.parent / "spill"))
     try:
         connection.execute(f"ATTACH {literal(str(path))} AS {quote(_NAME)} (READ_ONLY)")
         _define_gold(connection)
     except duckdb.Error as error:
-        if path.exists():
+        if path.exists() and not is_in_use(error):
             raise StorageError(
                 "The warehouse cannot be opened",
                 where=str(path),

@@ -39,3 +39,9 @@ def connect(
     connection.execute("SET GLOBAL TimeZone = 'UTC'")  # of its cursors, too
     connection.execute("SET enable_progress_bar = false")
     return connection
+
+
+def is_in_use(error: BaseException) -> bool:
+    """Whether a file cannot be opened because another process has it open: one that writes, or one that reads where this
+    would write."""
+    return isinstance(error, duckdb.IOException) and "Could not set lock on file" in str(error)

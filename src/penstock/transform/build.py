@@ -76,9 +76,9 @@ def build(
     selection = select(graph, changes, built, program.asked)
     selection = selection if program.sql else without_keys(selection, graph)
     in_place = in_place and bool(program.sql) and not selection.rebuild
-    database = _start(None if built is None else base, target, in_place=in_place)
-    done = partial(_done, database, inputs, lambda: clock.monotonic() - started, program.semantic_manifest, look)
-    with warehouse.opened(database, limits=limits) as connection:
+    trusted = None if built is None else base
+    with warehouse.to_build_in(trusted, target, limits, in_place=in_place) as (database, connection):
+        done = partial(_done, database, inputs, lambda: clock.monotonic() - started, program.semantic_manifest, look)
         held, moving = _make_ready(connection, program, selection, inputs, changes)
         outcome = partial(Outcome, graph, workspace, selection, built, held, moving)
         if program.sql:  # one connection all along: what came and went is dropped before it would reach the file
@@ -158,9 +158,8 @@ def _done(
 
 def _nothing(inputs: Mapping[str, ModelInput], target: Path, look: Look | None) -> Build:
     """The warehouse of a project without models: its state alone."""
-    _start(None, target, in_place=False)
     built = Build(database=target, models=(), tests=(), seconds=0.0)
-    with warehouse.opened(target) as connection:
+    with warehouse.to_build_in(None, target, Limits()) as (_, connection):
         warehouse.write_state(connection, _state(Graph({}, {}), inputs, ()))
         if look is not None:
             look(built, connection)
@@ -171,17 +170,6 @@ def _trusted(base: Path | None) -> WarehouseState | None:
     """What the base was built from; None where there is none to build upon."""
     built = None if base is None else warehouse.read_state(base)
     return None if built is None or built.engine != engine() else built
-
-
-def _start(base: Path | None, target: Path, *, in_place: bool) -> Path:
-    """The file to build in: the base itself, else `target`, its copy, or nothing yet where there is no base."""
-    warehouse.discard(target)
-    if base is not None and in_place and not warehouse.is_open(base, for_writing=True):
-        return base
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if base is not None:
-        warehouse.copy(base, target)
-    return target
 
 
 def _make_ready(

@@ -7,14 +7,14 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import groupby
 from pathlib import Path
 
 import duckdb
 
 from penstock.errors import StorageError
-from penstock.sql.connection import connect
+from penstock.sql.connection import connect, is_in_use
 from penstock.sql.names import literal, quote
 from penstock.sql.scan import read_scan
 from penstock.transform.result import ModelInput
@@ -49,11 +49,15 @@ def copy(base: Path, target: Path) -> None:
         ) from error
 
 
-def is_open(database: Path, *, for_writing: bool = False) -> bool:
-    """Whether another process works in the file, or one `for_writing` would disturb who reads it: DuckDB locks what it opens."""
-    with database.open("rb+" if for_writing else "rb") as file:
+class InUse(StorageError):
+    """Another process has the warehouse open."""
+
+
+def is_open(database: Path) -> bool:
+    """Whether another process works in the file: DuckDB locks what it opens."""
+    with database.open("rb") as file:
         try:
-            fcntl.lockf(file, (fcntl.LOCK_EX if for_writing else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
     return False
@@ -92,7 +96,8 @@ def opened(
     """A connection with `database` attached as `warehouse`, the name its own views know it by.
 
     What is written reaches the file once, at the end, and has no log beside it. Before, it goes to blocks that are
-    free in the file: where the block raises or the process is killed, the file holds what it held.
+    free in the file: where the block raises or the process is killed, the file holds what it held. InUse where another
+    process writes it, or reads it where this one would write.
     """
     limits = Limits() if limits is None else limits
     spill = database.parent / "spill"
@@ -102,7 +107,8 @@ def opened(
         try:
             connection.execute(f"ATTACH {literal(str(database))} AS {quote(DATABASE)}{options}")
         except (duckdb.Error, OSError) as error:
-            raise StorageError(
+            kind = InUse if is_in_use(error) else StorageError
+            raise kind(
                 "The warehouse cannot be opened",
                 where=str(database),
                 found=str(error).splitlines()[0],
@@ -123,6 +129,27 @@ def opened(
             ) from error
     finally:
         connection.close()
+
+
+@contextmanager
+def to_build_in(
+    base: Path | None, target: Path, limits: Limits, *, in_place: bool = False
+) -> Iterator[tuple[Path, duckdb.DuckDBPyConnection]]:
+    """The file to build in: the base itself where nobody has it open, else `target`, its copy, or nothing yet."""
+    discard(target)
+    with ExitStack() as stack:
+        if base is not None and in_place:
+            try:
+                connection = stack.enter_context(opened(base, limits=limits))
+            except InUse:
+                pass
+            else:
+                yield base, connection
+                return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if base is not None:
+            copy(base, target)
+        yield target, stack.enter_context(opened(target, limits=limits))
 
 
 def put_in_order(connection: duckdb.DuckDBPyConnection) -> None:
