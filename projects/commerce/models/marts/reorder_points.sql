@@ -17,6 +17,14 @@ products as (
 
 ),
 
+variants as (
+
+    select store_id, variant_id, product_id, sku, reorder_point, is_deleted
+    from {{ ref('stg_variants') }}
+    qualify row_number() over (partition by store_id, variant_id order by updated_at desc) = 1
+
+),
+
 offered as (
 
     select
@@ -28,7 +36,7 @@ offered as (
         coalesce(products.category, 'unknown') as category,
         variants.reorder_point,
         not variants.is_deleted and products.status is distinct from 'discontinued' as is_on_sale
-    from {{ ref('int_variants_current') }} as variants
+    from variants
     left join products on variants.store_id = products.store_id and variants.product_id = products.product_id
 
 )

@@ -1,18 +1,12 @@
 {{ config(materialized='view', schema='staging') }}
 
-with orders as (
-
-    select * from {{ ref('stg_orders') }}
-
-)
-
 select
     store_id,
     customer_id,
     order_id,
-    tenant,
-    record_source,
-    loaded_at,
+    _tenant as tenant,
+    _source as record_source,
+    _ingested_at as loaded_at,
     _new
-from orders
+from {{ source('silver', 'orders') }}
 where customer_id is not null
