@@ -137,7 +137,7 @@ def test_each_row_that_went_is_found_in_a_place_of_its_own(stored: list[Row], da
         for name, numbers in (("stored", range(len(stored))), ("went", went)):
             connection.execute(f"CREATE TABLE {name} (a INTEGER, b VARCHAR, c DOUBLE, file_path VARCHAR, pos BIGINT)")
             connection.executemany(f"INSERT INTO {name} VALUES (?, ?, ?, 'f', ?)", [(*stored[n], n) for n in numbers])
-        places = places_of(connection, "SELECT a, b, c FROM went", "FROM stored", ["a", "b", "c"])
+        places = places_of(connection, "SELECT a, b, c FROM went", "FROM stored", ["a", "b", "c"], ("file_path", "pos"))
     assert places is not None
     found = [stored[pos] for pos in set(places["pos"].to_pylist())]
     assert Counter(map(repr, found)) == Counter(repr(stored[n]) for n in went)
@@ -146,4 +146,4 @@ def test_each_row_that_went_is_found_in_a_place_of_its_own(stored: list[Row], da
 def test_a_row_that_is_nowhere_is_not_given_another_ones_place() -> None:
     with connect() as connection:
         stored = "SELECT n, n AS pos, 'f' AS file_path FROM range(3) AS r(n)"
-        assert places_of(connection, "SELECT 7 AS n", stored, ["n"]) is None
+        assert places_of(connection, "SELECT 7 AS n", stored, ["n"], ("file_path", "pos")) is None

@@ -392,7 +392,8 @@ def test_a_release_finds_the_rows_that_went_and_those_that_came(site: Site, tmp_
     model = next(model for model in second.models if model.name == "invoices")
     with warehouse.opened(second.database, read_only=True) as connection:
         rows = Rows(connection)
-        places = rows.gone(model, f"SELECT *, 'f' AS file_path, file_row_number AS pos FROM read_parquet('{stored}')")
+        held = f"SELECT *, 'f' AS file_path, file_row_number AS pos FROM read_parquet('{stored}')"
+        places = rows.gone(model, held, ("file_path", "pos"))
     assert places is not None
     gone = set(places["pos"].to_pylist())
     came = rows_of(second.database, model, only_new=True)

@@ -22,7 +22,7 @@ from penstock.lake.io import local_path
 from penstock.lake.manifests import ManifestReader
 from penstock.lake.table import Changes, DataFile, DeleteFile, FieldColumn, Scan
 from penstock.lake.types import duckdb_type
-from penstock.sql.scan import PLACE
+from penstock.sql.scan import ROW_NUMBER
 
 _OWN_FILE = re.compile(r"[0-9a-f]{32}-\d{5}\.parquet")
 
@@ -144,7 +144,7 @@ def _steady(metadata: TableMetadata) -> frozenset[int]:
     """The columns that every schema the table ever had has under one name and type, a name that no other ever had. None
     where one had the name that DuckDB has for the places of rows: those of a file are then read by id alone."""
     ever = [field for schema in metadata.schemas for field in schema.fields]
-    if any(field.name.lower() == PLACE for field in ever):
+    if any(field.name.lower() == ROW_NUMBER for field in ever):
         return frozenset()
     times = Counter((field.field_id, field.name, str(field.field_type)) for field in ever)
     bearers: dict[str, set[int]] = {}

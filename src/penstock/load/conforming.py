@@ -17,7 +17,7 @@ from penstock.conform.counts import Counts
 from penstock.conform.dedupe import Merged, merge, recompute
 from penstock.conform.fates import count_fates
 from penstock.lake.table import DataFile, Scan
-from penstock.load.leaving import PLACES, placed
+from penstock.load.leaving import LEAVING, placed
 from penstock.load.near import near
 from penstock.load.outcome import Outcome, union
 from penstock.load.snapshots import Snapshots
@@ -68,7 +68,7 @@ class Conforming:
         discarded = _sum(one.discarded for one in checked)
         if self.contract.identity:
             return self._merged(waiting, counts, discarded)
-        self._make("leaving", f"SELECT {PLACES} FROM ({self._losers})")
+        self._make("leaving", f"SELECT {LEAVING} FROM ({self._losers})")
         return self._outcome(waiting, counts, ("accepted",), discarded)
 
     def _note_replaced(self, waiting: Sequence[Waiting]) -> None:
@@ -233,7 +233,7 @@ class Conforming:
 
 def _places(stored: str, goes: str) -> str:
     """SELECT of where the rows of `stored` are that `goes` names."""
-    return f"SELECT {PLACES} FROM {quote(stored)} SEMI JOIN {quote(goes)} USING (_file_id, _line)"
+    return f"SELECT {LEAVING} FROM {quote(stored)} SEMI JOIN {quote(goes)} USING (_file_id, _line)"
 
 
 def _sum(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:

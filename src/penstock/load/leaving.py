@@ -10,7 +10,7 @@ import duckdb
 from penstock.lake.table import DataFile, FieldColumn
 from penstock.sql.scan import named_places, read_scan
 
-PLACES = "_file_id, _line, _path, _pos"  # of a row: its identity, its data file, and its number there
+LEAVING = "_file_id, _line, _path, _pos"  # columns of such rows: identity, data file, and number in it
 SMALL = 10_000  # rows of a file that is written anew as fast as rows of it are named
 _NAMED = 4  # no more than one row in so many of a file is named: who reads it passes over these
 

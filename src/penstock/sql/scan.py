@@ -43,7 +43,7 @@ class File(Protocol):
     def only(self) -> Sequence[Deletes]: ...
 
 
-PLACE = "file_row_number"  # DuckDB's own name for the place of a row in its file; a column of this name is read under another
+ROW_NUMBER = "file_row_number"  # DuckDB's name for that of a row in its file; a column called so is read under another
 _PATH = "_path_of_row"
 
 
@@ -78,11 +78,12 @@ def read_scan(
     listed = ", ".join(map(literal, paths))
     names = [column.name for column in columns]
     path = origin or unused(_PATH, names)
-    shown = ("" if origin is None else f", {quote(origin)}") + ("" if place is None else f", {PLACE} AS {quote(place)}")
+    shown = "" if origin is None else f", {quote(origin)}"
+    shown += "" if place is None else f", {ROW_NUMBER} AS {quote(place)}"
     options = f", filename = {literal(path)}" if origin or deletes or only else ""
     placed = bool(place or deletes or only)
-    options += f", {PLACE} = true" if placed else ""
-    held = {name: unused("_held", names) if placed and name.lower() == PLACE else name for name in names}
+    options += f", {ROW_NUMBER} = true" if placed else ""
+    held = {name: unused("_held", names) if placed and name.lower() == ROW_NUMBER else name for name in names}
     joined = _joined("SEMI", only, path, names) + _joined("ANTI", deletes, path, names)
     if all(column.everywhere for column in columns):
         typed = (f"CAST({quote(column.name)} AS {column.duckdb_type}) AS {quote(column.name)}" for column in columns)
@@ -111,7 +112,7 @@ def _joined(kind: str, deletes: Sequence[str], path: str, names: Sequence[str]) 
         return ""
     gone_path, gone_pos = quote(unused("_gone_path", names)), quote(unused("_gone_pos", names))
     places = f"SELECT path AS {gone_path}, pos AS {gone_pos} FROM ({named_places(deletes)})"
-    return f" {kind} JOIN ({places}) ON {quote(path)} = {gone_path} AND {PLACE} = {gone_pos}"
+    return f" {kind} JOIN ({places}) ON {quote(path)} = {gone_path} AND {ROW_NUMBER} = {gone_pos}"
 
 
 def _paths(files: Iterable[File]) -> list[str]:

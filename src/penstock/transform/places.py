@@ -11,7 +11,6 @@ from penstock.sql.names import quote
 
 _MORE = 2  # columns, where the fewest do not do
 _LOOKED_AT = 2_048  # rows that tell which columns have most values
-PLACE = ("file_path", "pos")
 
 
 def places_of(
@@ -19,7 +18,7 @@ def places_of(
     gone: str,
     stored: str,
     names: Sequence[str],
-    place: tuple[str, str] = PLACE,
+    place: tuple[str, str],
 ) -> pa.Table | None:
     """`file_path` and `pos` of one row of `stored` for each row of `gone`: SELECTs with columns `names`, `stored` also with
     these two, under the names `place`. None where a row is not found.
@@ -35,7 +34,7 @@ def places_of(
         query = _matching(gone, stored, columns, place, whole=len(columns) == len(names))
         places = connection.sql(query).to_arrow_table()
         if places.num_rows == wanted and len(set(places["_row"].to_pylist())) == wanted:
-            return places.select(PLACE)
+            return places.select(["file_path", "pos"])
     return None
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from penstock.sql.beside import another
 from penstock.sql.names import literal, quote
 from penstock.transform.changes import CAME, counts, named
-from penstock.transform.places import PLACE, places_of
+from penstock.transform.places import places_of
 from penstock.transform.result import ModelResult, ModelStatus
 from penstock.transform.warehouse import relation
 
@@ -46,9 +46,9 @@ class Rows:
         """How many rows came and how many went since the base, of a model whose rows moved."""
         return counts(self.connection, model.table)
 
-    def gone(self, model: ModelResult, stored: str, place: tuple[str, str] = PLACE) -> pa.Table | None:
-        """Where those that went stand in `stored`, a SELECT of its columns with `file_path` and `pos` under the names
-        `place`: these two."""
+    def gone(self, model: ModelResult, stored: str, place: tuple[str, str]) -> pa.Table | None:
+        """Where those that went stand in `stored`, a SELECT of its columns with path and row number of each under the
+        names `place`: `file_path` and `pos`."""
         names = [column.name for column in model.columns]
         gone = f"SELECT {', '.join(map(quote, names))} FROM {named(model.table)} WHERE NOT {CAME}"
         with another(self.connection) as own:
