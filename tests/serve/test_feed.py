@@ -149,8 +149,8 @@ def test_a_row_that_is_shown_differently_is_another(kind: str, before: str, afte
                 f"CAST({value} AS {kind}) AS desk"
             )
             (one,) = slices(connection, collection(connection), sliced_from=1)
-            assert one.told is not None
-            found.append((one.version, one.told.digests(), rows([one])))
+            assert one.digested is not None
+            found.append((one.version, one.digested.digests(), rows([one])))
 
         assert all(one != other for one, other in zip(*found, strict=True))
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.store.protocol import Compare, Condition, Stored
-from penstock.store.ranked import Ranked, put_among, ranked
+from penstock.store.ranked import Ranked, merged, ranked
 from tests.store.shelf import meets
 
 TEXTS = st.text(max_size=3) | st.sampled_from(["north", "south", ""])
@@ -39,7 +39,7 @@ def test_rows_put_among_others_are_those_of_a_new_column(
     source = data.draw(st.lists(st.integers(0, max(len(values) - 1, 0)), max_size=30 if values else 0))
     after = [values[place] for place in source]
 
-    grown = put_among(ranked(values[:cut]), values[cut:], np.array(source, np.int64))
+    grown = merged(ranked(values[:cut]), values[cut:], np.array(source, np.int64))
 
     fresh = ranked(after)
     assert (grown.values.to_pylist(), grown.ranks.tolist()) == (fresh.values.to_pylist(), fresh.ranks.tolist())
@@ -62,4 +62,4 @@ def test_what_is_no_number_counts_as_absent() -> None:
 def test_a_column_without_values_meets_nothing(values: list[Stored]) -> None:
     for value in ("north", 1):
         assert met(ranked(values), Condition("it", Compare.AT_MOST, value)) == []
-    assert met(put_among(ranked(values), [7], np.array([len(values)])), Condition("it", Compare.EQUAL, 7)) == [0]
+    assert met(merged(ranked(values), [7], np.array([len(values)])), Condition("it", Compare.EQUAL, 7)) == [0]

@@ -38,13 +38,13 @@ def slices(
     cut = periods(connection, collection, sliced_from=sliced_from, by_changes=by_changes)
     for period in [Period(collection.version, "true", "all")] if cut is None else cut:
         rows = partial(_rows, connection, collection, period.where)
-        told = RowsOf(connection, collection, period.where, by_changes)
-        yield Slice(period.version, rows, f"{duckdb.__version__} {period.place}", told, period.stayed)
+        digested = RowsOf(connection, collection, period.where, by_changes)
+        yield Slice(period.version, rows, f"{duckdb.__version__} {period.place}", digested, period.stayed)
 
 
 @dataclass(frozen=True)
 class RowsOf:
-    """The rows of a collection that meet a condition, told one by one; `by_changes` as of slices."""
+    """The rows of a collection that meet a condition, by their digests; `by_changes` as of slices."""
 
     connection: duckdb.DuckDBPyConnection
     collection: Collection
@@ -57,7 +57,7 @@ class RowsOf:
             (numbers,) = cursor.execute(sql).fetchnumpy().values()
         return array("Q", numbers.tobytes())
 
-    def having(self, digests: Sequence[int]) -> Sequence[Row]:
+    def rows(self, digests: Sequence[int]) -> Sequence[Row]:
         wanted = f"{self.where} AND {digest(self.collection)} IN (SELECT unnest(CAST($1 AS UBIGINT[])))"
         with self.connection.cursor() as cursor:
             if self.by_changes:

@@ -133,7 +133,7 @@ class FileStore:
         version = version_of(collection, wanted.version)
         if version in there.by_version:
             return there.by_version[version]
-        place = version_of(collection, wanted.place) if wanted.told is not None else ""
+        place = version_of(collection, wanted.place) if wanted.digested is not None else ""
         if wanted.stayed and place in there.by_place:
             return there.by_place[place]
         name = f"{collection.name}-{release}-{world.ids.new()[:8]}{_ENDING}"
@@ -146,10 +146,10 @@ class FileStore:
 
     def _write(self, name: str, collection: Collection, wanted: Slice, former: Part | None) -> int:
         """Write a slice: from the file of its place as far as the same rows stand there."""
-        path, told = self.folder / name, wanted.told
-        digests = None if told is None else digests_of(told)
-        if told is not None and digests is not None and former is not None:
-            patched = patch_rows(self.folder / former.file, path, collection, told, digests)
+        path, digested = self.folder / name, wanted.digested
+        digests = None if digested is None else digests_of(digested)
+        if digested is not None and digests is not None and former is not None:
+            patched = patch_rows(self.folder / former.file, path, collection, digested, digests)
             if patched is not None:
                 return patched
         return write_rows(path, collection, wanted.rows(), digests)

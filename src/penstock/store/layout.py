@@ -116,7 +116,7 @@ def indexed(keys: pa.Array) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint
     return hashes[rows], rows
 
 
-def looked_up(numbers: npt.NDArray[np.uint32]) -> memoryview:
+def scalars(numbers: npt.NDArray[np.uint32]) -> memoryview:
     """Numbers to be looked up one by one, which arrays are slow for."""
     return memoryview(numbers)  # type: ignore[arg-type]
 

@@ -16,13 +16,13 @@ Stored: TypeAlias = str | int | float | None  # a value that rows are chosen by;
 Row: TypeAlias = Sequence[Stored]  # key as text, document as JSON text, then the values of `indexed`
 
 
-class Told(Protocol):
-    """The rows of a slice one by one, without reading all of them."""
+class Digested(Protocol):
+    """The rows of a slice by their digests, without reading all of them."""
 
     def digests(self) -> array[int]:
         """Of each row in order a number of 64 bits that is another when the row is, or stands elsewhere."""
 
-    def having(self, digests: Sequence[int]) -> Iterable[Row]:
+    def rows(self, digests: Sequence[int]) -> Iterable[Row]:
         """The rows of some digests, in order."""
 
 
@@ -30,12 +30,12 @@ class Told(Protocol):
 class Slice:
     """Rows that follow one another: in order, in batches, read when they are wanted. Equal versions of a collection
     hold equal rows, so that those of the former release need not be read; of a slice with the same `place`, which it
-    has where its rows are `told`, only those that came; and none where it is known that its rows `stayed`."""
+    has where its rows are `digested`, only those that came; and none where it is known that its rows `stayed`."""
 
     version: str
     rows: Callable[[], Iterable[Sequence[Row]]]
     place: str = ""
-    told: Told | None = None
+    digested: Digested | None = None
     stayed: bool = False
 
 

@@ -107,17 +107,17 @@ def ranked(given: Sequence[Stored]) -> Ranked:
     return _smallest(encoded.dictionary.take(order), ranks[places])
 
 
-def put_among(former: Ranked, came: Sequence[Stored], source: Places) -> Ranked:
+def merged(former: Ranked, came: Sequence[Stored], source: Places) -> Ranked:
     """The column of rows that a former one has, or that came, of which `source` are the places in both one after the
     other. Values that no row has any more are gone.
 
-    >>> put_among(ranked(["b", "d"]), ["c", "d"], np.array([2, 0, 3])).ranks.tolist()
+    >>> merged(ranked(["b", "d"]), ["c", "d"], np.array([2, 0, 3])).ranks.tolist()
     [2, 1, 3]
     """
     new = ranked(came)
     if not len(former.values):
         return _used(new.values, np.concatenate([former.ranks, new.ranks])[source])
-    places, is_there = _looked_up(former, new)
+    places, is_there = _found(former, new)
     before = places[~is_there]  # before which of the known values those stand that are none of them
     put = np.cumsum(np.bincount(before, minlength=len(former.values) + 1))[
         :-1
@@ -135,7 +135,7 @@ def put_among(former: Ranked, came: Sequence[Stored], source: Places) -> Ranked:
     return _used(pa.concat_arrays([former.values, new.values.cast(former.values.type)]), ranks, order)
 
 
-def _looked_up(former: Ranked, new: Ranked) -> tuple[Places, Which]:
+def _found(former: Ranked, new: Ranked) -> tuple[Places, Which]:
     """Where the values of one column stand among those of another, or before which of them; and whether they are there."""
     if len(new.values) * _MANY < len(former.values):
         known, wanted = former.searched, list(new.searched)

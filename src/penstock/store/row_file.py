@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from penstock.errors import StorageError
 from penstock.store.collection import Collection
-from penstock.store.layout import Digests, Documents, Rows, indexed, looked_up, read_rows, unfinished
+from penstock.store.layout import Digests, Documents, Rows, indexed, read_rows, scalars, unfinished
 from penstock.store.protocol import Condition, Row, Stored
 from penstock.store.ranked import Texts, Which, ranked
 
@@ -91,7 +91,7 @@ class RowFile:
         told, self._documents = read_rows(path)
         self._columns = told.columns
         self._ends = told.ends
-        self._hashes, self._rows = looked_up(told.hashes), looked_up(told.rows)
+        self._hashes, self._rows = scalars(told.hashes), scalars(told.rows)
         self._keys = Texts(told.keys)
         self._totals: dict[str, int] = {"": rows}
 

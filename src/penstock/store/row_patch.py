@@ -17,8 +17,8 @@ import pyarrow as pa
 from penstock.errors import StorageError
 from penstock.store.collection import Collection
 from penstock.store.layout import Digests, Documents, Rows, hash_of, read_rows, unfinished
-from penstock.store.protocol import Row, Told
-from penstock.store.ranked import Places, Which, put_among
+from penstock.store.protocol import Digested, Row
+from penstock.store.ranked import Places, Which, merged
 from penstock.store.row_file import key_of, require_different_keys
 
 _GONE = 2  # one row in so many; where more of them went, all are asked for
@@ -34,11 +34,11 @@ class _Patch:
     came: Places
 
 
-def digests_of(told: Told) -> Digests:
-    return np.frombuffer(told.digests(), np.uint64)
+def digests_of(digested: Digested) -> Digests:
+    return np.frombuffer(digested.digests(), np.uint64)
 
 
-def patch_rows(former: Path, path: Path, collection: Collection, told: Told, digests: Digests) -> int | None:
+def patch_rows(former: Path, path: Path, collection: Collection, digested: Digested, digests: Digests) -> int | None:
     """Make the file `path` from a former one of the same place; the number of rows. None, and nothing is written,
     when many rows came or went, or the former file is damaged."""
     try:
@@ -48,7 +48,7 @@ def patch_rows(former: Path, path: Path, collection: Collection, told: Told, dig
     patch = None if before.digests is None else _patch(before.digests, digests)
     if patch is None:
         return None
-    rows = list(told.having(digests[patch.came].tolist())) if len(patch.came) else []
+    rows = list(digested.rows(digests[patch.came].tolist())) if len(patch.came) else []
     if len(rows) != len(patch.came):
         return None
     texts = [str(row[1]).encode() for row in rows]
@@ -108,8 +108,7 @@ def _after(
         ends=np.cumsum(lengths[source]),
         digests=digests,
         columns=[
-            put_among(column, [row[place] for row in came], source)
-            for place, column in enumerate(before.columns, start=2)
+            merged(column, [row[place] for row in came], source) for place, column in enumerate(before.columns, start=2)
         ],
     )
 
