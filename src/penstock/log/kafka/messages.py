@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import chain
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -143,7 +144,7 @@ class _Waiting:
     """What is needed of messages until they become rows."""
 
     values: list[bytes | None] = field(default_factory=list)
-    offsets: list[np.ndarray] = field(default_factory=list)
+    offsets: list[Sequence[int]] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)  # none where rows are bare
     milliseconds: int = 0  # since 1970, when the first was appended
 
@@ -169,7 +170,7 @@ class Received:
             waiting.milliseconds = messages[0].timestamp()[1]
         waiting.values += map(Message.value, messages)
         waiting.offsets.append(_offsets(messages))
-        self.last = int(waiting.offsets[-1][-1])
+        self.last = waiting.offsets[-1][-1]
         if not self.bare:
             waiting.messages += messages
         if len(waiting.values) >= _PIECE:
@@ -194,7 +195,7 @@ class Received:
 
 
 def _piece(waiting: _Waiting, form: Form, partition: int, *, bare: bool) -> Chunk:
-    offsets = np.concatenate(waiting.offsets)
+    offsets = _joined(waiting.offsets, len(waiting.values))
     rows, bad = form.codec.decode(waiting.values)
     good = [number for number in range(len(offsets)) if number not in bad] if bad else None
     if bare:
@@ -209,12 +210,20 @@ def _piece(waiting: _Waiting, form: Form, partition: int, *, bare: bool) -> Chun
     return Chunk(form.topic.spec.name, partition, records, at, poison, int(offsets[-1]) + 1)
 
 
-def _offsets(messages: Sequence[Message]) -> np.ndarray:
+def _offsets(messages: Sequence[Message]) -> Sequence[int]:
     """Mostly there are no holes, so that the ends tell all."""
     first, last = messages[0].offset() or 0, messages[-1].offset() or 0
     if last - first == len(messages) - 1:
-        return np.arange(first, last + 1)
-    return np.array(list(map(Message.offset, messages)), np.int64)
+        return range(first, last + 1)
+    return [message.offset() or 0 for message in messages]
+
+
+def _joined(offsets: Sequence[Sequence[int]], count: int) -> np.ndarray:
+    """All of them at once: for every array that it makes, NumPy lets other threads of Python go first."""
+    first, next = offsets[0][0], offsets[-1][-1] + 1
+    if next - first == count:
+        return np.arange(first, next)
+    return np.fromiter(chain.from_iterable(offsets), np.int64, count)
 
 
 def _no_system(count: int) -> list[pa.Array]:
