@@ -277,6 +277,30 @@ models:
     assert "_came" not in results["told"].sql
 
 
+def test_equal_values_that_tell_their_key_are_looked_for_among_the_rows_of_affected_keys(
+    site: Site, tmp_path: Path, models: Path
+) -> None:
+    (models / "star" / "tests.yml").write_text("""
+models:
+  - name: invoices
+    columns: [{name: quantity, data_tests: [unique_within: {name: within, arguments: {keys: [invoice_no]}}]}]
+""")
+    one, other, another = (
+        LINES[0]._replace(file=f"{code}.csv", invoice_no=number, stock_code=code, quantity=quantity)
+        for number, code, quantity in (("1", "A", 1), ("2", "B", 2), ("2", "C", 2))
+    )
+    silver = Silver(tmp_path / "silver")
+    silver.add([one, other])
+    first = site.build(silver.everything(), models=models)
+    base = site.release(first)
+    since, before = silver.snapshot, list(silver.files)
+    silver.add([another])
+    second = site.build(silver.moved_since(since, before), base=base, models=models)
+    whole = site.build(silver.everything(), models=models)
+    assert [test.failures for build in (first, second, whole) for test in build.tests] == [0, 1, 1]
+    assert ["changed_invoices" in test.sql for build in (second, whole) for test in build.tests] == [True, False]
+
+
 def test_a_key_that_comes_twice_is_found_among_the_rows_that_were_there(tmp_path: Path, site: Site) -> None:
     lines = """{{ config(materialized='incremental', incremental_strategy='append') }}
 select invoice_no from {{ penstock_new(source('silver', 'order_lines')) }}"""

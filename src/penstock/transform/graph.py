@@ -56,7 +56,7 @@ class Node:
     tested: str | None = None  # of a test: the model it is declared on
     tested_column: str | None = None
     test_name: str | None = None  # of a generic test that is ours or dbt's own
-    test_columns: tuple[str, ...] = ()  # those it names
+    test_columns: tuple[str, ...] = ()  # those it names, in which rows that it counts together are alike
     test_field: str | None = None  # of a test of references: the column of the other model
     severity: str = "error"
     has_hooks: bool = False
@@ -158,7 +158,10 @@ def _node(node: Any, manifest: Any, variables: Mapping[str, Any]) -> Node:
         tested=getattr(node, "attached_node", None),
         tested_column=getattr(node, "column_name", None),
         test_name=test.name if test is not None and test.namespace is None else None,
-        test_columns=tuple(asked.get("columns", ())) or tuple(filter(None, [asked.get("column_name")])),
+        test_columns=(
+            *(asked.get("columns") or filter(None, [asked.get("column_name")])),
+            *asked.get("keys", ()),
+        ),
         test_field=asked.get("field"),
         severity=str(getattr(config, "severity", "error")).lower(),
         has_hooks=bool(getattr(config, "pre_hook", None) or getattr(config, "post_hook", None)),

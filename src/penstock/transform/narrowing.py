@@ -11,7 +11,7 @@ from penstock.transform import warehouse
 from penstock.transform.graph import Graph, Node
 
 _OF_A_ROW = {"not_null", "accepted_values", "complete", "holds"}
-_OF_A_KEY = {"unique", "unique_together"}
+_OF_A_KEY = {"unique", "unique_together", "unique_within"}
 _OF_A_REFERENCE = "relationships"
 _OF_AFFECTED_KEYS = re.compile(r"/\* (semi join (\S+) as affected on .*?) \*/")  # see macros/by_key.sql
 

@@ -22,6 +22,20 @@ group by {{ columns | join(', ') }}
 having count(*) > 1
 {% endtest %}
 
+{#
+    Values of a column that more than one row has, where a value says which `keys` its row is of, as a hash of them and
+    more does. A build that makes some of these keys anew looks for equal values among their rows alone.
+#}
+{% test unique_within(model, column_name, keys) %}
+select
+    {{ column_name }},
+    count(*) as n_records
+from {{ model }}
+where {{ column_name }} is not null
+group by {{ column_name }}
+having count(*) > 1
+{% endtest %}
+
 {# The whole row instead of the null alone, so that a report can name it. #}
 {% macro default__test_not_null(model, column_name) %}
 select *
