@@ -380,10 +380,11 @@ def test_rows_that_stand_are_found_to_name_a_row_that_went(site: Site, tmp_path:
     assert "_came" in found.sql
 
 
+@pytest.mark.parametrize("affected", ["'changed_invoices'", "ref('invoices')"])
 def test_a_test_by_key_reads_the_affected_keys_until_something_is_made_from_nothing(
-    site: Site, tmp_path: Path, models: Path
+    site: Site, tmp_path: Path, models: Path, affected: str
 ) -> None:
-    few = """select invoice_no from {{ penstock_tested(ref('invoices'), ['invoice_no'], affected='changed_invoices') }}
+    few = f"""select invoice_no from {{{{ penstock_tested(ref('invoices'), ['invoice_no'], affected={affected}) }}}}
     group by invoice_no having sum(quantity) > 100000"""
     (models / "tests").mkdir()
     (models / "tests" / "few_pieces.sql").write_text(few)

@@ -262,7 +262,8 @@ def _gone(
 def _by_key(test: Node, program: Program, selection: Selection, changes: Mapping[str, Change]) -> bool:
     """Whether a test that passed holds for all keys but those that this build lists as affected."""
     graph, affected = program.graph, affected_by(program.sql[test.id].whole)
-    listed = {warehouse.relation(graph.nodes[id].table) for id in selection.run}
+    tables = [graph.nodes[id].table for id in selection.run]
+    listed = {*map(warehouse.relation, tables), *map(named, tables)}
     sources = [graph.sources[parent] for parent in test.parents if parent in graph.sources]
     stood = all(changes[name] is not Change.OTHER for name in sources) and not selection.rebuild & {*test.parents}
     return stood and bool(affected) and affected <= listed

@@ -38,21 +38,13 @@
 {%- endmacro %}
 
 {#
-    For a test: the versions of a `satellite` that begin at one moment with another of the same hub, as the view has them.
-    `by` are the hub's own columns, which `affected` lists.
+    For a test: the versions of a `satellite` that begin at one moment with another of the same key, as the view has them.
+    Rows are only ever added, and whether one holds at its moment is up to those of the same key and moment.
 #}
-{% macro versions_that_overlap(hub, satellite, key, by, affected) -%}
-    with entities as (
+{% macro versions_that_overlap(satellite, key) -%}
+    with told as (
 
-        select {{ key }} from {{ penstock_tested(ref(hub), by, affected=affected) }}
-
-    ),
-
-    told as (
-
-        select versions.*
-        from {{ ref(satellite) }} as versions
-        semi join entities on versions.{{ key }} = entities.{{ key }}
+        select * from {{ penstock_tested(ref(satellite), [key, 'applied_at'], affected=ref(satellite)) }}
 
     )
 

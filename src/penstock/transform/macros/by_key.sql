@@ -83,18 +83,19 @@
     `affected` lists, once a release passed the test and nothing was made from nothing since. `affected` has to list
     every key of which the test may judge otherwise than before, and every relation that the test reads has to be
     narrowed to the same keys, or be joined with one that is. `keys` are columns of `affected`: a list, or a mapping
-    from columns of `relation`.
+    from columns of `relation`. Instead of a list's name `affected` may be a model: the keys are those of its rows that came
+    or went, which are then never null, so that blocks of others are not read.
 
         select loan_id from {{ penstock_tested(ref('loan_status'), ['loan_id'], affected='changed_loans') }} where days < 0
 #}
 {% macro penstock_tested(relation, keys, affected) -%}
+    {%- set listed = ref(affected) if affected is string else penstock_changes(affected) -%}
+    {%- set same = ' is not distinct from ' if affected is string else ' = ' -%}
     {%- set alike = [] -%}
     {%- for name in keys -%}
-        {%- do alike.append(
-            'given.' ~ name ~ ' is not distinct from affected.' ~ (keys[name] if keys is mapping else name)
-        ) -%}
+        {%- do alike.append('given.' ~ name ~ same ~ 'affected.' ~ (keys[name] if keys is mapping else name)) -%}
     {%- endfor -%}
-    (select given.* from {{ relation }} as given /* semi join {{ ref(affected) }} as affected on {{ alike | join(' and ') }} */)
+    (select given.* from {{ relation }} as given /* semi join {{ listed }} as affected on {{ alike | join(' and ') }} */)
 {%- endmacro %}
 
 {#
