@@ -31,7 +31,7 @@ from penstock.world import Clock
 T = TypeVar("T")
 Identity: TypeAlias = "tuple[str, int]"  # a topic's id, and its number of partitions
 COMPACTED = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1"}
-_PAUSE = 0.05  # seconds
+_PAUSE = 0.01  # seconds
 
 
 def waited(future: Callable[[float], T], where: str) -> T:
