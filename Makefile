@@ -36,7 +36,7 @@ lint: $(READY)  ## Ruff: lint and format
 	$(PY) -m ruff check --quiet .
 	$(PY) -m ruff format --check --quiet .
 
-types: $(READY)  ## Mypy: strict, and looser of the tests
+types: $(READY)  ## Mypy, strict
 	$(PY) -m mypy
 
 rules: $(READY)  ## Import table, vocabulary, docs, hygiene

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.flows.library import Library, loan
 
 NOT_TWICE = """checks:
@@ -17,7 +19,7 @@ NOT_TWICE = """checks:
 """
 
 
-def refuse(library: Library) -> dict:
+def refuse(library: Library) -> dict[str, Any]:
     """A delivery that a check refuses: the member m2 stands in two lists."""
     (library.project / "checks" / "loans.yml").write_text(NOT_TWICE)
     library.members("south", 1, "m2,bob@example.org,2021-05-05")

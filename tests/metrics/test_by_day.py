@@ -35,7 +35,7 @@ def by_day(sql: str) -> str:
     ],
     ids=["alone", "with a dimension", "two over one selection"],
 )
-def test_days_are_summed_first_and_give_the_same(sql):
+def test_days_are_summed_first_and_give_the_same(sql: str) -> None:
     connection = connect()
     connection.execute(
         "CREATE TABLE loans AS SELECT CASE WHEN i % 50 > 0 THEN DATE '2024-01-01' + CAST(i % 90 AS INTEGER) END AS lent_on, "
@@ -79,5 +79,5 @@ def test_days_are_summed_first_and_give_the_same(sql):
         "months chosen",
     ],
 )
-def test_what_is_not_a_sum_of_rows_stays(sql):
+def test_what_is_not_a_sum_of_rows_stays(sql: str) -> None:
     assert by_day(sql) == sqlglot.parse_one(sql, dialect="duckdb").sql(dialect="duckdb")

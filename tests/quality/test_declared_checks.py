@@ -32,30 +32,32 @@ THRESHOLD, ROWS, RECONCILE = CheckKind.THRESHOLD, CheckKind.ROWS, CheckKind.RECO
         ("true", "0", None, "error"),
     ],
 )
-def test_a_threshold_compares_one_number_exactly_and_bounds_are_inclusive(number, minimum, maximum, status):
+def test_a_threshold_compares_one_number_exactly_and_bounds_are_inclusive(
+    number: str, minimum: str | None, maximum: str | None, status: str
+) -> None:
     result = run_one(library(), check(THRESHOLD, f"SELECT {number}", minimum=minimum, maximum=maximum))
     assert result.status == status
     assert result.blocks is (status != "pass")
 
 
 @given(st.decimals(allow_infinity=False), st.decimals(allow_nan=False), st.decimals(allow_nan=False))
-def test_within_agrees_with_comparison_of_decimals(value: Decimal, low: Decimal, high: Decimal):
+def test_within_agrees_with_comparison_of_decimals(value: Decimal, low: Decimal, high: Decimal) -> None:
     expected = not value.is_nan() and low <= value <= high
     assert within(value, str(low), str(high)) is expected
 
 
 @pytest.mark.parametrize("sql", ["SELECT 1 WHERE false", "SELECT 1, 2", "VALUES (1), (2)"])
-def test_a_threshold_over_anything_but_one_value_is_an_error(sql):
+def test_a_threshold_over_anything_but_one_value_is_an_error(sql: str) -> None:
     assert run_one(library(), check(THRESHOLD, sql, minimum="0")).status is Status.ERROR
 
 
-def test_a_failed_threshold_says_the_number_and_the_bounds():
+def test_a_failed_threshold_says_the_number_and_the_bounds() -> None:
     result = run_one(library(), check(THRESHOLD, "SELECT 7", minimum="10", maximum="20"))
     assert (result.value, result.expected) == ("7", "between 10 and 20")
     assert result.message == "7 is not between 10 and 20"
 
 
-def test_violating_rows_are_counted_and_the_first_five_kept_in_the_order_of_the_query():
+def test_violating_rows_are_counted_and_the_first_five_kept_in_the_order_of_the_query() -> None:
     connection = library([(number, None, None) for number in range(1, 8)])
     result = run_one(connection, check(ROWS, "SELECT loan_id, _file, _line FROM silver.loans ORDER BY loan_id DESC;"))
     assert (result.status, result.value) == (Status.FAIL, "7")
@@ -63,12 +65,12 @@ def test_violating_rows_are_counted_and_the_first_five_kept_in_the_order_of_the_
     assert result.sample[0] == {"loan_id": "7", "_file": "loans.csv", "_line": "8"}
 
 
-def test_no_violating_row_passes():
+def test_no_violating_row_passes() -> None:
     result = run_one(library(), check(ROWS, "SELECT * FROM silver.loans WHERE loan_id < 0"))
     assert (result.status, result.value, result.sample) == (Status.PASS, "0", ())
 
 
-def test_long_values_of_sampled_rows_are_cut():
+def test_long_values_of_sampled_rows_are_cut() -> None:
     result = run_one(library(), check(ROWS, "SELECT repeat('x', 1000000) AS long"))
     long = result.sample[0]["long"]
     assert long is not None
@@ -92,16 +94,16 @@ def test_long_values_of_sampled_rows_are_cut():
         ("SELECT 1 WHERE false", "SELECT 1 WHERE false", "pass"),
     ],
 )
-def test_reconcile_compares_two_results_exactly_as_multisets(first, second, status):
+def test_reconcile_compares_two_results_exactly_as_multisets(first: str, second: str, status: str) -> None:
     assert run_one(library(), check(RECONCILE, first, against=second)).status == status
 
 
-def test_a_failed_reconciliation_of_two_numbers_names_both():
+def test_a_failed_reconciliation_of_two_numbers_names_both() -> None:
     result = run_one(library(), check(RECONCILE, "SELECT 3.30", against="SELECT 3.31"))
     assert result.message == "the first query gives 3.30, the second 3.31"
 
 
-def test_a_failed_reconciliation_of_rows_shows_which_side_has_them():
+def test_a_failed_reconciliation_of_rows_shows_which_side_has_them() -> None:
     result = run_one(library(), check(RECONCILE, "SELECT 'a' AS month, 1 AS n", against="SELECT 'b', 1"))
     assert result.sample == (
         {"_only_in": "first", "month": "a", "n": "1"},
@@ -120,7 +122,7 @@ def test_a_failed_reconciliation_of_rows_shows_which_side_has_them():
     ],
 )
 @pytest.mark.parametrize("kind", list(CheckKind))
-def test_a_check_that_cannot_be_run_is_an_error_that_blocks_and_names_its_file(sql, kind):
+def test_a_check_that_cannot_be_run_is_an_error_that_blocks_and_names_its_file(sql: str, kind: CheckKind) -> None:
     connection = library()
     result = run_one(connection, check(kind, sql, minimum="0", against="SELECT 1"))
     assert result.status is Status.ERROR
@@ -129,12 +131,12 @@ def test_a_check_that_cannot_be_run_is_an_error_that_blocks_and_names_its_file(s
     assert connection.execute("SELECT count(*) FROM silver.loans").fetchall() == [(0,)]
 
 
-def test_a_value_quoted_by_the_database_is_masked():
+def test_a_value_quoted_by_the_database_is_masked() -> None:
     connection = library([(1, None, "ada@example.org")])
     result = run_one(connection, check(ROWS, "SELECT mail::INTEGER FROM silver.loans"))
     assert result.status is Status.ERROR
     assert "ada" not in result.message
 
 
-def test_seconds_come_from_the_clock():
+def test_seconds_come_from_the_clock() -> None:
     assert run_one(library(), check(THRESHOLD, "SELECT 1", minimum="0")).seconds == pytest.approx(0.001)

@@ -36,7 +36,9 @@ def since(found: Sequence[Mapping[str, object]], *, whole: frozenset[str] = GREW
     return Growth(GREW, whole, found)
 
 
-def grown(loans: Sequence[Loan], books: Sequence[int], *, loans_before: int, books_before: int):
+def grown(
+    loans: Sequence[Loan], books: Sequence[int], *, loans_before: int, books_before: int
+) -> duckdb.DuckDBPyConnection:
     """The library with all these rows, of which the later ones came since."""
     connection = library(list(loans), books=list(books))
     connection.execute("CREATE SCHEMA came")
@@ -51,7 +53,9 @@ keys = st.lists(st.integers(1, 4), max_size=5)
 
 @settings(max_examples=40, deadline=None)
 @given(before=rows, books=keys, came=rows, new_books=keys)
-def test_the_rows_that_came_are_enough_to_find_what_all_rows_would_show(before, books, came, new_books):
+def test_the_rows_that_came_are_enough_to_find_what_all_rows_would_show(
+    before: list[Loan], books: list[int], came: list[Loan], new_books: list[int]
+) -> None:
     growth = since(records(before, books))
     connection = grown([*before, *came], [*books, *new_books], loans_before=len(before), books_before=len(books))
     narrow, whole = results(connection, growth), results(connection)
@@ -63,7 +67,7 @@ def test_the_rows_that_came_are_enough_to_find_what_all_rows_would_show(before, 
         )
 
 
-def test_rows_that_were_released_are_not_read_again():
+def test_rows_that_were_released_are_not_read_again() -> None:
     before: list[Loan] = [(1, 10, None), (2, 10, None)]
     connection = grown([*before, (3, 10, None)], [10], loans_before=2, books_before=1)
     connection.execute("DELETE FROM silver.books")  # only a look at every row would miss it
@@ -82,12 +86,12 @@ def test_rows_that_were_released_are_not_read_again():
     ],
     ids=["rows went from what is referred to", "rows waited before, too many", "another rule", "never asked before"],
 )
-def test_all_rows_are_looked_at_where_the_others_may_not_hold(growth):
+def test_all_rows_are_looked_at_where_the_others_may_not_hold(growth: Growth) -> None:
     connection = grown([(1, 11, None)], [10], loans_before=1, books_before=1)
     assert results(connection, growth)["references.loans.book_id"].value == "1"
 
 
-def test_rows_that_waited_are_asked_again_and_no_others_that_were_released():
+def test_rows_that_waited_are_asked_again_and_no_others_that_were_released() -> None:
     before: list[Loan] = [(1, 11, None), (2, 10, None), (3, 12, None)]
     found = records(before, [10])
     connection = grown([*before, (4, 13, None)], [10, 12], loans_before=3, books_before=1)
@@ -99,7 +103,9 @@ def test_rows_that_waited_are_asked_again_and_no_others_that_were_released():
 
 @settings(max_examples=40, deadline=None)
 @given(before=rows, books=keys, gone=st.sets(st.integers(0, 7)), again=st.integers(0, 8), came=rows)
-def test_rows_that_went_let_no_other_row_of_their_own_dataset_fail(before, books, gone, again, came):
+def test_rows_that_went_let_no_other_row_of_their_own_dataset_fail(
+    before: list[Loan], books: list[int], gone: set[int], again: int, came: list[Loan]
+) -> None:
     """Of a file that was written anew the rows that stay come again."""
     found = records(before, books)
     stay = [place for place in range(len(before)) if place not in gone]
@@ -116,7 +122,9 @@ def test_rows_that_went_let_no_other_row_of_their_own_dataset_fail(before, books
 
 @settings(max_examples=40, deadline=None)
 @given(before=rows, books=keys, came=rows, new_books=keys)
-def test_rows_are_looked_for_where_their_keys_may_be(before, books, came, new_books):
+def test_rows_are_looked_for_where_their_keys_may_be(
+    before: list[Loan], books: list[int], came: list[Loan], new_books: list[int]
+) -> None:
     def earlier(connection: duckdb.DuckDBPyConnection, dataset: str, keys: str | None) -> str:
         """What else a file may hold beside the keys does not matter: nothing else is in this one."""
         (key,) = LIBRARY.contracts[dataset].key
@@ -130,7 +138,7 @@ def test_rows_are_looked_for_where_their_keys_may_be(before, books, came, new_bo
     }
 
 
-def test_no_other_file_is_read_where_each_row_that_came_refers_to_another_that_did():
+def test_no_other_file_is_read_where_each_row_that_came_refers_to_another_that_did() -> None:
     def nowhere(*_: object, **__: object) -> str:
         raise AssertionError
 
@@ -145,7 +153,7 @@ def test_no_other_file_is_read_where_each_row_that_came_refers_to_another_that_d
     assert {one.status for one in run_checks(unkeyed, connection, clock=StoppedClock(), growth=narrow)} == {"pass"}
 
 
-def test_rows_of_a_declared_rule_that_were_released_are_not_read_again():
+def test_rows_of_a_declared_rule_that_were_released_are_not_read_again() -> None:
     connection = grown([(1, 10, None), (2, 10, None)], [10], loans_before=1, books_before=1)
     connection.execute("INSERT INTO silver.loans (loan_id, _line) VALUES (9, 1)")  # only a look at every row finds it
     found = records([(1, 10, None)], [10])
@@ -157,7 +165,9 @@ def test_rows_of_a_declared_rule_that_were_released_are_not_read_again():
 
 @settings(max_examples=40, deadline=None)
 @given(before=rows, gone=st.sets(st.integers(0, 7)), came=rows)
-def test_a_rule_of_gold_looks_at_the_rows_that_came_where_it_held_for_the_others(before, gone, came):
+def test_a_rule_of_gold_looks_at_the_rows_that_came_where_it_held_for_the_others(
+    before: list[Loan], gone: set[int], came: list[Loan]
+) -> None:
     def desks(lent: Sequence[Loan]) -> duckdb.DuckDBPyConnection:
         connection = library(list(lent))
         connection.execute("CREATE TABLE gold.desks AS FROM silver.loans")
@@ -185,7 +195,7 @@ def test_a_rule_of_gold_looks_at_the_rows_that_came_where_it_held_for_the_others
         "SELECT id FROM (SELECT loan_id AS id FROM silver.loans UNION ALL SELECT book_id FROM silver.books) WHERE id < 0",
     ],
 )
-def test_a_query_that_judges_each_row_by_itself_is_asked_of_the_rows_that_came(sql):
+def test_a_query_that_judges_each_row_by_itself_is_asked_of_the_rows_that_came(sql: str) -> None:
     in_silver = of_rows_that_came(sql, GREW)
     assert in_silver is not None
     assert in_silver.count("came.") == sql.count("silver.")
@@ -219,5 +229,5 @@ def test_a_query_that_judges_each_row_by_itself_is_asked_of_the_rows_that_came(s
         "SELECT FROM",
     ],
 )
-def test_any_other_query_is_asked_of_all_rows(sql):
+def test_any_other_query_is_asked_of_all_rows(sql: str) -> None:
     assert of_rows_that_came(sql, GREW) is None

@@ -38,7 +38,7 @@ SECRET = "ada@example.org"
         "FROM silver.loans",
     ],
 )
-def test_a_personal_value_never_leaves_by_a_sample(sql):
+def test_a_personal_value_never_leaves_by_a_sample(sql: str) -> None:
     connection = library([(1, 2, SECRET)])
     connection.execute("INSERT INTO quarantine.loans VALUES ('open', ?)", [SECRET])
     declared = check(CheckKind.ROWS, sql)
@@ -49,16 +49,16 @@ def test_a_personal_value_never_leaves_by_a_sample(sql):
     assert MASK in str(results[0].sample)
 
 
-def test_columns_that_are_not_personal_are_shown():
+def test_columns_that_are_not_personal_are_shown() -> None:
     sql = "SELECT loan_id, count(DISTINCT mail) AS readers, book_id + 1 AS next FROM silver.loans GROUP BY ALL"
     assert hidden_columns(sql, ["loan_id", "readers", "next"], frozenset({"mail"})) == frozenset()
 
 
-def test_sql_that_cannot_be_understood_shows_nothing():
+def test_sql_that_cannot_be_understood_shows_nothing() -> None:
     assert hidden_columns("SELECT FROM WHERE", ["a", "b"], frozenset()) == {"a", "b"}
 
 
-def test_a_personal_key_is_shown_because_silver_holds_its_pseudonym():
+def test_a_personal_key_is_shown_because_silver_holds_its_pseudonym() -> None:
     keyed = project(contracts=(LOANS,)).contracts["loans"]
     assert "mail" in personal_columns(project(contracts=(keyed,)))
     assert "loan_id" not in personal_columns(project(contracts=(keyed,)))
@@ -75,18 +75,18 @@ def test_a_personal_key_is_shown_because_silver_holds_its_pseudonym():
         ("WITH desks AS (FROM gold.desks) SELECT mail FROM desks", set()),
     ],
 )
-def test_a_name_is_personal_where_it_is_so_in_a_table_that_is_read(sql, personal):
+def test_a_name_is_personal_where_it_is_so_in_a_table_that_is_read(sql: str, personal: set[str]) -> None:
     gold = {"desks": (), "letters": ("Address",)}
     assert personal_read(project(contracts=(LOANS, BOOKS)), [sql], gold) == personal
 
 
-def test_a_model_test_reads_tables_of_the_warehouse():
+def test_a_model_test_reads_tables_of_the_warehouse() -> None:
     sql = 'SELECT mail FROM "warehouse"."gold"."letters"'
     known = project(contracts=(LOANS, BOOKS))
     assert personal_read(known, [sql], {"letters": ("Address",)}, catalogue="warehouse") == {"address"}
 
 
-def test_what_only_a_model_calls_personal_is_hidden_where_tables_are_not_known():
+def test_what_only_a_model_calls_personal_is_hidden_where_tables_are_not_known() -> None:
     known = project(contracts=(LOANS, BOOKS))
     assert personal_read(known, ["FROM staging.letters"], {"letters": ("Address",)}) >= {"address", "mail"}
 
@@ -105,12 +105,12 @@ def test_what_only_a_model_calls_personal_is_hidden_where_tables_are_not_known()
         "SELECT 1",
     ],
 )
-def test_where_tables_are_not_known_every_personal_name_counts(sql):
+def test_where_tables_are_not_known_every_personal_name_counts(sql: str) -> None:
     known = project(contracts=(LOANS, BOOKS))
     assert personal_read(known, [sql], {"desks": ()}) == personal_columns(known)
 
 
-def test_a_column_that_is_personal_elsewhere_alone_is_shown():
+def test_a_column_that_is_personal_elsewhere_alone_is_shown() -> None:
     connection = library([(1, 2, SECRET)])
     connection.execute("CREATE TABLE gold.desks AS SELECT 'at the door' AS mail")
     declared = check(CheckKind.ROWS, "SELECT mail FROM gold.desks")

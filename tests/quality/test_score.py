@@ -18,7 +18,7 @@ counts = st.integers(0, 10**12)
 
 
 @given(counts, counts)
-def test_the_score_is_the_share_of_accepted_rows_rounded_down(accepted, quarantined):
+def test_the_score_is_the_share_of_accepted_rows_rounded_down(accepted: int, quarantined: int) -> None:
     value = Score(accepted, quarantined).value
     if accepted + quarantined == 0:
         assert value is None
@@ -30,7 +30,7 @@ def test_the_score_is_the_share_of_accepted_rows_rounded_down(accepted, quaranti
 
 
 @given(st.lists(st.tuples(counts, counts)))
-def test_the_whole_is_weighted_by_rows(parts):
+def test_the_whole_is_weighted_by_rows(parts: list[tuple[int, int]]) -> None:
     whole = overall(Score(*part) for part in parts)
     assert (whole.accepted, whole.quarantined) == (sum(a for a, _ in parts), sum(q for _, q in parts))
 
@@ -39,7 +39,7 @@ def test_the_whole_is_weighted_by_rows(parts):
     ("quarantined", "status", "says"),
     [(0, Status.PASS, "score 100 %"), (1, Status.FAIL, "below the target"), (6, Status.FAIL, "ALERT")],
 )
-def test_target_and_alert_are_reported_and_never_block(quarantined, status, says):
+def test_target_and_alert_are_reported_and_never_block(quarantined: int, status: Status, says: str) -> None:
     loans = [(number, None, None) for number in range(100 - quarantined)]
     connection = library(loans, quarantined=quarantined)
     found = {r.name: r for r in run_checks(project(contracts=(LOANS, BOOKS)), connection, clock=StoppedClock())}
@@ -49,7 +49,7 @@ def test_target_and_alert_are_reported_and_never_block(quarantined, status, says
     assert found["score.books"].value is None
 
 
-def test_replayed_rows_no_longer_count_against_the_score():
+def test_replayed_rows_no_longer_count_against_the_score() -> None:
     connection = library([(1, None, None)], quarantined=1)
     connection.execute("UPDATE quarantine.loans SET status = 'replayed'")
     found = {r.name: r for r in run_checks(project(contracts=(LOANS,)), connection, clock=StoppedClock())}

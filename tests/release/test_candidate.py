@@ -17,7 +17,9 @@ from tests.release.release_shapes import House, model, project
 
 
 @pytest.mark.parametrize(("built", "status"), [([1, 2], Status.PASS), ([1, 2, 2], Status.FAIL)])
-def test_silver_is_reconciled_with_the_candidate_not_with_what_is_released(house: House, tmp_path: Path, built, status):
+def test_silver_is_reconciled_with_the_candidate_not_with_what_is_released(
+    house: House, tmp_path: Path, built: list[int], status: Status
+) -> None:
     house.silver("loans", [1, 2])
     house.release(model("fact", [7]))
     database = tmp_path / "building.duckdb"

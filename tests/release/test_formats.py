@@ -8,6 +8,7 @@ import io
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -75,7 +76,7 @@ def plain(value: object) -> object:
 
 @few
 @given(rows)
-def test_json_reads_back_exactly(data):
+def test_json_reads_back_exactly(data: list[dict[str, Any]]) -> None:
     expected = [{name: plain(value) for name, value in one.items()} for one in data]
     table = pa.Table.from_pylist(data, schema=SCHEMA)
     found = json.loads(written(table, "json"), parse_float=Decimal)
@@ -89,7 +90,7 @@ def test_json_reads_back_exactly(data):
 
 @few
 @given(rows)
-def test_csv_reads_back_and_tells_null_from_empty(data):
+def test_csv_reads_back_and_tells_null_from_empty(data: list[dict[str, Any]]) -> None:
     table = pa.Table.from_pylist(data, schema=SCHEMA)
     content = written(table, "csv").decode()
     found = list(csv.DictReader(io.StringIO(content, newline=""), lineterminator="\n", strict=True))
@@ -103,35 +104,35 @@ def test_csv_reads_back_and_tells_null_from_empty(data):
 
 @few
 @given(rows)
-def test_parquet_keeps_values_and_types(data):
+def test_parquet_keeps_values_and_types(data: list[dict[str, Any]]) -> None:
     table = pa.Table.from_pylist(data, schema=SCHEMA)
     found = pq.read_table(io.BytesIO(written(table, "parquet")))
     assert found.to_pylist() == table.to_pylist()
     assert found.schema.field("money").type == pa.decimal128(38, 2)
 
 
-def test_decimals_keep_every_digit_in_json():
+def test_decimals_keep_every_digit_in_json() -> None:
     table = pa.table({"m": pa.array([Decimal("12345678901234567890123456789012345.10")], pa.decimal128(38, 2))})
     assert written(table, "json") == b'[\n{"m":12345678901234567890123456789012345.10}\n]\n'
 
 
-def test_numbers_that_json_cannot_hold_are_texts():
+def test_numbers_that_json_cannot_hold_are_texts() -> None:
     table = pa.table({"x": [float("nan"), float("inf"), -0.5, 1e22, None]})
     assert [one["x"] for one in json.loads(written(table, "json"))] == ["nan", "inf", -0.5, 1e22, None]
 
 
-def test_rows_keep_their_order():
+def test_rows_keep_their_order() -> None:
     table = pa.table({"n": list(range(300_000, 0, -1))})
     lines = written(table, "csv", batch_rows=250_000).split(b"\n")
     assert (lines[1], lines[300_000]) == (b"300000", b"1")
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_no_rows_are_written_too(form):
+def test_no_rows_are_written_too(form: str) -> None:
     written(SCHEMA.empty_table(), form)
 
 
-def test_the_table_format_aligns_and_shows_what_cannot_be_seen():
+def test_the_table_format_aligns_and_shows_what_cannot_be_seen() -> None:
     table = pa.table({"name": ["a\tb", None, "日本"], "n": pa.array([Decimal("1.50"), Decimal("-20.00"), None])})
     assert written(table, "table").decode().splitlines() == [
         "name       n",
@@ -143,17 +144,17 @@ def test_the_table_format_aligns_and_shows_what_cannot_be_seen():
 
 
 @pytest.mark.parametrize("form", ["json", "csv"])
-def test_thousands_of_columns_are_written(form):
+def test_thousands_of_columns_are_written(form: str) -> None:
     table = pa.table({f"c{number}": [number] for number in range(2_000)})
     assert written(table, form).count(b"1999") == 2  # the name and the value
 
 
-def test_columns_of_equal_name_are_numbered():
+def test_columns_of_equal_name_are_numbered() -> None:
     table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "A"])
     assert json.loads(written(table, "json")) == [{"a": 1, "A_1": 2}]
     assert unique(["a", "a", "a_1"]) == ["a", "a_1", "a_1_1"]
 
 
-def test_an_unknown_format_names_the_known():
+def test_an_unknown_format_names_the_known() -> None:
     with pytest.raises(UsageError, match="one of table, json, ndjson, csv, parquet"):
         write(SCHEMA.empty_table().to_reader(), "xml", io.BytesIO())

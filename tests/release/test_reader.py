@@ -31,7 +31,7 @@ def sweep(house: House) -> None:
         expire(lake, NOTHING_KEPT, lease=lease, pinned=pins(house.root))
 
 
-def test_a_reader_never_sees_a_torn_release(house: House):
+def test_a_reader_never_sees_a_torn_release(house: House) -> None:
     house.release(model("a", [1]), model("b", [1]))
     with open_reader(house.root, house.world) as reader:
         house.release(model("a", [2]), model("b", [2]))
@@ -41,7 +41,7 @@ def test_a_reader_never_sees_a_torn_release(house: House):
         assert reader.connection.execute("SELECT a.n, b.n FROM gold.a, gold.b").fetchall() == [(2, 2)]
 
 
-def test_a_reader_of_some_tables_sees_no_other(house: House):
+def test_a_reader_of_some_tables_sees_no_other(house: House) -> None:
     house.silver("s", [1])
     house.silver("t", [1])
     house.release(model("a", [1], shown_in="vault"), model("b", [1]))
@@ -50,7 +50,7 @@ def test_a_reader_of_some_tables_sees_no_other(house: House):
         assert reader.connection.execute("SELECT n FROM vault.a").fetchall() == [(1,)]
 
 
-def test_a_reader_keeps_its_release_to_the_end_whatever_upkeep_does(house: House):
+def test_a_reader_keeps_its_release_to_the_end_whatever_upkeep_does(house: House) -> None:
     house.release(model("a", [1]))
     with open_reader(house.root, house.world) as reader:
         house.release(model("a", [2]))
@@ -71,7 +71,7 @@ def open_file(path: str) -> bool:
         return False
 
 
-def test_a_pin_of_a_dead_reader_holds_nothing(house: House):
+def test_a_pin_of_a_dead_reader_holds_nothing(house: House) -> None:
     house.release(model("a", [1]))
     locks = house.root / "locks"
     (locks / "reader-dead.json").write_text('{"gold.a": 5}')
@@ -79,7 +79,7 @@ def test_a_pin_of_a_dead_reader_holds_nothing(house: House):
     assert not list(locks.glob("reader-*"))
 
 
-def test_a_pin_that_upkeep_took_for_a_dead_one_is_made_again(house: House, monkeypatch: pytest.MonkeyPatch):
+def test_a_pin_that_upkeep_took_for_a_dead_one_is_made_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between its making and its locking a pin looks like one that a dead reader left."""
     house.release(model("a", [1]))
     acquire, swept = FileLock.acquire, list[Path]()
@@ -101,7 +101,7 @@ def test_a_pin_that_upkeep_took_for_a_dead_one_is_made_again(house: House, monke
         assert len(list((house.root / "locks").glob("reader-*"))) == 1
 
 
-def test_silver_is_read_as_it_was_at_an_older_release_and_as_it_is_without_one(house: House):
+def test_silver_is_read_as_it_was_at_an_older_release_and_as_it_is_without_one(house: House) -> None:
     first = house.silver("loans", [1])
     house.release(model("a", [1]), loans=first)
     second = house.silver("loans", [2])
@@ -112,25 +112,25 @@ def test_silver_is_read_as_it_was_at_an_older_release_and_as_it_is_without_one(h
     assert house.rows("silver.loans") == [{"n": 1}, {"n": 2}, {"n": 3}]
 
 
-def test_a_silver_table_younger_than_the_release_is_empty_there(house: House):
+def test_a_silver_table_younger_than_the_release_is_empty_there(house: House) -> None:
     house.release(model("a", [1]), loans=None)
     house.silver("loans", [1])
     assert house.rows("silver.loans", release=1) == []
 
 
-def test_before_the_first_release_gold_is_empty_and_silver_can_be_read(house: House):
+def test_before_the_first_release_gold_is_empty_and_silver_can_be_read(house: House) -> None:
     house.silver("loans", [1])
     with open_reader(house.root, house.world) as reader:
         assert (reader.release, list(reader.tables)) == (None, ["silver.loans"])
 
 
-def test_without_data_the_reader_says_what_to_do(house: House):
+def test_without_data_the_reader_says_what_to_do(house: House) -> None:
     with pytest.raises(UsageError, match="Run `penstock run` first"):
         open_reader(house.root, house.world)
     assert not house.root.exists()
 
 
-def test_an_unknown_release_names_those_that_can_be_read(house: House):
+def test_an_unknown_release_names_those_that_can_be_read(house: House) -> None:
     for number in range(3):
         house.release(model("a", [number]))
     with pytest.raises(UsageError, match="no release 9: expected one of 1, 2, 3"):
@@ -138,7 +138,7 @@ def test_an_unknown_release_names_those_that_can_be_read(house: House):
     assert not list((house.root / "locks").glob("reader-*"))
 
 
-def test_an_expired_release_says_so_and_keeps_its_story(house: House):
+def test_an_expired_release_says_so_and_keeps_its_story(house: House) -> None:
     for number in range(3):
         house.release(model("a", [number]))
         house.world.clock.sleep(timedelta(days=40).total_seconds())
@@ -152,7 +152,7 @@ def test_an_expired_release_says_so_and_keeps_its_story(house: House):
     assert [(one.number, one.expired_at is None) for one in releases(house.root)] == [(1, False), (2, False), (3, True)]
 
 
-def test_a_release_that_somebody_names_stays_and_those_beside_it_go(house: House):
+def test_a_release_that_somebody_names_stays_and_those_beside_it_go(house: House) -> None:
     for number in range(4):
         house.release(model("a", [number]))
     old = house.world.clock.now() + timedelta(days=4000)
@@ -161,13 +161,13 @@ def test_a_release_that_somebody_names_stays_and_those_beside_it_go(house: House
     assert expired(releases(house.root), kept, old, named={2}) == (1, 3)
 
 
-def test_the_last_release_never_expires(house: House):
+def test_the_last_release_never_expires(house: House) -> None:
     release = house.release(model("a", [1]))
     late = release.committed_at + timedelta(days=4000)
     assert expired([release], Retention(releases_keep=0, releases_for=timedelta(0)), late) == ()
 
 
-def test_readable_releases_survive_upkeep(house: House):
+def test_readable_releases_survive_upkeep(house: House) -> None:
     for number in range(4):
         house.release(model("a", [number]), loans=house.silver("loans", [number]))
     sweep(house)
@@ -187,7 +187,7 @@ def test_readable_releases_survive_upkeep(house: House):
         "INSTALL httpfs",
     ],
 )
-def test_the_connection_of_a_reader_reaches_no_other_file(house: House, tmp_path, sql):
+def test_the_connection_of_a_reader_reaches_no_other_file(house: House, tmp_path: Path, sql: str) -> None:
     house.release(model("a", [1]))
     other = tmp_path / "other.parquet"
     pq.write_table(pa.table({"secret": [1]}), other)
@@ -195,7 +195,7 @@ def test_the_connection_of_a_reader_reaches_no_other_file(house: House, tmp_path
         reader.connection.execute(sql.format(other=other))
 
 
-def test_a_table_is_found_in_a_further_schema_that_shows_it(house: House):
+def test_a_table_is_found_in_a_further_schema_that_shows_it(house: House) -> None:
     house.release(model("a", [1]), model("b", [2], shown_in="views"))
     assert house.rows("views.b") == house.rows("gold.b") == [{"n": 2}]
     house.release(model("a", [1]), model("b", [2]))

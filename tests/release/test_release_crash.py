@@ -99,7 +99,7 @@ def check_point(folder: Path, point: Point, mode: Mode) -> None:
 
 
 @pytest.mark.parametrize(("mode", "kinds"), [(Mode.KILL, ""), (Mode.VANISH, "transaction")])
-def test_stopped_at_one_point_of_each_kind(tmp_path, mode, kinds):
+def test_stopped_at_one_point_of_each_kind(tmp_path: Path, mode: Mode, kinds: str) -> None:
     chosen = {point.kind: point for point in points(tmp_path / "reference") if kinds in point.kind}
     assert any("transaction" in kind for kind in chosen)
     for point in chosen.values():
@@ -108,6 +108,6 @@ def test_stopped_at_one_point_of_each_kind(tmp_path, mode, kinds):
 
 @pytest.mark.faults
 @pytest.mark.parametrize("mode", list(Mode))
-def test_stopped_at_every_point(tmp_path, mode):
+def test_stopped_at_every_point(tmp_path: Path, mode: Mode) -> None:
     for point in points(tmp_path / "reference"):
         check_point(tmp_path, point, mode)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -75,7 +76,7 @@ def read_back(house: House, number: int) -> dict[str, list[str]]:
 
 @settings(max_examples=15)
 @given(histories())
-def test_every_release_reads_back_as_its_own_state(history):
+def test_every_release_reads_back_as_its_own_state(history: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:
         house = House(Path(folder))
         for number, tables in enumerate(history):
@@ -88,7 +89,7 @@ def test_every_release_reads_back_as_its_own_state(history):
             assert read_back(house, number) == state(tables)
 
 
-def test_a_state_that_comes_back_is_read_back_too(house: House):
+def test_a_state_that_comes_back_is_read_back_too(house: House) -> None:
     states = [[1], [1, 2], [], [1]]
     for values in states:
         house.release(model("a", values))

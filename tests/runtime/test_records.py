@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from penstock.world import real_world
 from tests.flows.library import Library, loan
 
 
-def runs(library: Library) -> list[dict]:
+def runs(library: Library) -> list[dict[str, Any]]:
     return library.call("history", "--json").expect(0).document["runs"]
 
 

@@ -12,7 +12,9 @@ from itertools import count
 from pathlib import Path
 from unittest.mock import patch
 
-from penstock.log.kafka.changelog import Changelog
+from confluent_kafka import Producer
+
+from penstock.log.kafka.changelog import Changelog, Entry
 from penstock.runtime.installation import Installation
 from penstock.runtime.stream import stream
 from penstock.stream.runner import Limits
@@ -21,7 +23,7 @@ from penstock.stream.runner import Limits
 def main() -> None:
     write, rounds = Changelog.write, count()
 
-    def hanging(self, producer, entry) -> None:
+    def hanging(self: Changelog, producer: Producer, entry: Entry) -> None:
         write(self, producer, entry)
         if next(rounds) == int(sys.argv[2]):
             producer.flush()

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import signal
 import sys
+from typing import Any
 from unittest.mock import patch
+
+from confluent_kafka import Producer
 
 from penstock.log.kafka import kafka_writers
 from penstock.log.kafka.client import KafkaSettings
@@ -24,7 +27,7 @@ def main() -> None:
     servers, topic, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
     hangs_at = int(sys.argv[4]) if len(sys.argv) > 4 else -1
 
-    def hanging(producer, *rest, sequence, **more):
+    def hanging(producer: Producer, *rest: Any, sequence: int, **more: Any) -> Any:
         sent = send(producer, *rest, sequence=sequence, **more)
         if sequence == hangs_at:
             producer.flush()

@@ -1,12 +1,15 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tools.check_imports import findings
 
+Found = Callable[[str, str], list[str]]
+
 
 @pytest.fixture
-def found(tmp_path: Path):
+def found(tmp_path: Path) -> Found:
     """What the rule says of one module with this content."""
 
     def check(module: str, content: str) -> list[str]:
@@ -18,31 +21,31 @@ def found(tmp_path: Path):
     return check
 
 
-def test_a_room_may_not_import_a_room_outside_its_line(found) -> None:
+def test_a_room_may_not_import_a_room_outside_its_line(found: Found) -> None:
     assert found("ingest/reading.py", "from penstock.lake.table import Head\n") == [
         "src/penstock/ingest/reading.py:1: ingest may not import lake (allowed: spec)"
     ]
 
 
-def test_an_import_inside_a_function_counts(found) -> None:
+def test_an_import_inside_a_function_counts(found: Found) -> None:
     assert len(found("spec/loading.py", "def load():\n    import penstock.sql.session\n")) == 1
 
 
-def test_an_import_of_the_package_itself_names_no_room(found) -> None:
+def test_an_import_of_the_package_itself_names_no_room(found: Found) -> None:
     assert len(found("spec/loading.py", "from penstock import lake\n")) == 1
     assert len(found("spec/loading.py", "import penstock\n")) == 1
 
 
-def test_errors_and_world_are_open_to_all_and_import_nothing(found) -> None:
+def test_errors_and_world_are_open_to_all_and_import_nothing(found: Found) -> None:
     assert found("sql/quote.py", "from penstock.errors import UsageError\nfrom penstock import world\n") == []
     assert len(found("errors.py", "from penstock.spec import contract\n")) == 1
 
 
-def test_runtime_may_import_every_room(found) -> None:
+def test_runtime_may_import_every_room(found: Found) -> None:
     assert found("runtime/apply.py", "from penstock.lake.lake import Lake\nfrom penstock.load import bronze\n") == []
 
 
-def test_relative_imports_are_refused(found) -> None:
+def test_relative_imports_are_refused(found: Found) -> None:
     assert len(found("spec/loading.py", "from .contract import Contract\n")) == 1
 
 
@@ -59,14 +62,14 @@ def test_relative_imports_are_refused(found) -> None:
         ("store/rows.py", "psycopg", False),
     ],
 )
-def test_a_library_stands_only_where_it_belongs(found, module: str, library: str, allowed: bool) -> None:
+def test_a_library_stands_only_where_it_belongs(found: Found, module: str, library: str, allowed: bool) -> None:
     assert (found(module, f"def use():\n    import {library}\n") == []) is allowed
 
 
-def test_a_folder_that_is_no_room_is_named(found) -> None:
+def test_a_folder_that_is_no_room_is_named(found: Found) -> None:
     assert "utils is not a room" in found("utils/text.py", "")[0]
 
 
-def test_a_room_init_holds_only_its_docstring(found) -> None:
+def test_a_room_init_holds_only_its_docstring(found: Found) -> None:
     assert found("lake/__init__.py", '"""Iceberg."""\n') == []
     assert len(found("lake/__init__.py", '"""Iceberg."""\nfrom penstock.lake.table import Head\n')) == 1
