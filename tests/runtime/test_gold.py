@@ -83,8 +83,9 @@ def test_a_release_is_read_from_the_lake_while_a_build_works_in_its_warehouse(li
     (path,) = library.data.glob("cache/warehouse-*.duckdb")
     with open_gold(library.data, real_world(), release=1) as connection:
         held = connection.execute(sql).fetchall()
-    with open_elsewhere(path, read_only=False), open_gold(library.data, real_world(), release=1) as connection:
-        assert connection.execute(sql).fetchall() == held
+    for writing in (open_elsewhere(path, read_only=False), warehouse.opened(path)):
+        with writing, open_gold(library.data, real_world(), release=1) as connection:
+            assert connection.execute(sql).fetchall() == held
     path.write_bytes(b"no warehouse")
     with pytest.raises(StorageError, match="cannot be opened"), open_gold(library.data, real_world(), release=1):
         pass

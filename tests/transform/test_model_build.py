@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -104,15 +106,20 @@ def test_a_build_in_place_that_fails_leaves_the_warehouse_as_it_was(site: Site, 
     assert gold(second) == gold(site.build(silver.everything(), models=models))
 
 
+@pytest.mark.parametrize(
+    "reading",
+    [partial(open_elsewhere, read_only=True), partial(warehouse.opened, read_only=True)],
+    ids=["another process", "this process"],
+)
 def test_a_build_works_on_a_copy_where_somebody_reads_the_warehouse_or_a_model_is_made_from_nothing(
-    site: Site, tmp_path: Path, silver: Silver
+    site: Site, tmp_path: Path, silver: Silver, reading: Callable[[Path], AbstractContextManager[object]]
 ) -> None:
     models = small(tmp_path)
     base = site.release(site.build(silver.everything(), models=models))
     before, file = silver.snapshot, silver.add(LINES[60:])
     content = base.read_bytes()
 
-    with open_elsewhere(base, read_only=True):
+    with reading(base):
         read = site.build(silver.since(before, [file]), base=base, models=models, in_place=True)
     anew = site.build(silver.everything(), base=base, models=models, in_place=True)
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import duckdb
 
+_IN_USE = ("Could not set lock on file", "Unique file handle conflict")  # in another process, in this one
+
 
 def connect(
     database: Path | None = None,
@@ -42,6 +44,6 @@ def connect(
 
 
 def is_in_use(error: BaseException) -> bool:
-    """Whether a file cannot be opened because another process has it open: one that writes, or one that reads where this
+    """Whether a file cannot be opened because somebody else has it open: one who writes, or one who reads where this
     would write."""
-    return isinstance(error, duckdb.IOException) and "Could not set lock on file" in str(error)
+    return isinstance(error, duckdb.OperationalError) and any(said in str(error) for said in _IN_USE)

@@ -50,7 +50,7 @@ def copy(base: Path, target: Path) -> None:
 
 
 class InUse(StorageError):
-    """Another process has the warehouse open."""
+    """Somebody else has the warehouse open."""
 
 
 def is_open(database: Path) -> bool:
@@ -96,8 +96,8 @@ def opened(
     """A connection with `database` attached as `warehouse`, the name its own views know it by.
 
     What is written reaches the file once, at the end, and has no log beside it. Before, it goes to blocks that are
-    free in the file: where the block raises or the process is killed, the file holds what it held. InUse where another
-    process writes it, or reads it where this one would write.
+    free in the file: where the block raises or the process is killed, the file holds what it held. InUse where somebody else
+    writes it, or reads it where this would write.
     """
     limits = Limits() if limits is None else limits
     spill = database.parent / "spill"
