@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -53,8 +54,8 @@ def build(
     `inputs` holds every silver dataset; `base` is the warehouse of the release built upon, None for none. A base
     that is missing, damaged or made by other versions is left aside and everything is built from silver. Where `base`
     may be changed `in_place`, nobody else reads it and nothing is made from nothing, there is no copy: what comes out
-    is in `base`. `look` is called with what came out, on a connection that reads it; the file is put in order
-    afterwards. When this raises, `base` is what it was; `target` is overwritten, half done, and should be discarded.
+    is in `base`. `look` is called with what came out, on a connection that reads it; a `target` is put in order
+    meanwhile, the base afterwards. When this raises, `base` is what it was; `target` is overwritten, half done, and should be discarded.
     dbt compiles the models when they changed, in the folder `dbt` beside `target`, with its log in `dbt.log` in the
     folder `log`; it runs them only where they are more than SQL (seeds, snapshots, hooks).
 
@@ -78,7 +79,9 @@ def build(
     in_place = in_place and bool(program.sql) and not selection.rebuild
     trusted = None if built is None else base
     with warehouse.to_build_in(trusted, target, limits, in_place=in_place) as (database, connection):
-        done = partial(_done, database, inputs, lambda: clock.monotonic() - started, program.semantic_manifest, look)
+        done = partial(
+            _done, database, base, inputs, lambda: clock.monotonic() - started, program.semantic_manifest, look
+        )
         held, moving = _make_ready(connection, program, selection, inputs, changes)
         outcome = partial(Outcome, graph, workspace, selection, built, held, moving)
         if program.sql:  # one connection all along: what came and went is dropped before it would reach the file
@@ -137,6 +140,7 @@ def _run_by_dbt(program: Program, selection: Selection, workspace: Workspace, *,
 
 def _done(
     database: Path,
+    base: Path | None,
     inputs: Mapping[str, ModelInput],
     seconds: Callable[[], float],
     semantic_manifest: str | None,
@@ -152,7 +156,8 @@ def _done(
     warehouse.write_state(connection, _state(outcome.graph, inputs, models, outcome.built))
     done = Build(database, models, tests, seconds(), semantic_manifest)
     if look is not None:
-        look(done, connection)
+        with nullcontext() if database == base else warehouse.while_put_in_order(connection):
+            look(done, connection)
     return done
 
 

@@ -7,6 +7,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from penstock.errors import StorageError
+from penstock.sql.beside import another
 from penstock.sql.connection import connect, is_in_use
 from penstock.sql.names import literal, quote
 from penstock.sql.scan import read_scan
@@ -160,6 +162,19 @@ def put_in_order(connection: duckdb.DuckDBPyConnection) -> None:
     """
     connection.execute(f"SET max_vacuum_tasks = {100 if _lost_much(connection) else 0}")
     connection.execute(f"CHECKPOINT {quote(DATABASE)}")
+
+
+@contextmanager
+def while_put_in_order(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Put the file in order while the block reads what is in it. Where groups of rows are to be joined this is left for
+    the end: rows that somebody reads keep their place."""
+    if _lost_much(connection):
+        yield
+        return
+    with another(connection) as own, ThreadPoolExecutor(1, thread_name_prefix="order") as pool:
+        ordering = pool.submit(put_in_order, own)
+        yield
+        ordering.result()
 
 
 def _lost_much(connection: duckdb.DuckDBPyConnection) -> bool:
