@@ -153,9 +153,10 @@ class ChanceDataset:
         self.rows = {**left, **came}
         if anew:
             self._take_back(before)
+            self.places.clear()
             self._write(self.rows)
         else:
-            self._remove({self.places[key] for key in gone})
+            self._remove({self.places.pop(key) for key in gone})
             self._write(came)
         return self.table.moved(since, before)
 
@@ -165,7 +166,7 @@ class ChanceDataset:
 
     def _remove(self, places: Collection[tuple[str, int]]) -> None:
         """Name the rows at these places, and those of their files that were gone already."""
-        stand = {place for key, place in self.places.items() if key in self.rows} - {*places}
+        stand = {*self.places.values()}
         for file in [file for file in self.table.files if file.path in {path for path, _ in places}]:
             gone = [place for place in range(file.rows) if (file.path, place) not in stand]
             self.table.remove(file, gone) if len(gone) < file.rows else self.table.take_back(file)
