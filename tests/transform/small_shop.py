@@ -103,6 +103,12 @@ class Silver(SilverTable):
     def moved_since(self, snapshot: int, before: Sequence[DataFile]) -> dict[str, ModelInput]:
         return {self.name: self.moved(snapshot, before)}
 
+    def with_more(self, lines: Sequence[Line]) -> dict[str, ModelInput]:
+        """Everything, after a file that came since."""
+        since, before = self.snapshot, list(self.files)
+        self.add(lines)
+        return self.moved_since(since, before)
+
 
 def project(models: Path | None = MODELS) -> Project:
     return Project(

@@ -219,9 +219,7 @@ def test_changed_code_above_makes_all_rows_anew(site: Site, tmp_path: Path, mode
     silver.add(LINES[:40])
     base = site.release(site.build(silver.everything(), models=models))
     (models / "star" / "countries.sql").write_text(COUNTRIES.replace("min", "max"))
-    since, before = silver.snapshot, list(silver.files)
-    silver.add(LINES[40:50])
-    second = site.build(silver.moved_since(since, before), base=base, models=models)
+    second = site.build(silver.with_more(LINES[40:50]), base=base, models=models)
     assert (moved(second)["status"], moved(second)["slices"]) == ("built", None)
     whole = site.build(silver.everything(), models=models)
     assert rows_of(whole.database, whole.gold[0])
@@ -243,9 +241,7 @@ def test_where_dbt_runs_the_build_rows_move_by_key_into_the_same_result(
     silver = Silver(tmp_path / "silver")
     silver.add(LINES[:40])
     base = site.release(site.build(silver.everything(), models=models))
-    since, before = silver.snapshot, list(silver.files)
-    silver.add(LINES[40:80])
-    grown = gold(site.build(silver.moved_since(since, before), base=base, models=models))
+    grown = gold(site.build(silver.with_more(LINES[40:80]), base=base, models=models))
     assert grown == gold(site.build(silver.everything(), models=models))
 
 
@@ -264,9 +260,9 @@ models:
     silver = Silver(tmp_path / "silver")
     silver.add(LINES[:40])
     base = site.release(site.build(silver.everything(), models=models))
-    since, before = silver.snapshot, list(silver.files)
-    silver.add([LINES[0]._replace(file="later.csv", quantity=200_000)])
-    second = site.build(silver.moved_since(since, before), base=base, models=models)
+    second = site.build(
+        silver.with_more([LINES[0]._replace(file="later.csv", quantity=200_000)]), base=base, models=models
+    )
     results = {test.name: test for test in second.tests}
     assert (results["few_pieces"].status, results["few_pieces"].failures) == (TestStatus.FAIL, 1)
     assert results["few_pieces"].sample[0]["invoice_no"] == LINES[0].invoice_no
@@ -293,9 +289,7 @@ models:
     silver.add([one, other])
     first = site.build(silver.everything(), models=models)
     base = site.release(first)
-    since, before = silver.snapshot, list(silver.files)
-    silver.add([another])
-    second = site.build(silver.moved_since(since, before), base=base, models=models)
+    second = site.build(silver.with_more([another]), base=base, models=models)
     whole = site.build(silver.everything(), models=models)
     assert [test.failures for build in (first, second, whole) for test in build.tests] == [0, 1, 1]
     assert ["changed_invoices" in test.sql for build in (second, whole) for test in build.tests] == [True, False]
@@ -310,9 +304,7 @@ select invoice_no from {{ penstock_new(source('silver', 'order_lines')) }}"""
     silver = Silver(tmp_path / "silver")
     silver.add([LINES[0]])
     base = site.release(site.build(silver.everything(), models=models))
-    since, before = silver.snapshot, list(silver.files)
-    silver.add([LINES[0]._replace(file="again.csv")])
-    second = site.build(silver.moved_since(since, before), base=base, models=models)
+    second = site.build(silver.with_more([LINES[0]._replace(file="again.csv")]), base=base, models=models)
     assert {test.column: (test.name.split("_")[0], test.status) for test in second.tests if test.blocks} == {
         "invoice_no": ("unique", TestStatus.FAIL)
     }
@@ -328,9 +320,9 @@ models:
     silver = Silver(tmp_path / "silver")
     silver.add([LINES[0], LINES[1]._replace(invoice_no="another")])
     base = site.release(site.build(silver.everything(), models=models))
-    since, before = silver.snapshot, list(silver.files)
-    silver.add([LINES[0]._replace(file="later.csv", stock_code="other")])
-    second = site.build(silver.moved_since(since, before), base=base, models=models)
+    second = site.build(
+        silver.with_more([LINES[0]._replace(file="later.csv", stock_code="other")]), base=base, models=models
+    )
     (found,) = second.tests
     assert (found.status, found.failures) == (TestStatus.FAIL, 1)
     assert found.sample[0] == {"invoice_no": LINES[0].invoice_no, "n_records": "2"}
@@ -371,9 +363,11 @@ def test_rows_that_stand_are_found_to_name_a_row_that_went(site: Site, tmp_path:
     silver = Silver(tmp_path / "silver")
     silver.add(LINES[:40])
     base = site.release(site.build(silver.everything(), models=models))
-    since, before = silver.snapshot, list(silver.files)
-    silver.add([LINES[0]._replace(invoice_no="900001", file="later.csv", quantity=200_000)])
-    second = site.build(silver.moved_since(since, before), base=base, models=models)
+    second = site.build(
+        silver.with_more([LINES[0]._replace(invoice_no="900001", file="later.csv", quantity=200_000)]),
+        base=base,
+        models=models,
+    )
     (found,) = second.tests
     of_the_country = {line.invoice_no for line in LINES[:40] if line.country == LINES[0].country}
     assert (found.failures, len(of_the_country) > 1) == (len(of_the_country) + 1, True)

@@ -17,9 +17,7 @@ def test_the_models_of_the_page_grow_into_what_one_build_gives(site: Site, tmp_p
     silver = Silver(tmp_path / "silver")
     silver.add(LINES[45:])
     base = site.release(site.build(silver.everything(), models=models))
-    since, before = silver.snapshot, list(silver.files)
-    silver.add(LINES[:45])
-    second = site.build(silver.moved_since(since, before), base=base, models=models)
+    second = site.build(silver.with_more(LINES[:45]), base=base, models=models)
     invoices = next(model for model in second.models if model.name == "invoices")
     assert (str(invoices.status), invoices.slice_by) == ("moved", "invoice_date")
     assert status(second)["pieces_sold"] == "moved"
