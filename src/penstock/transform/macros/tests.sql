@@ -27,13 +27,7 @@ having count(*) > 1
     more does. A build that makes some of these keys anew looks for equal values among their rows alone.
 #}
 {% test unique_within(model, column_name, keys) %}
-select
-    {{ column_name }},
-    count(*) as n_records
-from {{ model }}
-where {{ column_name }} is not null
-group by {{ column_name }}
-having count(*) > 1
+{{ dbt.default__test_unique(model, column_name) }}
 {% endtest %}
 
 {# The whole row instead of the null alone, so that a report can name it. #}
