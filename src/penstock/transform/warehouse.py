@@ -55,20 +55,10 @@ class InUse(StorageError):
     """Somebody else has the warehouse open."""
 
 
-def is_open(database: Path) -> bool:
-    """Whether another process works in the file: DuckDB locks what it opens."""
-    with database.open("rb") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
-
-
 @contextmanager
 def unlocked(database: Path) -> Iterator[Path]:
     """The file, or a copy of it while a build works in it: both hold what it held before."""
-    if not is_open(database):
+    if not _is_written(database):
         yield database
         return
     copied = database.with_name(f"reading-{os.getpid()}.duckdb")
@@ -77,6 +67,14 @@ def unlocked(database: Path) -> Iterator[Path]:
         yield copied
     finally:
         discard(copied)
+
+
+def _is_written(database: Path) -> bool:
+    try:
+        with opened(database, read_only=True):
+            return False
+    except StorageError as error:  # what else is wrong is told to who reads it
+        return isinstance(error, InUse)
 
 
 def discard(target: Path) -> None:
