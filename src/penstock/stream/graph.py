@@ -42,7 +42,7 @@ class Select:
 @dataclass(frozen=True)
 class Node:
     """One step. `schema` is without system columns; `time` names the column of event time. `corrected`: a row may
-    replace an earlier one."""
+    replace an earlier one, which has other values in columns that are not `settled`."""
 
     name: str
     reads: tuple[str, ...]
@@ -51,6 +51,7 @@ class Node:
     time: str | None
     corrected: bool = False
     place: str = ""
+    settled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Sink:
     schema: pa.Schema
     time: str | None
     corrected: bool
+    settled: frozenset[str]
     flag: str | None = None
 
 

@@ -31,6 +31,7 @@ from penstock.spec.stream import (
 from penstock.sql.connection import connect
 from penstock.sql.expression import row_expression
 from penstock.sql.names import quote
+from penstock.stream.correction import marked, may_stop_to_hold, settled, taken_back
 from penstock.stream.graph import ROWS, Graph, Intake, Node, Select, Sink
 from penstock.stream.received import received
 from penstock.stream.schema import DELETED, SYSTEM, contract_schema, join_fields, running_fields, window_schema
@@ -102,14 +103,17 @@ class _Planning:
             contract = self.project.contracts[topic.dataset]
             domains = pseudonym_domains(contract, self.project.contracts)
             came = received(topic, contract, domains, tenant=self.project.tenant)
-            return Node(name, (), Intake(name, topic, contract, came), contract_schema(contract, domains), topic.time)
+            schema = contract_schema(contract, domains)
+            stays = frozenset(schema.names)
+            return Node(name, (), Intake(name, topic, contract, came), schema, topic.time, settled=stays)
         for topology in self.project.streams.topologies.values():
             if any(output.topic == name for output in topology.outputs):
                 graph = self.graph(topology)
                 if graph is None:
                     return None
                 sink = next(sink for sink in graph.sinks if sink.output.topic == name)
-                return Node(name, (), Intake(name, None, None, name), sink.schema, sink.time, sink.corrected)
+                does = Intake(name, None, None, name)
+                return Node(name, (), does, sink.schema, sink.time, sink.corrected, settled=sink.settled)
         raise AssertionError(f"{name} was found when the project was loaded")
 
     def _node(self, step: Step, nodes: Mapping[str, Node]) -> Node:
@@ -133,7 +137,8 @@ class _Planning:
         sources = [nodes[name] for name in reads] if isinstance(operation, Union) else [before]
         corrected = isinstance(operation, Window | Join) or any(one.corrected for one in sources)
         time = before.time if all(one.time == before.time for one in sources) else None
-        return Node(step.name, reads, does, schema, time, corrected, step.place)
+        stays = settled(operation, sources, schema.names)
+        return Node(step.name, reads, does, schema, time, corrected, step.place, stays)
 
     def _done(
         self, step: Step, before: Node, nodes: Mapping[str, Node]
@@ -142,6 +147,9 @@ class _Planning:
         match step.operation:
             case Filter(expression):
                 met = self._met(expression, rows, "filter", step.place)
+                if may_stop_to_hold(expression, before):
+                    select = marked(rows.names, met)
+                    return select, self._typed(select.sql, rows, step.place), reads
                 return Select("SELECT * FROM ", f" WHERE {met}"), rows, reads
             case Derive(columns):
                 select, schema = self._derived(columns, rows, step.place)
@@ -211,15 +219,15 @@ class _Planning:
 
     def _sink(self, output: Output, node: Node) -> Sink:
         names = output.columns or tuple(name for name in node.schema.names if name != DELETED)
-        taken_back = f"coalesce({DELETED}, FALSE)" if DELETED in node.schema.names else "FALSE"
-        where = "TRUE"
+        where, leaves = "TRUE", False
         if output.where is not None:
             where = self._met(output.where, node.schema, "condition", output.place)
+            leaves = node.corrected and (output.live or may_stop_to_hold(output.where, node))
         listed = ", ".join(quote(name) for name in names)
-        if taken_back != "FALSE" or (output.live and node.corrected and output.where is not None):
-            # what is taken back, and in a live table what a correction let leave it, goes out as such
-            listed = f"{listed}, {taken_back} OR NOT {where} AS {DELETED}"
-            where = "TRUE" if output.live else f"({where} OR {taken_back})"
+        if leaves or DELETED in node.schema.names:
+            # what is taken back, and what a correction let leave the output, goes out as such
+            listed = f"{listed}, {taken_back(node.schema.names, where)} AS {DELETED}"
+            where = "TRUE" if output.live or leaves else f"({where} OR coalesce({DELETED}, FALSE))"
         if output.live:
             where = " AND ".join([where, *(f"{quote(name)} IS NOT NULL" for name in output.key)])
         sql = f"SELECT {listed} FROM {ROWS} WHERE {where}"
@@ -227,7 +235,8 @@ class _Planning:
         time = node.time if node.time in names else None
         flag = _flag(output.where, node.schema)
         plain = DELETED not in schema.names and (output.where is None or flag is not None)
-        return Sink(output, node.name, None if plain else sql, schema, time, node.corrected, flag)
+        stays = node.settled.intersection(schema.names)
+        return Sink(output, node.name, None if plain else sql, schema, time, node.corrected, stays, flag)
 
     def _met(self, expression: str, rows: pa.Schema, kind: str, where: str) -> str:
         """SQL that is true where the expression is; a row for which it cannot be computed does not meet it."""
