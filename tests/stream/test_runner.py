@@ -141,3 +141,36 @@ def test_a_changed_topology_goes_on_when_it_is_told_to(desk: Desk, tmp_path: Pat
         runner.turn()
 
     assert [row["loan"] for row in changed.rows("dear")] == ["L1", "L3"]
+
+
+RUNNING = """\
+  - name: statistics
+    input: loans_typed
+    steps:
+      - {running: {key: [member], value: fee, count: earlier, score: oddness, minimum: 3}}
+    outputs: [{topic: counted, columns: [loan, earlier]}]
+"""
+
+
+def test_what_a_step_remembered_before_it_was_adopted_does_not_come_back(tmp_path: Path) -> None:
+    desk = Desk(lending(tmp_path, RUNNING), "statistics")
+    desk.lend([loan(1), loan(2)])
+    desk.finish()
+    desk.project = lending(tmp_path, RUNNING.replace("minimum: 3", "minimum: 2"))
+    with desk.running(adopt=True):
+        pass  # killed before it committed: nothing was adopted
+    with pytest.raises(StateMismatch):
+        desk.finish()
+
+    with desk.running(adopt=True) as runner:
+        runner.turn()  # without any row
+    for number in (3, 4):
+        desk.lend([loan(number)])
+        desk.finish()
+
+    assert [(row["loan"], row["earlier"]) for row in desk.rows("counted")] == [
+        ("L1", 0),
+        ("L2", 1),
+        ("L3", 0),
+        ("L4", 1),
+    ]

@@ -81,13 +81,14 @@ class Runner:
         self._prepared: Future[tuple[Prepared, int]] | None = None  # and its size
         self._newest: Round | None = None  # that was made
         self._commits = Commits(self.aside, rows=self.limits.rows_aside)
+        self._adopted = False  # whether steps began anew: the next commit says so, and what they remembered is gone
         self._more = True  # whether a round may make rows though none come: at first nobody knows
 
     def resume(self, *, adopt: bool = False) -> None:
         """Go to where the last commit left everything.
 
         StateMismatch when the topology is not the one that the state was made by; with `adopt`, steps that did not
-        change keep their state and the others begin anew.
+        change keep their state and the others begin anew: the first turn commits that.
         """
         state = self.job.restore()
         snapshot, deltas = state.snapshot, tuple(state.deltas)
@@ -95,7 +96,9 @@ class Runner:
         self._since_snapshot = len(deltas)
         latest = deltas[-1] if deltas else snapshot
         if latest is not None:
-            kept = check_same(self.graph, _made_by(latest), adopt=adopt)
+            before = _made_by(latest)
+            kept = check_same(self.graph, before, adopt=adopt)
+            self._adopted = not (self._made_by.keys() == before.keys() == set(kept))
             self.pipeline.restore(snapshot, deltas, only=kept)
             self.last = self._newest = Round.of_record(about(latest)["round"])
             self._progress = self.last.progress
@@ -125,7 +128,7 @@ class Runner:
             return self._told(self._commits.finished())
         outcome = self.pipeline.process(came, Moment(now, self._progress.watermark, progress.watermark))
         self._more = outcome.more
-        if not chunks and not outcome.made:
+        if not (chunks or outcome.made or self._adopted):
             self._progress = progress  # nothing came of it: the next commit tells of it
             return self._told(self._commits.finished())
         return self._commit(ranges, outcome, positions, progress, now, arrived)
@@ -150,7 +153,7 @@ class Runner:
             counts={**{name: value for name, value in vars(outcome.counts).items() if value}, "late": outcome.late},
         )
         facts = {"round": made.as_record(), "made_by": self._made_by}
-        within = self.beside is None and self._is_whole_due()
+        within = self._adopted or (self.beside is None and self._is_whole_due())
         delta = None if within else self.pipeline.delta(facts)
         snapshot, size = _prepared(self.job, self.pipeline.snapshot(facts)) if within else self._written_beside()
         if snapshot is not None:
@@ -169,7 +172,7 @@ class Runner:
             self._since_snapshot, self._delta_bytes = 0, 0
         else:
             self._since_snapshot, self._delta_bytes = self._since_snapshot + 1, self._delta_bytes + len(delta)
-        self._positions, self._progress, self._newest = positions, progress, made
+        self._positions, self._progress, self._newest, self._adopted = positions, progress, made, False
         if self.beside is not None and self._prepared is None and self._is_whole_due():
             self._write_beside(self.beside, facts)
         return self._told(done)
