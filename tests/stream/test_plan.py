@@ -122,3 +122,17 @@ def test_a_graph_is_told_in_words(tmp_path: Path) -> None:
         in lines
     )
     assert lines[0] == "loans_typed: typed rows of 2 partition(s), held to the contract of loans"
+
+
+def test_a_list_names_no_row(tmp_path: Path) -> None:
+    listed = WATCH.replace("key: [member, window_start]", "key: [member, titles]")
+
+    assert "`titles` is a list, which names no row" in problems(tmp_path, listed)[0]
+
+
+def test_a_window_is_by_no_column_that_it_adds_itself(tmp_path: Path) -> None:
+    by = WATCH.replace("by: [member], aggregates: {loans", "by: [version], aggregates: {loans").replace(
+        "{double: fee * 2,", "{version: fee, double: fee * 2,"
+    )
+
+    assert "A window has a column `version` of its own" in problems(tmp_path, by)[0]

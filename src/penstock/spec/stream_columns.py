@@ -79,6 +79,7 @@ class StepColumns:
                 return self._added(columns, operation.added, _chosen(section, keys.STATISTICS))
             case Window():
                 self._find_items(section, keys.BY, columns)
+                self._keep_free(section, (WINDOW_START, WINDOW_END, VERSION, FINAL))
                 places = _places(section, keys.AGGREGATES)
                 for one in operation.aggregates:
                     if one.column is not None:
@@ -105,6 +106,13 @@ class StepColumns:
                 if key is keys.JOIN_ON:
                     self.find(name, columns, place)
                 self.find(theirs, other, place)
+        for name in (one for one in (VERSION, FINAL) if one in (columns or ())):
+            self.problems.add(
+                declared.node.place,
+                f"A join adds a column `{name}`, and the rows have one",
+                subject=name,
+                remedy="Let it read a topic without that column: `columns` of an output leave it out.",
+            )
         self._find_items(section, keys.IDENTITY, columns)
         self._find_items(section, keys.TIES, other)
         names = [*(name for name, _ in join.columns), VERSION, FINAL]
@@ -147,9 +155,26 @@ class StepColumns:
             seen.append(name)
         return tuple(dict.fromkeys(seen))
 
+    def _keep_free(self, section: Fields | None, own: tuple[str, ...]) -> None:
+        for name, place in () if section is None else section.items(keys.BY):
+            if name in own:
+                self.problems.add(
+                    place,
+                    f"A window has a column `{name}` of its own",
+                    remedy="`derive` it under another name, and name that one.",
+                )
+
+    def find_items(self, declared: Fields, key: Key[tuple[str, ...]], columns: Columns) -> None:
+        """Every column that a key lists is there, and listed once."""
+        seen = set()
+        for name, place in declared.items(key):
+            if self.find(name, columns, place) and name in seen:
+                self.problems.add(place, f"The column `{name}` is named twice", remedy="Name it once.")
+            seen.add(name)
+
     def _find_items(self, section: Fields | None, key: Key[tuple[str, ...]], columns: Columns) -> None:
-        for name, place in () if section is None else section.items(key):
-            self.find(name, columns, place)
+        if section is not None:
+            self.find_items(section, key, columns)
 
 
 def _section(declared: Fields) -> Fields | None:

@@ -82,8 +82,7 @@ class _Judging:
         columns = contract.column_names() if contract is not None and contract.knows_its_columns() else None
         if name is not None:
             self.topics[name] = columns
-        for column, place in fields.items(keys.TOPIC_KEY):
-            self._columns.find(column, columns, place)
+        self._columns.find_items(fields, keys.TOPIC_KEY, columns)
         time = fields.get(keys.TIME_COLUMN)
         if time is None or contract is None or not self._columns.find(time, columns, fields.place(keys.TIME_COLUMN)):
             return
@@ -175,8 +174,8 @@ class _Judging:
     def _output(self, output: Output, declared: Fields, known: Mapping[str, Columns]) -> None:
         self._columns.find_source(output.source, known, declared.place(keys.FROM), "topic or step")
         columns = known.get(output.source)
-        for name, place in [*declared.items(keys.OUT_KEY), *declared.items(keys.OUT_COLUMNS)]:
-            self._columns.find(name, columns, place)
+        for key in (keys.OUT_KEY, keys.OUT_COLUMNS):
+            self._columns.find_items(declared, key, columns)
         shown = output.columns or columns
         for name, place in declared.items(keys.OUT_KEY):
             if shown is not None and columns is not None and name in columns and name not in shown:

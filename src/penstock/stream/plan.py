@@ -218,6 +218,15 @@ class _Planning:
         return _with(rows, [pa.field(name, table.field(theirs).type) for name, theirs in lookup.columns])
 
     def _sink(self, output: Output, node: Node) -> Sink:
+        for name in output.key:
+            if pa.types.is_nested(node.schema.field(name).type):
+                raise DeclarationError(
+                    f"`{name}` is a list, which names no row",
+                    where=output.place,
+                    expected="a `key` of single values",
+                    found=str(node.schema.field(name).type),
+                    remedy="Name another column.",
+                )
         names = output.columns or tuple(name for name in node.schema.names if name != DELETED)
         where, leaves = "TRUE", False
         if output.where is not None:
