@@ -186,6 +186,13 @@ def test_impossible_options_are_named(wrong: dict[str, object], said: str) -> No
         replace(TINY, **wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("each", [1, 2])
+def test_every_store_has_something_to_sell_however_many_there_are(each: int) -> None:
+    made = simulate(replace(TINY, stores=20, customers=20, products=20 * each, orders=40, days=3))
+
+    assert len(set(made.tables["products"].columns["store_id"].values)) == 20
+
+
 def test_the_command_writes_files_and_truth_from_anywhere(tmp_path: Path) -> None:
     size = ("--customers", "30", "--products", "15", "--orders", "90", "--days", "20")
     command = [sys.executable, str(COMMERCE / "simulator"), "inbox", "--truth", "truth.json", *size]

@@ -48,6 +48,9 @@ def shares(total: int, weights: Sequence[float]) -> list[int]:
     whole_weight = sum(weights)
     parts = [max(1, int(total * weight / whole_weight)) for weight in weights]
     parts[0] += total - sum(parts)
+    while parts[0] < 1:
+        parts[parts.index(max(parts))] -= 1
+        parts[0] += 1
     return parts
 
 
