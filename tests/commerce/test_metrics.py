@@ -221,6 +221,14 @@ def test_the_orders_below_all_customers_are_those_that_name_one(shop: Shop) -> N
     assert len(below) > len(orders) / 2
 
 
+def test_an_order_in_another_currency_says_which_currency_its_sums_are_in(shop: Shop) -> None:
+    orders = shop.client.get("/orders", limit=1000).json["items"]
+
+    found = {order["store_id"]: order["base_currency"] for order in orders}
+    assert found == {"berlin": "EUR", "newyork": "USD", "london": "GBP"}
+    assert any(order["currency"] != order["base_currency"] for order in orders)
+
+
 @pytest.mark.parametrize("metric", MONEY + COUNTS)
 def test_the_api_gives_metrics_with_all_their_digits(shop: Shop, metric: str) -> None:
     rows = shop.client.get(f"/metrics/{metric}", by="store").json["items"]

@@ -171,8 +171,12 @@ def test_orders_follow_what_comes_and_goes_of_some_of_their_parts(tmp_path: Path
     grown.deliver("products", "berlin,p2,2024-03-01T00:00:00Z,Atlas,Maps,active,false", name="more")
     grown.deliver("product_costs", "newyork,v1,2024-03-09T00:00:00Z,7.00,USD", name="more")
     grown.deliver("order_events", "newyork,e9,o1,1,cancelled,1,2024-03-11T10:00:00Z", name="more")
+    # A store begins to count in another currency.
+    grown.deliver("stores", "newyork,New York,America/New_York,EUR,false,2024-02-01T00:00:00Z", name="more")
     grown.run()
     assert said(grown) == whole(grown, tmp_path / "mended", compiled)
+    for view in ("vw_customer_360", "vw_product_analytics", "vw_order_analytics"):
+        assert grown.rows(f"SELECT DISTINCT base_currency FROM gold.{view}") == [("EUR",)]
 
 
 def test_months_of_persons_follow_the_last_day_and_what_comes_late(tmp_path: Path, compiled: Path) -> None:

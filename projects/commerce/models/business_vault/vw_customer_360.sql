@@ -20,6 +20,12 @@ current_versions as (
 
 ),
 
+stores as (
+
+    select store_id, base_currency from {{ ref('int_stores') }}
+
+),
+
 links as (
 
     select links.customer_hk, links.order_hk
@@ -60,9 +66,11 @@ select
     coalesce(orders.orders, 0) as orders,
     orders.first_order_at,
     orders.last_order_at,
+    stores.base_currency,
     coalesce(orders.net_sales, 0) as net_sales,
     coalesce(orders.returns, 0) as returns,
     coalesce(orders.gross_profit, 0) as gross_profit
 from customers
+left join stores on customers.store_id = stores.store_id
 left join current_versions on customers.customer_hk = current_versions.customer_hk
 left join orders on customers.customer_hk = orders.customer_hk

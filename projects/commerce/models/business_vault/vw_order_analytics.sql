@@ -47,6 +47,12 @@ items as (
 
 ),
 
+stores as (
+
+    select store_id, base_currency from {{ ref('int_stores') }}
+
+),
+
 sales as (
 
     select {{ sums }}, cast(net_sales - cost as decimal(38, 12)) as gross_profit
@@ -67,6 +73,7 @@ select
     current_versions.status,
     current_versions.channel,
     current_versions.currency,
+    stores.base_currency,
     current_versions.is_test,
     current_versions.ship_country,
     current_versions.ship_region,
@@ -79,6 +86,7 @@ select
     coalesce(sales.net_sales, 0) as net_sales,
     coalesce(sales.gross_profit, 0) as gross_profit
 from orders
+left join stores on orders.store_id = stores.store_id
 left join current_versions on orders.order_hk = current_versions.order_hk
 left join buyers on orders.order_hk = buyers.order_hk
 left join items on orders.store_id = items.store_id and orders.order_id = items.order_id

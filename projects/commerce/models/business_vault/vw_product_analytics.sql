@@ -10,6 +10,12 @@ current_versions as (
 
 ),
 
+stores as (
+
+    select store_id, base_currency from {{ ref('int_stores') }}
+
+),
+
 sales as (
 
     select
@@ -44,10 +50,12 @@ select
     current_versions.product_hk is not null as is_known,
     coalesce(placed.orders, 0) as orders,
     coalesce(sales.quantity, 0) as quantity,
+    stores.base_currency,
     coalesce(sales.gross_sales, 0) as gross_sales,
     coalesce(sales.net_sales, 0) as net_sales,
     coalesce(sales.gross_profit, 0) as gross_profit
 from products
+left join stores on products.store_id = stores.store_id
 left join current_versions on products.product_hk = current_versions.product_hk
 left join sales on products.store_id = sales.store_id and products.product_id = sales.product_id
 left join placed on products.store_id = placed.store_id and products.product_id = placed.product_id

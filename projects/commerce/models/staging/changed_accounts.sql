@@ -27,3 +27,7 @@ union
 select customers.store_id, customers.customer_id
 from {{ ref('hub_customer') }} as customers
 semi join linked on customers.customer_hk = linked.customer_hk
+union
+select customers.store_id, customers.customer_id
+from {{ ref('hub_customer') }} as customers
+semi join {{ penstock_changes(ref('int_stores')) }} as stores on customers.store_id = stores.store_id
