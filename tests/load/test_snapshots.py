@@ -80,6 +80,13 @@ def test_two_parts_of_a_moment_that_say_otherwise_of_a_key_are_named(
     ]
 
 
+def test_contents_of_one_file_that_contradict_each_other_are_told_as_such() -> None:
+    assert str(Contradiction("customers.csv", "customers.csv", 1)) == (
+        "two contents of customers.csv differ in 1 row of one key and version: the one whose hash is the higher holds"
+        " there, whichever came first; a change needs a higher version"
+    )
+
+
 def test_parts_of_a_moment_that_agree_are_no_contradiction(lists: Road) -> None:
     for part in ("a", "b"):
         lists.deliver(f"{part}/list_2024-01-02.csv", "1,Dune,,", f"{part},Emma,,")

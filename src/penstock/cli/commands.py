@@ -132,7 +132,12 @@ def history(
 
 @app.command()
 def query(
-    sql: Annotated[str, typer.Argument(help="One SELECT over bronze.*, silver.*, quarantine.*, gold.* and quality.*.")],
+    sql: Annotated[
+        str,
+        typer.Argument(
+            help="One SELECT over bronze, silver, quarantine, gold, quality and the other schemas of models."
+        ),
+    ],
     project: Project = HERE,
     data_dir: Data = None,
     release: Release = None,

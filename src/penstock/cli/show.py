@@ -113,6 +113,7 @@ def run(report: RunReport, *, as_json: bool) -> None:
                 for result in report.datasets
             ),
         )
+        _refused(report)
     if report.gold:
         output.line("gold: " + ", ".join(f"{name} {rows:,}" for name, rows in sorted(report.gold.items())))
     _checks(report)
@@ -120,6 +121,14 @@ def run(report: RunReport, *, as_json: bool) -> None:
     for notice in report.notices:
         if notice.kind == "unfinished":
             output.error_line(f"error: {notice.text}")
+
+
+def _refused(report: RunReport) -> None:
+    names = [result.dataset for result in report.datasets if result.quarantined]
+    if names:
+        rows = counted(sum(result.quarantined for result in report.datasets), "row")
+        show = f"penstock quarantine show {names[0] if len(names) == 1 else 'DATASET'}"
+        output.line(f"refused: {rows} of {', '.join(names)}; `{show}` says why, and what to do")
 
 
 def _notices(report: RunReport) -> None:

@@ -62,6 +62,11 @@ class Contradiction:
     rows: int
 
     def __str__(self) -> str:
+        if self.holds == self.gives_way:
+            return (
+                f"two contents of {self.holds} differ in {counted(self.rows, 'row')} of one key and version: the one whose"
+                " hash is the higher holds there, whichever came first; a change needs a higher version"
+            )
         return (
             f"{self.holds} and {self.gives_way} differ in {counted(self.rows, 'row')} of one key and version:"
             f" {self.holds} holds there, for the hash of its content is the higher one, whichever came first"

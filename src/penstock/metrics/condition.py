@@ -177,4 +177,4 @@ class _Reader:
 
 
 def _refused(text: str, found: str) -> UsageError:
-    return UsageError("The condition is not allowed here", where=text, expected=_GRAMMAR, found=found)
+    return UsageError("The condition is not allowed here", where=text or "''", expected=_GRAMMAR, found=found)
