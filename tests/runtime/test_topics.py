@@ -98,3 +98,10 @@ def test_a_line_that_cannot_be_appended_is_told_with_what_was_appended_before(
     assert str(refused.value).startswith(says)
     assert str(refused.value).endswith("the lines before line 3 were appended.")
     assert [one.rows for one in list_topics(installation)] == [2]
+
+
+def test_a_declared_topic_that_nobody_wrote_to_yet_is_told_from_one_that_is_not_there(
+    installation: Installation,
+) -> None:
+    with pytest.raises(UsageError, match="Nothing was written to the topic yet"):
+        peek(installation, "loans_typed", limit=1)

@@ -213,7 +213,7 @@ def _name(graph: Graph, id: str) -> str:
 
 def _topology(installation: Installation, topology: Topology) -> Explanation:
     """The graph of a topology in words."""
-    graph = graphs(installation)[topology.name]
+    graph = graphs(installation, [topology.name])[topology.name]
     time = topology.time
     return Explanation(
         name=topology.name,

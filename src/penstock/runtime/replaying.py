@@ -18,9 +18,8 @@ from penstock.log.protocol import OFFSET, SYSTEM, Log, Part, beginning
 from penstock.runtime.event_log import open_log
 from penstock.runtime.installation import Installation
 from penstock.runtime.reference_table import read_reference
-from penstock.runtime.stream import chosen_graphs
 from penstock.runtime.topology import MEMORY, derived_topics, live_shape, make_pipeline
-from penstock.runtime.topology_graphs import graphs
+from penstock.runtime.topology_graphs import chosen_graphs
 from penstock.spec.stream import Topic
 from penstock.sql.connection import connect
 from penstock.sql.names import literal, quote
@@ -51,16 +50,21 @@ def replay_topologies(installation: Installation, names: Sequence[str] = ()) -> 
     """Take every round of the journals again, from bronze where the topic is there and from the log otherwise, and
     compare the live tables that result with those that are served.
 
-    Raises LeaseHeld while a topology runs, UsageError when its journal does not go back to its first round.
+    Raises LeaseHeld while a topology runs, UsageError when it never ran, or its journal does not go back to its first
+    round.
     """
     with ExitStack() as opened:
         log = opened.enter_context(open_log(installation))
-        return tuple(
-            one for graph in chosen_graphs(graphs(installation), names) for one in _replayed(installation, log, graph)
-        )
+        return tuple(one for graph in chosen_graphs(installation, names) for one in _replayed(installation, log, graph))
 
 
 def _replayed(installation: Installation, log: Log, graph: Graph) -> Iterable[Replayed]:
+    if not log.topics().keys() >= set(graph.topology.inputs()):
+        raise UsageError(
+            "The topology has no history yet",
+            where=graph.topology.name,
+            remedy="Let it run first: `penstock stream`.",
+        )
     rounds = _rounds(installation, log, graph)
     with (
         TemporaryDirectory(prefix="penstock-replay-", dir=installation.place.cache) as folder,

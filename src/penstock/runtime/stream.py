@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, nullcontext, suppress
 from functools import partial
@@ -15,11 +15,9 @@ from penstock.runtime.event_log import open_log
 from penstock.runtime.freed_memory import keep_freed_memory
 from penstock.runtime.full_disk import waiting_for_room
 from penstock.runtime.installation import Installation
-from penstock.runtime.selection import chosen
 from penstock.runtime.topology import Running, open_topology
-from penstock.runtime.topology_graphs import graphs
+from penstock.runtime.topology_graphs import chosen_graphs
 from penstock.runtime.topology_state import TopologyState, tell
-from penstock.stream.graph import Graph
 from penstock.stream.runner import Limits
 from penstock.stream.watermark import BEGINNING
 
@@ -46,7 +44,7 @@ def stream(
     """
     keep_freed_memory()
     installation.place.prepare()
-    chosen = chosen_graphs(graphs(installation), names)
+    chosen = chosen_graphs(installation, names)
 
     def work() -> tuple[TopologyState, ...]:
         beside = None if until_idle else ThreadPoolExecutor(1, "state", stand_back)
@@ -122,8 +120,3 @@ def _state(running: Running) -> TopologyState:
         rate=running.rate.of(running.counts["rows_in"], runner.clock.monotonic()),
         committed=None if last is None else last.now,
     )
-
-
-def chosen_graphs(known: Mapping[str, Graph], names: Sequence[str]) -> list[Graph]:
-    """The graphs of the topologies `names`, all of them when none is named; UsageError for one that is not there."""
-    return chosen(known, names, what="topology")

@@ -61,6 +61,7 @@ def peek(
     """The newest rows of a topic, or those from `offset` on: `limit` of each partition, or of one. Each with
     `_partition` and `_offset`."""
     with open_log(installation) as log:
+        _require_made(installation, log, topic)
         starts = _starts(log, topic, limit, partition=partition, offset=offset)
         ends = {part: next for part, (_, next) in log.bounds(topic).items()}
         found: list[dict[str, Any]] = []
@@ -82,6 +83,7 @@ def tail(
     """Rows as they come, after the `last` of each partition (or of one) that are there, or those from `offset` on,
     until told to stop."""
     with open_log(installation) as log:
+        _require_made(installation, log, topic)
         starts = _starts(log, topic, last, partition=partition, offset=offset)
         with closing(log.reader(starts)) as reader:
             while not stopped():
@@ -89,13 +91,23 @@ def tail(
                     yield from _rows(chunk)
 
 
+def _require_made(installation: Installation, log: Log, topic: str) -> None:
+    topics = log.topics()
+    if topic in topics:
+        return
+    if topic in installation.project.streams.topics:
+        raise UsageError(
+            "Nothing was written to the topic yet",
+            where=topic,
+            remedy="It is made with the first rows, or when `penstock stream` or `penstock land` begin.",
+        )
+    raise _no_topic(topic, topics)
+
+
 def _starts(log: Log, topic: str, count: int, *, partition: int | None, offset: int | None) -> dict[Part, Position]:
     """Where to begin in each partition, or in one: so many rows before the end, or at an offset (or what is left
     behind it)."""
-    topics = log.topics()
-    if topic not in topics:
-        raise _no_topic(topic, topics)
-    incarnation, bounds = topics[topic].incarnation, dict(sorted(log.bounds(topic).items()))
+    incarnation, bounds = log.topics()[topic].incarnation, dict(sorted(log.bounds(topic).items()))
     if partition is not None and partition not in bounds:
         raise UsageError(f"{topic} has no such partition", expected=", ".join(map(str, bounds)), found=str(partition))
     chosen = bounds if partition is None else {partition: bounds[partition]}

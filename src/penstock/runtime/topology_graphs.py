@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import pyarrow as pa
 
 from penstock.errors import DeclarationError, PenstockError
 from penstock.runtime.installation import Installation
 from penstock.runtime.scoring import load_model
+from penstock.runtime.selection import chosen
 from penstock.stream.graph import Graph
 from penstock.stream.plan import NotReleased, make_graphs
 from penstock.stream.schema import contract_schema
 
 
-def graphs(installation: Installation) -> Mapping[str, Graph]:
-    """Every topology as a graph; DeclarationError with every problem."""
-    return make_graphs(installation.project, lambda table: describe(installation, table))
+def graphs(installation: Installation, only: Collection[str] = ()) -> Mapping[str, Graph]:
+    """Every topology as a graph, or those called `only` and what they read; DeclarationError with every problem."""
+    return make_graphs(installation.project, lambda table: describe(installation, table), only=only)
+
+
+def chosen_graphs(installation: Installation, names: Sequence[str]) -> list[Graph]:
+    """The graphs of the topologies `names`, all of them when none is named; UsageError for one that is not there."""
+    chosen(installation.project.streams.topologies, names, what="topology")
+    return [graph for name, graph in graphs(installation, names).items() if not names or name in names]
 
 
 def describe(installation: Installation, table: str) -> pa.Schema | None:

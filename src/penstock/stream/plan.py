@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import duckdb
@@ -44,13 +44,15 @@ class NotReleased(DeclarationError):
     """A table that is looked up is not in any release (yet)."""
 
 
-def make_graphs(project: Project, describe: Describe) -> Mapping[str, Graph]:
-    """The graph of every topology, those first whose rows others read; DeclarationError with every problem."""
+def make_graphs(project: Project, describe: Describe, *, only: Collection[str] = ()) -> Mapping[str, Graph]:
+    """The graph of every topology, or of those called `only` and of what they read, those first whose rows others read;
+    DeclarationError with every problem."""
     problems: list[PenstockError] = []
     with connect(threads=1) as connection:
         planning = _Planning(project, describe, connection, problems)
-        for topology in project.streams.topologies.values():
-            planning.graph(topology)
+        for name, topology in project.streams.topologies.items():
+            if not only or name in only:
+                planning.graph(topology)
     if problems:
         raise DeclarationError("The streams cannot be run as they are declared", problems=tuple(problems))
     return {name: graph for name, graph in planning.graphs.items() if graph is not None}
