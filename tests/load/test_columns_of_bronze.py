@@ -40,7 +40,10 @@ def test_two_ways_onto_one_column_are_told_once_with_the_files(plain: Road) -> N
     plain.settle()
 
     assert isinstance(told, Ambiguous)
-    assert str(told) == "in 1.csv and 1 other file `Title` is not read, for another column is mapped onto `title`"
+    assert str(told) == (
+        "in 1.csv and 1 other file `Title` is not read, for `name` is mapped onto `title`:"
+        " deliver one of them, or correct the mapping"
+    )
     assert plain.titles() == {"1": "Dune", "2": "Dune", "3": "Sula"}
 
 

@@ -80,13 +80,15 @@ class Rivals:
     def __str__(self) -> str:
         """
         >>> str(Rivals("quantity", ("qty",), ("Quantity",)))
-        '`Quantity` is not read, for another column is mapped onto `quantity`'
+        '`Quantity` is not read, for `qty` is mapped onto `quantity`: deliver one of them, or correct the mapping'
         >>> str(Rivals("fee", ("fee", "paid"), ()))
         '`fee` is filled from `fee` or `paid`: in each row the first with a value counts'
         """
         if self.passed:
             verb = "is" if len(self.passed) == 1 else "are"
-            return f"{_named(self.passed, 'and')} {verb} not read, for another column is mapped onto `{self.column}`"
+            mapped = f"{_named(self.read, 'and') or 'another column'} is mapped onto `{self.column}`"
+            remedy = "deliver one of them, or correct the mapping"
+            return f"{_named(self.passed, 'and')} {verb} not read, for {mapped}: {remedy}"
         return f"`{self.column}` is filled from {_named(self.read, 'or')}: in each row the first with a value counts"
 
 
