@@ -119,7 +119,10 @@ SLIDE = optional("slide", DURATION, "A window of `size` begins at every multiple
 GAP = optional("gap", DURATION, "A session ends when nothing happens for so long.")
 BY = default("by", Many(COLUMN), "Whose window it is.", ())
 AGGREGATES = required(
-    "aggregates", Pairs(MEASURE, "column", at_least=1), "Columns of a window, each with what it measures."
+    "aggregates",
+    Pairs(MEASURE, "column", at_least=1),
+    "Columns of a window, each with what it measures: `count`, or `count`, `sum`, `mean`, `min`, `max`, `distinct`, `first` or"
+    " `last` of a column as `sum(fee)`, or `top(3, title)`.",
 )
 WINDOW = optional(
     "window",
