@@ -102,5 +102,5 @@ def test_no_text_can_leave_its_quotes(metrics: Metrics, text: str) -> None:
 
 def test_a_value_of_another_kind_is_the_askers_mistake(metrics: Metrics) -> None:
     connection = database([Loan(1, 1, FIRST_DAY, "north", False, Decimal(1))], random.Random(0))
-    with pytest.raises(UsageError, match="cannot be asked so"):
+    with pytest.raises(UsageError, match=r"cannot be asked so.*values of its own type"):
         query_metric(connection, metrics, MetricRequest("fees", where="member = 'many'"))

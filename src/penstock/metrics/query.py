@@ -57,7 +57,10 @@ def query_metric(connection: duckdb.DuckDBPyConnection, metrics: Metrics, reques
 def _refusal(metric: Metric, request: MetricRequest, reason: str) -> UsageError:
     _, mixed, units = reason.partition(_MIXED)
     if not mixed:
-        return UsageError(f"The metric `{metric.name}` cannot be asked so", found=reason, where=request.where)
+        remedy = "Compare a dimension with values of its own type; a text stands in single quotes."
+        return UsageError(
+            f"The metric `{metric.name}` cannot be asked so", found=reason, where=request.where, remedy=remedy
+        )
     dimension = next(one for one in metric.dimensions if one.name == metric.unit_dimension)
     return UsageError(
         f"Values of the metric `{metric.name}` in different units are never put together",
