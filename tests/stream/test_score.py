@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from penstock.spec.stream import Score
-from penstock.stream.score import ScoreError, ScoreStage
+from penstock.stream.score import Model, ScoreError, ScoreStage
 from penstock.stream.stage import Moment
 
 ROWS = pa.table({"title": ["a", "b"], "fee": pa.array([Decimal("1.50"), None], pa.decimal128(10, 2)), "pages": [7, 8]})
@@ -31,7 +31,7 @@ class Broken:
         return self.answer
 
 
-def stage(model: Weighed | Broken) -> ScoreStage:
+def stage(model: Model) -> ScoreStage:
     return ScoreStage(Score("weighed", ("pages", "fee"), "odds"), model)
 
 
@@ -52,3 +52,22 @@ def test_an_empty_batch_is_not_shown_to_the_model() -> None:
 def test_an_answer_that_is_not_one_number_for_each_row_is_refused(answer: list[object]) -> None:
     with pytest.raises(ScoreError, match="The model `weighed` gave no score for every row"):
         stage(Broken(answer)).process((ROWS,), Moment(0, 0, 0))
+
+
+class Choosy:
+    def score(self, rows: pa.Table) -> list[float]:
+        if rows["fee"].null_count:
+            raise ValueError("no fee")
+        return [1.0] * rows.num_rows
+
+
+def test_a_model_that_fails_is_named_with_the_line() -> None:
+    with pytest.raises(ScoreError, match=r"test_score\.py:\d+: The model `weighed` failed: found ValueError: no fee"):
+        stage(Choosy()).process((ROWS,), Moment(0, 0, 0))
+
+
+def test_rows_that_are_taken_back_are_not_shown_to_the_model() -> None:
+    rows = ROWS.append_column("_deleted", pa.array([False, True]))
+
+    assert stage(Choosy()).process((rows,), Moment(0, 0, 0)).rows["odds"].to_pylist() == [1.0, None]
+    assert stage(Choosy()).process((rows.slice(1),), Moment(0, 0, 0)).rows["odds"].to_pylist() == [None]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sized
 from typing import Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from penstock.errors import PenstockError
 from penstock.spec.stream import Score
+from penstock.stream.schema import DELETED
 from penstock.stream.stage import Moment, Produced
 
 
@@ -20,25 +23,33 @@ class Model(Protocol):
 
 
 class ScoreError(PenstockError):
-    """A model answered with something that is not one number for each row."""
+    """A model failed, or answered with something that is not one number for each row."""
 
 
 class ScoreStage:
-    """Adds what the model says of the declared columns, shown to it in their order."""
+    """Adds what the model says of the declared columns, shown to it in their order. It is not shown rows that are taken
+    back."""
 
     def __init__(self, score: Score, model: Model) -> None:
         self.score, self.model = score, model
 
     def process(self, inputs: tuple[pa.Table, ...], moment: Moment) -> Produced:
         rows = inputs[0]
-        return Produced(rows.append_column(pa.field(self.score.into, pa.float64()), self._scores(rows)))
+        return Produced(rows.append_column(pa.field(self.score.into, pa.float64()), self._scores_that_stand(rows)))
+
+    def _scores_that_stand(self, rows: pa.Table) -> pa.Array | pa.ChunkedArray:
+        if DELETED not in rows.column_names:
+            return self._scores(rows)
+        stands = pc.invert(pc.fill_null(rows[DELETED], False))
+        scores = self._scores(rows.filter(stands))
+        return pc.replace_with_mask(pa.nulls(rows.num_rows, pa.float64()), stands.combine_chunks(), scores)
 
     def _scores(self, rows: pa.Table) -> pa.Array:
         if rows.num_rows == 0:
             return pa.array([], pa.float64())
         shown = rows.select(list(self.score.columns))
         shown = shown.cast(pa.schema([pa.field(name, pa.float64()) for name in self.score.columns]))
-        answer = self.model.score(shown)
+        answer = self._answer(shown)
         try:
             scores = pa.array(answer, pa.float64(), from_pandas=True)
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
@@ -50,3 +61,15 @@ class ScoreStage:
                 found=f"{len(answer)} values of {type(answer).__name__}",
             )
         return scores
+
+    def _answer(self, shown: pa.Table) -> Sized:
+        try:
+            return self.model.score(shown)
+        except Exception as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            raise ScoreError(
+                f"The model `{self.score.model}` failed",
+                where=f"{last.filename}:{last.lineno}",
+                found=f"{type(error).__name__}: {error}",
+                remedy="Correct it; then go on with `--adopt`.",
+            ) from error
