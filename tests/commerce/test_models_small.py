@@ -387,36 +387,6 @@ def test_a_product_earns_from_members_and_from_others(shop: Shop) -> None:
     """)
 
 
-def test_what_cannot_be_counted_right_stops_the_release_until_it_is_mended(tmp_path: Path, compiled: Path) -> None:
-    shop = Shop.at(tmp_path, compiled)
-    shop.deliver_all()
-    shop.deliver("orders", "berlin,o5,2024-03-11T09:00:00Z,,2024-03-11T09:00:00Z,paid,web,GBP,false,GB", name="more")
-    shop.deliver("order_items", "berlin,o5,1,v1,p1,1,30.00", name="more")
-    shop.deliver("refund_lines", "berlin,r5,1,o5,1,1,40.00,2024-03-12T10:00:00Z", name="more")
-    shop.deliver("stores", "oslo,Oslo,Europe/Olso,NOK,true,2024-01-01T00:00:00Z", name="more")
-
-    refused = shop.run(expected=1)
-
-    blocking = {
-        check["name"] for check in refused["checks"] if (check["severity"], check["status"]) == ("error", "fail")
-    }
-    assert blocking == {"amounts_have_a_rate", "time_zones_exist"}
-    assert "Europe/Olso" in refused["verdict"]
-
-    shop.deliver("stores", "oslo,Oslo,Europe/Oslo,NOK,true,2024-01-02T00:00:00Z", name="mended")
-    refused = shop.run(expected=1)
-    assert "amounts_have_a_rate" in refused["verdict"]
-    assert all(named in refused["verdict"] for named in ("GBP", "2024-03-11", "first_order o5"))
-
-    shop.deliver("fx_rates", "2024-03-11,GBP,EUR,1.20000000", name="more")
-    assert shop.run()["outcome"] == "released"
-    amounts = shop.rows("SELECT base_amount FROM gold.sales_ledger WHERE order_id = 'o5' ORDER BY base_amount")
-    assert numbers(amounts) == [(Decimal(-48),), (Decimal(36),)]
-    # nobody paid, and yet nothing is owed: the refund exceeds the sale
-    state = "SELECT expected_amount, payment_state FROM gold.order_reconciliation WHERE order_id = 'o5'"
-    assert numbers(shop.rows(state)) == [(Decimal(-10), "over-paid")]
-
-
 def test_a_row_dated_after_its_arrival_is_named_and_makes_nothing_look_older(
     shop: Shop, tmp_path: Path, compiled: Path
 ) -> None:
