@@ -20,7 +20,7 @@ TOPOLOGY = """\
       - {live: last, key: [loan], columns: [loan, fee, lent, late]}
       - {live: unserved, key: [loan], columns: [loan]}
 """
-SERVED = "endpoints: []\nlive:\n  - {path: /last, live: last, columns: [loan, fee, lent, late]}\n"
+SERVED = "live:\n  - {path: /last, live: last, columns: [loan, fee, lent, late]}\n"
 UNRELEASED = "- {lookup: {table: gold.members, on: {member: id}, columns: {town: town}}}"
 KINDS = {"last": {"loan": "text", "fee": "decimal(10,2)", "lent": "instant", "late": "boolean"}}
 

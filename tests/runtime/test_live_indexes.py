@@ -39,7 +39,7 @@ def test_what_rows_are_found_by_is_indexed_unless_it_changes_and_only_sorts(
 ) -> None:
     lending(tmp_path, TOPOLOGY)
     (tmp_path / "endpoints").mkdir()
-    (tmp_path / "endpoints" / "live.yml").write_text(f"endpoints: []\nlive:\n  - {served}\n")
+    (tmp_path / "endpoints" / "live.yml").write_text(f"live:\n  - {served}\n")
     installation = Installation.at(tmp_path)
 
     sinks = {sink.output.name: sink for sink in graphs(installation)["watch"].sinks}
@@ -51,7 +51,7 @@ def test_the_newest_window_of_a_measure_is_found_by_an_index(tmp_path: Path) -> 
     lending(tmp_path, TOPOLOGY)
     (tmp_path / "endpoints").mkdir()
     measure = "measures:\n  - {name: now, live: hours, columns: [loans]}\n"
-    (tmp_path / "endpoints" / "live.yml").write_text(f"endpoints: []\n{measure}")
+    (tmp_path / "endpoints" / "live.yml").write_text(f"{measure}")
     installation = Installation.at(tmp_path)
 
     (sink, _) = graphs(installation)["watch"].sinks

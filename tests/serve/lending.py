@@ -127,7 +127,7 @@ class Library:
     def at(self, served: Manifest, release: int | None) -> Numbers:
         """The numbers of gold as it is now, whichever release is asked for."""
         number = served.release if release is None else release
-        return Numbers(METRICS, release=number, committed_at=served.committed_at, gold=self._gold)
+        return Numbers(METRICS, release=number, committed_at=served.committed_at or "", gold=self._gold)
 
     def _gold(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         return nullcontext(self.connection)

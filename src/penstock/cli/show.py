@@ -35,7 +35,10 @@ def made(files: Sequence[Path]) -> None:
 
 
 def serving(served: Served) -> None:
-    output.line(f"Release {served.release} of {served.project} is served at {served.address} (Ctrl-C ends it)")
+    what = (
+        f"Release {served.release} of {served.project} is" if served.release else f"Live tables of {served.project} are"
+    )
+    output.line(f"{what} served at {served.address} (Ctrl-C ends it)")
     for path in (*served.paths, "/releases", "/health", "/openapi.json"):
         output.line(f"  {served.address}{path}")
 

@@ -38,16 +38,16 @@ if TYPE_CHECKING:
 
 
 def serve_latest(installation: Installation) -> Manifest | None:
-    """Bring the store to the latest release and the endpoints declared now; None before the first release.
+    """Bring the store to the latest release and the endpoints declared now; None before the first release, unless what is
+    declared needs none.
 
     Everything or nothing: whatever fails leaves what was served. Raises DeclarationError when the endpoints do
     not fit the release.
     """
     with serving_store(installation).exclusive():
-        release = latest_release(installation.place.root)
+        release, manifest = latest_release(installation.place.root), served(installation)
         if release is None:
-            return None
-        manifest = served(installation)
+            return None if installation.project.endpoints else manifest or _without_release(installation)
         if manifest is not None and is_served(manifest, release, installation):
             return manifest
         return _refresh(installation, release, manifest)
@@ -64,7 +64,7 @@ def _serve(installation: Installation, *, host: str, port: int, workers: int, re
     from penstock.runtime.traffic_state import forget_ended
     from penstock.serve.server import listen, require_free
 
-    if not installation.project.endpoints:
+    if not installation.project.serves:
         raise UsageError(
             "The project declares no endpoint",
             where=str(installation.project.root),
@@ -76,7 +76,7 @@ def _serve(installation: Installation, *, host: str, port: int, workers: int, re
         raise UsageError("Nothing was released yet", remedy="Run `penstock run` first.")
     forget_ended(installation.place.root)
     name = f"[{host}]" if ":" in host else host
-    paths = tuple(endpoint.path for endpoint in manifest.endpoints)
+    paths = (*(one.path for one in manifest.endpoints), *(one.path for one in installation.project.live))
     ready(Served(manifest.project, manifest.release, f"http://{name}:{port}", paths))
     listen(
         worker.NAME,
@@ -182,6 +182,12 @@ def _personal_of(node: Node, names: frozenset[str]) -> Callable[[str], bool]:
         return column.lower() in names
 
     return is_personal
+
+
+def _without_release(installation: Installation) -> Manifest:
+    """Live tables are served before there is a release, or where there never will be one."""
+    project, store = installation.project, serving_store(installation)
+    return store.refresh(Manifest(project.name, project.description, 0, None, (), ()), lambda _: iter(()))
 
 
 def _refresh(installation: Installation, release: Release, former: Manifest | None) -> Manifest:

@@ -40,9 +40,9 @@ def parts_of(
         parts.append(Part("land", _command("land", *where)))
     if project.sources or project.models is not None:
         parts.append(Part("run", _command("run", *where), every=every))
-    if project.endpoints:
+    if project.serves:
         serve = _command("serve", "--host", host, "--port", str(port), *where)
-        parts.append(Part("serve", serve, ready=released))
+        parts.append(Part("serve", serve, ready=lambda: released() or not project.endpoints))
     if not parts:
         raise UsageError(
             "The project declares nothing that could run",

@@ -33,8 +33,8 @@ class Health(BaseModel):
 
     status: str
     project: str
-    release: int
-    committed_at: str
+    release: int = Field(description="0 where nothing was released.")
+    committed_at: str | None
     endpoints: int
 
 

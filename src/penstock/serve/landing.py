@@ -38,8 +38,8 @@ class Landing(BaseModel):
 
     project: str
     description: str
-    release: int
-    committed_at: str
+    release: int = Field(description="0 where nothing was released.")
+    committed_at: str | None
     openapi: str = Field(description="Where the description of every path is, with parameters and types.")
     paths: list[ServedPath]
 

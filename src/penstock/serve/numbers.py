@@ -70,7 +70,7 @@ class ReleasedNumbers:
     def __init__(self, root: Path, world: World) -> None:
         self._root = root
         self._world = world
-        self._held: OrderedDict[tuple[str, int], Numbers] = OrderedDict()
+        self._held: OrderedDict[tuple[str | None, int], Numbers] = OrderedDict()
         self._lock = Lock()
 
     def at(self, served: Manifest, release: int | None) -> Numbers:

@@ -90,7 +90,7 @@ ENDPOINT = Section(
     "an endpoint",
     (PATH, TABLE, KEY, COLUMNS, FILTERS, RANGES, ORDER, PARENT_KEY, LIMIT, DESCRIPTION, EXAMPLE),
 )
-ENDPOINTS = required("endpoints", Many(ENDPOINT), "The endpoints.")
+ENDPOINTS = default("endpoints", Many(ENDPOINT), "Endpoints of released tables.", ())
 LIVE_TABLE = required("live", NAME, "The live table that is served: an output of a topology.")
 LIVE_PARENT = optional("parent", COLUMN, "For `/x/{id}/y`: the column of this table that holds what stands for `{id}`.")
 LIVE_ENDPOINT = Section(

@@ -93,6 +93,11 @@ class Project:
     measures: tuple[LiveMeasure, ...] = ()
 
     @property
+    def serves(self) -> bool:
+        """Whether there is something to serve: of releases, or of live tables."""
+        return bool(self.endpoints or self.live or self.measures)
+
+    @property
     def silver_tables(self) -> tuple[str, ...]:
         """The names of the tables in silver: one for each dataset, and one for the snapshots of those that have them."""
         snapshots = (snapshots_name(name) for name in self.contracts if self.has_snapshots(name))

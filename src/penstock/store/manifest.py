@@ -21,14 +21,14 @@ _FORMAT = 4  # of it and of the files that it names: with another number all are
 class Manifest:
     """What is served now. A server needs nothing else: no project, no catalogue.
 
-    `committed_at` is the release's instant, ISO 8601 in UTC. `etag` changes whenever any answer may,
+    `release` is 0, and `committed_at` None, where nothing was released; else this is the release's instant, ISO 8601 in UTC. `etag` changes whenever any answer may,
     by a release, by a declaration or by another version of the engine.
     """
 
     project: str
     description: str
     release: int
-    committed_at: str
+    committed_at: str | None
     endpoints: tuple[Endpoint, ...]
     collections: tuple[Collection, ...]
 
@@ -41,7 +41,7 @@ class Manifest:
     def etag(self) -> str:
         return f"r{self.release}-{sha256(__version__.encode() + self.as_bytes()).hexdigest()[:16]}"
 
-    def serves(self, release: int, committed_at: str, endpoints: tuple[Endpoint, ...]) -> bool:
+    def serves(self, release: int, committed_at: str | None, endpoints: tuple[Endpoint, ...]) -> bool:
         """Whether it is of this very release and these endpoints."""
         fingerprints = [endpoint.fingerprint for endpoint in endpoints]
         return (self.release, self.committed_at) == (release, committed_at) and fingerprints == [
