@@ -156,7 +156,7 @@ def put_in_order(connection: duckdb.DuckDBPyConnection) -> None:
     """Bring the file to what was written beside it; the place of tables that went is free then.
 
     Groups of rows that lost some are not written anew to join them with their neighbours, which costs more than all
-    that came: not until a table has lost a quarter as many as it holds.
+    that came: not until a table has lost a quarter as many as it holds, and the rows of a whole group.
     """
     connection.execute(f"SET max_vacuum_tasks = {100 if _lost_much(connection) else 0}")
     connection.execute(f"CHECKPOINT {quote(DATABASE)}")
@@ -176,13 +176,14 @@ def while_put_in_order(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def _lost_much(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the place of rows that went is much of a large table."""
+    """Whether the place of rows that went is much of a table, and makes a group: less is not worth joining all others."""
     tables = connection.execute(
         "SELECT schema_name || '.' || table_name, estimated_size FROM duckdb_tables()"  # with the rows that went
         " WHERE database_name = $1 AND estimated_size > $2",
         [DATABASE, _ROW_GROUP],
     ).fetchall()
-    return any(places > (1 + _MUCH) * count(connection, table) for table, places in tables)
+    held = ((places, count(connection, table)) for table, places in tables)
+    return any(places - rows > max(_MUCH * rows, _ROW_GROUP) for places, rows in held)
 
 
 def read_state(database: Path) -> WarehouseState | None:
