@@ -65,7 +65,7 @@ class StepColumns:
             case Derive():
                 return self._added(columns, [name for name, _ in operation.columns], _places(declared, keys.DERIVE))
             case Deduplicate():
-                self._find_items(section, keys.DEDUPLICATE_KEY, columns)
+                self.find_items(section, keys.DEDUPLICATE_KEY, columns)
             case Lookup():
                 places = _places(section, keys.ON)
                 for name, _ in operation.on:
@@ -74,11 +74,11 @@ class StepColumns:
                     columns, [name for name, _ in operation.columns], _places(section, keys.LOOKUP_COLUMNS)
                 )
             case Running():
-                self._find_items(section, keys.RUNNING_KEY, columns)
+                self.find_items(section, keys.RUNNING_KEY, columns)
                 self.find(operation.value, columns, _place(section, keys.VALUE, declared))
                 return self._added(columns, operation.added, _chosen(section, keys.STATISTICS))
             case Window():
-                self._find_items(section, keys.BY, columns)
+                self.find_items(section, keys.BY, columns)
                 self._keep_free(section, (WINDOW_START, WINDOW_END, VERSION, FINAL))
                 places = _places(section, keys.AGGREGATES)
                 for one in operation.aggregates:
@@ -91,7 +91,7 @@ class StepColumns:
             case Union():
                 self._union(step, columns, known, declared)
             case Score():
-                self._find_items(section, keys.SCORE_COLUMNS, columns)
+                self.find_items(section, keys.SCORE_COLUMNS, columns)
                 return self._added(columns, [operation.into], _chosen(section, (keys.INTO,)))
         return columns
 
@@ -113,8 +113,8 @@ class StepColumns:
                 subject=name,
                 remedy="Let it read a topic without that column: `columns` of an output leave it out.",
             )
-        self._find_items(section, keys.IDENTITY, columns)
-        self._find_items(section, keys.TIES, other)
+        self.find_items(section, keys.IDENTITY, columns)
+        self.find_items(section, keys.TIES, other)
         names = [*(name for name, _ in join.columns), VERSION, FINAL]
         return self._added(columns, names, _places(section, keys.JOIN_COLUMNS))
 
@@ -164,17 +164,13 @@ class StepColumns:
                     remedy="`derive` it under another name, and name that one.",
                 )
 
-    def find_items(self, declared: Fields, key: Key[tuple[str, ...]], columns: Columns) -> None:
+    def find_items(self, declared: Fields | None, key: Key[tuple[str, ...]], columns: Columns) -> None:
         """Every column that a key lists is there, and listed once."""
         seen = set()
-        for name, place in declared.items(key):
+        for name, place in () if declared is None else declared.items(key):
             if self.find(name, columns, place) and name in seen:
                 self.problems.add(place, f"The column `{name}` is named twice", remedy="Name it once.")
             seen.add(name)
-
-    def _find_items(self, section: Fields | None, key: Key[tuple[str, ...]], columns: Columns) -> None:
-        if section is not None:
-            self.find_items(section, key, columns)
 
 
 def _section(declared: Fields) -> Fields | None:

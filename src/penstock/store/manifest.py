@@ -21,8 +21,8 @@ _FORMAT = 4  # of it and of the files that it names: with another number all are
 class Manifest:
     """What is served now. A server needs nothing else: no project, no catalogue.
 
-    `release` is 0, and `committed_at` None, where nothing was released; else this is the release's instant, ISO 8601 in UTC. `etag` changes whenever any answer may,
-    by a release, by a declaration or by another version of the engine.
+    `release` is 0, and `committed_at` None, where nothing was released; else this is the release's instant, ISO 8601 in
+    UTC. `etag` changes whenever any answer may, by a release, by a declaration or by another version of the engine.
     """
 
     project: str

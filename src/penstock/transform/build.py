@@ -55,8 +55,8 @@ def build(
     that is missing, damaged or made by other versions is left aside and everything is built from silver. Where `base`
     may be changed `in_place`, nobody else reads it and nothing is made from nothing, there is no copy: what comes out
     is in `base`. `look` is called with what came out, on a connection that reads it; a `target` is put in order
-    meanwhile, the base afterwards. When this raises, `base` is what it was; `target` is overwritten, half done, and should be discarded.
-    dbt compiles the models when they changed, in the folder `dbt` beside `target`, with its log in `dbt.log` in the
+    meanwhile, the base afterwards. When this raises, `base` is what it was; `target` is overwritten, half done, and
+    should be discarded. dbt compiles the models when they changed, in the folder `dbt` beside `target`, with its log in `dbt.log` in the
     folder `log`; it runs them only where they are more than SQL (seeds, snapshots, hooks).
 
     Tests that fail are part of the result. Raises TransformFailed when a model does not build, DeclarationError when
