@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from http.client import HTTPException
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +17,9 @@ from penstock.runtime.stream import stream
 from penstock.runtime.topics import append_lines
 from tests.flows.command import PENSTOCK
 from tests.free_port import free_port
+from tests.serve.server import served
 from tests.stream.lending import COUNT, lending
-from tests.waiting import PATIENCE, wait_for
+from tests.waiting import PATIENCE
 
 SERVED = """\
 live:
@@ -52,22 +51,8 @@ def serving(root: Path) -> Iterator[str]:
     address = f"http://127.0.0.1:{(port := free_port())}"
     command = [str(PENSTOCK), "serve", "--port", str(port), "--project", str(root)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    def answers() -> bool:
-        assert process.poll() is None, "the server has ended"
-        with suppress(OSError, HTTPException):
-            return get(f"{address}/health")[0] == 200
-        return False
-
-    try:
-        wait_for(answers, pause=0.05)
+    with served(process, address, f"Live tables of lending are served at {address}", f"{address}/latest"):
         yield address
-    finally:
-        process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, out + err
-    assert f"Live tables of lending are served at {address}" in out
-    assert f"{address}/latest" in out
 
 
 def test_live_tables_are_served_where_nothing_is_ever_released(tmp_path: Path) -> None:

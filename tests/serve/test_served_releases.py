@@ -11,10 +11,8 @@ import subprocess
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from http.client import HTTPException
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -27,6 +25,7 @@ from penstock.testing.world import ManualClock
 from tests.flows.command import PENSTOCK
 from tests.flows.library import Library, fill, loan
 from tests.free_port import free_port
+from tests.serve.server import get, served, until_answered
 from tests.waiting import PATIENCE, wait_for
 
 ENDPOINTS = """\
@@ -67,14 +66,8 @@ def serving(library: Library, *options: str) -> Iterator[str]:
     port = free_port()
     process = library.start("serve", "--port", str(port), *options)
     address = f"http://127.0.0.1:{port}"
-    try:
-        until_answered(process, address)
+    with served(process, address, f"Release 1 of library is served at {address}"):
         yield address
-    finally:
-        process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, out + err
-    assert f"Release 1 of library is served at {address}" in out
 
 
 def grouped(library: Library, port: int) -> subprocess.Popen[str]:
@@ -91,22 +84,6 @@ def grouped(library: Library, port: int) -> subprocess.Popen[str]:
 
 def children(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-
-
-def until_answered(process: subprocess.Popen[str], address: str) -> None:
-    def answers() -> bool:
-        assert process.poll() is None, "the server has ended"
-        with suppress(OSError, HTTPException):
-            get(f"{address}/health")
-            return True
-        return False
-
-    wait_for(answers, pause=0.05)
-
-
-def get(address: str) -> Any:
-    with urllib.request.urlopen(address, timeout=PATIENCE) as answer:
-        return json.load(answer)
 
 
 def told(address: str) -> Mapping[tuple[str, ...], float]:
