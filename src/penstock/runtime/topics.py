@@ -61,8 +61,8 @@ def peek(
     """The newest rows of a topic, or those from `offset` on: `limit` of each partition, or of one. Each with
     `_partition` and `_offset`."""
     with open_log(installation) as log:
-        _require_made(installation, log, topic)
-        starts = _starts(log, topic, limit, partition=partition, offset=offset)
+        incarnation = _incarnation(installation, log, topic)
+        starts = _starts(log, topic, incarnation, limit, partition=partition, offset=offset)
         ends = {part: next for part, (_, next) in log.bounds(topic).items()}
         found: list[dict[str, Any]] = []
         for part, position in starts.items():
@@ -83,18 +83,19 @@ def tail(
     """Rows as they come, after the `last` of each partition (or of one) that are there, or those from `offset` on,
     until told to stop."""
     with open_log(installation) as log:
-        _require_made(installation, log, topic)
-        starts = _starts(log, topic, last, partition=partition, offset=offset)
+        incarnation = _incarnation(installation, log, topic)
+        starts = _starts(log, topic, incarnation, last, partition=partition, offset=offset)
         with closing(log.reader(starts)) as reader:
             while not stopped():
                 for chunk in reader.poll(_ROWS_AT_ONCE, _LOOK):
                     yield from _rows(chunk)
 
 
-def _require_made(installation: Installation, log: Log, topic: str) -> None:
+def _incarnation(installation: Installation, log: Log, topic: str) -> str:
+    """Of a topic that is there; UsageError for others."""
     topics = log.topics()
     if topic in topics:
-        return
+        return topics[topic].incarnation
     if topic in installation.project.streams.topics:
         raise UsageError(
             "Nothing was written to the topic yet",
@@ -104,10 +105,12 @@ def _require_made(installation: Installation, log: Log, topic: str) -> None:
     raise _no_topic(topic, topics)
 
 
-def _starts(log: Log, topic: str, count: int, *, partition: int | None, offset: int | None) -> dict[Part, Position]:
+def _starts(
+    log: Log, topic: str, incarnation: str, count: int, *, partition: int | None, offset: int | None
+) -> dict[Part, Position]:
     """Where to begin in each partition, or in one: so many rows before the end, or at an offset (or what is left
     behind it)."""
-    incarnation, bounds = log.topics()[topic].incarnation, dict(sorted(log.bounds(topic).items()))
+    bounds = dict(sorted(log.bounds(topic).items()))
     if partition is not None and partition not in bounds:
         raise UsageError(f"{topic} has no such partition", expected=", ".join(map(str, bounds)), found=str(partition))
     chosen = bounds if partition is None else {partition: bounds[partition]}
